@@ -1,0 +1,231 @@
+"""Every knob, one a line, unit in its name: read once at start from the environment.
+
+`NAME_FILE` may name a file that holds the value instead. An unknown spelling, a missing
+secret or an impossible value stops the start with one line per problem (promise R40).
+Nothing of `reseller` is imported here.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+OUR_PREFIXES = (
+    "RESELLER_", "DATABASE_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
+    "MAIL_", "METRICS_", "BRAND_", "DRAIN_", "UPSTREAM_", "MAX_BODY_", "TRUSTED_", "PUBLIC_", "SECRET_",
+)  # fmt: skip
+"""A variable that starts like one of ours but is none of ours is a spelling mistake."""
+
+DEFAULT_SECRETS = frozenset({"", "change-me", "changeme", "secret", "dev", "development", "test"})
+
+
+class SettingsRefused(Exception):
+    """The environment cannot be used; `problems` holds one sentence for each reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Settings(BaseModel):
+    """What a deployment may choose. Field names are the lower-case names of the variables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    reseller_env: Literal["development", "testing", "production"] = Field(
+        "production", description="which checks apply; `make run` sets development"
+    )
+    database_url: str = Field("", description="PostgreSQL 15 or newer; empty starts a private one in instance/ (not in production)")
+    secret_key: SecretStr = Field(SecretStr(""), description="signs sessions and links; keep it secret and stable")
+    public_url: str = Field("", description="the address customers use; the only source of absolute links")
+    port: int = Field(8000, ge=1, le=65535, description="where the web process listens")
+    web_concurrency: int = Field(1, ge=1, le=64, description="web processes; one per core is right")
+    instance_path: str = Field("instance", validation_alias="RESELLER_INSTANCE", description="folder for private files of development")
+    trusted_proxies: int = Field(0, ge=0, le=10, description="how many reverse proxies may be believed in X-Forwarded-For")
+
+    openrouter_api_key: SecretStr = Field(SecretStr(""), description="the upstream's key; empty leaves the sandbox upstream only")
+    openrouter_base_url: str = Field("https://openrouter.ai/api/v1", description="the upstream's base URL")
+    openrouter_management_key: SecretStr = Field(SecretStr(""), description="reads the upstream's credits and activity")
+
+    stripe_secret_key: SecretStr = Field(SecretStr(""), description="empty switches buying off")
+    stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="required when Stripe is on")
+    stripe_api_base: str = Field("", description="another address for Stripe's API, for tests")
+
+    oidc_issuer: str = Field("", description="any OpenID provider")
+    oidc_client_id: str = Field("", description="our name at that provider")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="our secret at that provider")
+    oidc_label: str = Field("", description="the words on the sign-in button")
+    google_client_id: str = Field("", description="sign in with Google")
+    google_client_secret: SecretStr = Field(SecretStr(""), description="sign in with Google")
+    github_client_id: str = Field("", description="sign in with GitHub")
+    github_client_secret: SecretStr = Field(SecretStr(""), description="sign in with GitHub")
+
+    mail_url: SecretStr = Field(SecretStr(""), description="smtp://user:pass@host:587; empty writes letters to instance/mail/")
+    mail_from: str = Field("", description="sender of letters")
+    metrics_token: SecretStr = Field(SecretStr(""), description="bearer token for /metrics; empty answers only loopback")
+    brand_name: str = Field("Reseller", description="the name customers see")
+    brand_support_email: str = Field("", description="where customers find help")
+    brand_top_up_url: str = Field("", description="where customers buy credit; default PUBLIC_URL/billing")
+
+    drain_seconds: int = Field(25, ge=0, le=3600, description="how long running answers may go on after SIGTERM")
+    upstream_connect_seconds: float = Field(5, gt=0, le=60, description="time to reach the upstream")
+    upstream_first_byte_seconds: float = Field(60, gt=0, le=900, description="time until the upstream's first byte")
+    upstream_idle_seconds: float = Field(60, gt=0, le=900, description="longest silence inside an answer")
+    upstream_total_seconds: float = Field(900, gt=0, le=7200, description="longest answer")
+    max_body_bytes: int = Field(10_485_760, ge=1024, le=104_857_600, description="largest request body")
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg_url(cls, value: str) -> str:
+        """`postgres://` and `postgresql://` become the psycopg 3 form (SQLAlchemy refuses the first)."""
+        for scheme in ("postgres://", "postgresql://"):
+            if value.startswith(scheme):
+                return "postgresql+psycopg://" + value.removeprefix(scheme)
+        if value and not value.startswith("postgresql+psycopg://"):
+            raise ValueError("must begin with postgres:// or postgresql://; no other database is supported")
+        return value
+
+    @field_validator("openrouter_base_url", "public_url", "stripe_api_base", "oidc_issuer", "brand_top_up_url")
+    @classmethod
+    def _plain_url(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("must be a full http:// or https:// address")
+        return value.rstrip("/")
+
+    @field_validator("mail_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            raise ValueError("must look like smtp://user:password@host:587")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Settings":
+        problems = _stripe_problems(self) + _provider_problems(self)
+        if self.reseller_env == "production":
+            problems += _production_problems(self)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        return self.reseller_env == "production"
+
+    @property
+    def base_url(self) -> str:
+        """PUBLIC_URL, or this machine's own address in development."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def top_up_url(self) -> str:
+        return self.brand_top_up_url or f"{self.base_url}/billing"
+
+
+def _stripe_problems(settings: Settings) -> list[str]:
+    if settings.stripe_secret_key.get_secret_value() and not settings.stripe_webhook_secret.get_secret_value():
+        return ["STRIPE_WEBHOOK_SECRET is missing while STRIPE_SECRET_KEY is set: forged payments would be accepted"]
+    return []
+
+
+def _provider_problems(settings: Settings) -> list[str]:
+    """One line for each sign-in provider that is named in part."""
+    groups = (
+        ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"),
+        ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
+        ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"),
+    )
+    problems = []
+    for group in groups:
+        missing = [name for name in group if not _plain(getattr(settings, name.lower()))]
+        if missing and len(missing) < len(group):
+            problems.append(f"{', '.join(group)} belong together; missing: {', '.join(missing)}")
+    return problems
+
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _production_problems(settings: Settings) -> list[str]:
+    problems = []
+    secret = settings.secret_key.get_secret_value()
+    if secret.lower() in DEFAULT_SECRETS:
+        problems.append("SECRET_KEY is missing or a default: set a random one of 32 characters or more")
+    elif len(secret) < 32:
+        problems.append("SECRET_KEY is too short: use 32 characters or more")
+    if not settings.database_url:
+        problems.append("DATABASE_URL is missing: production needs a PostgreSQL of its own")
+    if not settings.public_url:
+        problems.append("PUBLIC_URL is missing: links in letters and pages need it")
+    elif settings.public_url.startswith("http://"):
+        problems.append("PUBLIC_URL is plain http: customers would send their keys in clear; use https")
+    return problems
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a field: `port` → `PORT`."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else field.upper()
+
+
+VARIABLES = {variable_of(field): field for field in Settings.model_fields}
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from an environment. Raises SettingsRefused with every problem at once."""
+    problems = _misspelt(environ)
+    values: dict[str, str] = {}
+    for variable in VARIABLES:
+        try:
+            value = _value_of(variable, environ)
+        except OSError as error:
+            problems.append(f"{variable}_FILE names a file that cannot be read: {error.strerror}")
+            continue
+        if value is not None:
+            alias = Settings.model_fields[VARIABLES[variable]].validation_alias
+            values[alias if isinstance(alias, str) else VARIABLES[variable]] = value
+    if environ.get("FLASK_DEBUG", "0") not in ("", "0", "false") and values.get("reseller_env", "production") == "production":
+        problems.append("FLASK_DEBUG is on: a debugger in production gives everything away")
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [sentence for detail in error.errors(include_url=False) for sentence in _sentences(detail["loc"], detail["msg"])]
+        raise SettingsRefused(problems) from None
+    if problems:
+        raise SettingsRefused(problems)
+    return settings
+
+
+def _value_of(variable: str, environ: Mapping[str, str]) -> str | None:
+    file_name = environ.get(f"{variable}_FILE")
+    if file_name:
+        return Path(file_name).read_text(encoding="utf-8").strip()
+    value = environ.get(variable)
+    return value if value else None
+
+
+def _misspelt(environ: Mapping[str, str]) -> list[str]:
+    known = set(VARIABLES) | {f"{name}_FILE" for name in VARIABLES}
+    problems = []
+    for name in environ:
+        if name.startswith(OUR_PREFIXES) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            problems.append(f"{name} is not a setting{hint}")
+    return sorted(problems)
+
+
+def _sentences(location: tuple[int | str, ...], message: str) -> list[str]:
+    text = message.removeprefix("Value error, ")
+    if not location:
+        return text.split("\n")
+    field = str(location[0])
+    return [f"{VARIABLES_BY_LOCATION.get(field, field.upper())}: {text}"]
+
+
+VARIABLES_BY_LOCATION = {field: variable for variable, field in VARIABLES.items()}

@@ -1,0 +1,89 @@
+"""Reseller: an OpenAI-compatible API that resells LLM access with prepaid credits.
+
+`create_app` knows every door, and nobody imports it.
+"""
+
+import secrets
+from functools import partial
+
+from flask import Flask, Response, g
+from flask_migrate import Migrate
+from sqlalchemy.orm import Session
+
+from config import Settings, settings_for
+from config.postgres import database_url_for
+from reseller import gateway
+from reseller.cli import install as install_commands
+from reseller.clock import new_id
+from reseller.database import db
+from reseller.domain.calls import Till
+from reseller.domain.keys import Directory
+from reseller.domain.pricing import Book
+from reseller.gateway.live import LiveCalls
+from reseller.gateway.metrics import observe_batch
+from reseller.pages import pages
+from reseller.probes import probes
+from reseller.upstreams import Upstreams
+from reseller.wiring import Wiring, attach
+
+ENGINE = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 3, "pool_pre_ping": True, "connect_args": {"connect_timeout": 3}}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The whole app, wired. Raises SettingsRefused; touches no table."""
+    settings = settings or settings_for()
+    database_url = database_url_for(settings)
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        SQLALCHEMY_DATABASE_URI=database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=ENGINE,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    db.init_app(app)
+    Migrate(app, db, directory="migrations")
+    open_session = partial(_open_session, app)
+    house = Wiring(
+        settings=settings,
+        process_id=new_id(),
+        till=Till(database_url, observe=observe_batch),
+        book=Book(open_session),
+        directory=Directory(),
+        upstreams=Upstreams(settings, open_session),
+    )
+    attach(app, house)
+    live = LiveCalls(house.till)
+    app.extensions["live_calls"] = live
+    gateway.install(app, live)
+    app.register_blueprint(pages)
+    app.register_blueprint(probes)
+    install_commands(app)
+    _add_security_headers(app)
+    return app
+
+
+def _open_session(app: Flask) -> Session:
+    """A session of its own on the app's database, for readers outside any request."""
+    with app.app_context():
+        return Session(db.engine)
+
+
+def _add_security_headers(app: Flask) -> None:
+    @app.before_request
+    def make_nonce() -> None:
+        g.csp_nonce = ""
+
+    @app.context_processor
+    def nonce() -> dict[str, str]:
+        g.csp_nonce = g.csp_nonce or secrets.token_urlsafe(16)
+        return {"csp_nonce": g.csp_nonce}
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if response.mimetype == "text/html":
+            allowed = f"'self' 'nonce-{g.get('csp_nonce', '')}'" if g.get("csp_nonce") else "'self'"
+            policy = f"default-src 'self'; style-src {allowed}; script-src {allowed}; frame-ancestors 'none'; base-uri 'none'"
+            response.headers.setdefault("Content-Security-Policy", policy)
+            response.headers.setdefault("Referrer-Policy", "same-origin")
+        return response

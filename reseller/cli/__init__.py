@@ -1,0 +1,18 @@
+"""DOOR: the `flask` commands, one file per noun. `install` adds them to the app."""
+
+from flask import Flask
+
+from reseller.cli.books import ledger_commands
+from reseller.cli.catalog import catalog
+from reseller.cli.clock import worker
+from reseller.cli.credits import credit_commands
+from reseller.cli.demo import demo
+from reseller.cli.keys import key_commands
+from reseller.cli.prices import prices
+from reseller.cli.users import users
+
+
+def install(app: Flask) -> None:
+    """`flask --help` lists every command of the product."""
+    for command in (users, key_commands, credit_commands, prices, catalog, ledger_commands, worker, demo):
+        app.cli.add_command(command)

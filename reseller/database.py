@@ -1,0 +1,107 @@
+"""The one database: declarative base, common columns, transactions, and on whose behalf they run.
+
+Row-level security is the second wall behind scoped queries (promise R23): every table with
+an `account_id` shows rows only to a transaction that has said for whom it acts. A door says it
+with `acting_for(account_id)` or, openly, `acting_as_operator()`; a transaction that said
+nothing finds nothing. The setting is local to the transaction, so a pooled connection
+never carries it over.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from uuid import UUID
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, MetaData, event, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
+
+from reseller.clock import UtcDateTime, new_id, now
+
+OPERATOR = "operator"
+NOBODY = ""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Models inherit this and not `db.Model`, which mypy cannot see."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+# Not as a class attribute: Flask-SQLAlchemy subclasses Base, and SQLAlchemy 2.1 refuses to inherit the map.
+Base.registry.update_type_annotation_map({datetime: UtcDateTime})
+
+
+class Identified:
+    """A UUIDv7 primary key."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-10)
+
+
+class Created:
+    """When the row was made, by our clock."""
+
+    created_at: Mapped[datetime] = mapped_column(default=now, sort_order=90)
+
+
+db = SQLAlchemy(model_class=Base)
+
+_acting: ContextVar[str] = ContextVar("acting", default=NOBODY)
+
+
+@contextmanager
+def acting_for(account_id: UUID) -> Iterator[None]:
+    """Transactions inside see the rows of this account and no others."""
+    token = _acting.set(str(account_id))
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+@contextmanager
+def acting_as_operator() -> Iterator[None]:
+    """Transactions inside see every account: the command line, the clock and the back office."""
+    token = _acting.set(OPERATOR)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+@event.listens_for(Session, "after_begin")
+def _say_for_whom(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    acting = _acting.get()
+    if acting:
+        connection.execute(text("SELECT set_config('reseller.acting_for', :acting, true)"), {"acting": acting})
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One unit of work: committed when the block ends, rolled back when it raises.
+
+    Nesting joins the outer one, so a door can put several verbs into one commit.
+    """
+    session = db.session()
+    if session.info.get("in_transaction"):
+        yield session
+        return
+    session.info["in_transaction"] = True
+    try:
+        session.rollback()  # ends a read-only transaction that may run for somebody else
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop("in_transaction", None)

@@ -1,0 +1,16 @@
+"""What the business is. Knows no HTTP, no Flask, no upstream: a door asks here what to do, asks a
+client to do it, and tells here what happened.
+
+Modules in order; each imports only from those before it:
+accounts → staff → keys → limits → pricing → ledger → usage → calls → registration → jobs → demo
+
+(`staff` stands before `accounts` in the import order, since every verb records who did it.)
+
+Laws
+1. Only doors import Flask; only clients reach outside.
+2. `domain` and `clients` do not know each other.
+3. A module imports only from its left.
+4. Rows do not climb: what crosses a floor on the request path is a frozen dataclass.
+5. No transaction is open while a socket is waiting. One verb = one `transaction()`.
+6. Only the ledger writes entries; only `clock` reads clocks; only `money` rounds.
+"""

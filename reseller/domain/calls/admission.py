@@ -1,0 +1,188 @@
+"""May they, can they pay: the decision on one call, made under the account's lock.
+
+Pure: `decide` reads and changes an AccountState and a KeyState and answers; the till commits
+what it decided. A refusal counts in no window and leaves no hold.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any
+from uuid import UUID
+
+from reseller.domain import keys
+from reseller.domain.calls.state import AccountState, KeyState
+from reseller.domain.limits import Allowance, WindowUse
+from reseller.domain.pricing import HoldTerms
+from reseller.errors import (
+    AccountFrozen,
+    AccountHalted,
+    AccountSuspended,
+    InsufficientBalance,
+    InvalidKey,
+    InvalidRequest,
+    ModelNotAllowed,
+    RateLimited,
+    Refusal,
+    SpendLimitReached,
+    StalePrices,
+    TooManyAtOnce,
+)
+from reseller.money import display_usd, to_usd
+
+USEFUL_OUTPUT_TOKENS = 16
+"""Without a cap of the client's, a balance that affords fewer tokens than this is refused rather than answered with a stump."""
+
+CONCURRENT_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTerms:
+    """The price of one call, fixed at admission (promise R7)."""
+
+    price_version: int
+    rule_id: UUID | None
+    markup_percent: Decimal
+    min_cost_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """A call that wants in. `output_cap` is the largest answer to hold for, in tokens."""
+
+    call_id: UUID
+    account_id: UUID
+    key_id: UUID
+    process_id: UUID
+    endpoint: str
+    model: str
+    upstream: str
+    is_test: bool
+    is_stream: bool
+    terms: PriceTerms
+    hold: HoldTerms
+    prompt_tokens: int
+    output_cap: int
+    cap_is_clients: bool
+    request_metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The hold is committed. The answer may have `output_cap` tokens; the hold covers them."""
+
+    call_id: UUID
+    hold_nano: int
+    key_nano: int
+    output_cap: int
+    available_nano: int
+    allowance: Allowance
+
+
+def decide(op: Admit, account: AccountState, key: KeyState) -> Admitted | Refusal:
+    """The answer to one call; the states hold its hold and its count when it is admitted."""
+    refusal = _state_refusal(op, account, key) or _traffic_refusal(op, account)
+    if refusal is not None:
+        return refusal
+    money = _reserve(op, account, key)
+    if isinstance(money, Refusal):
+        return money
+    cap, hold_nano = money
+    key_nano = hold_nano if key.spend_limit is not None else 0
+    account.held += hold_nano
+    account.reserved += hold_nano
+    account.open_calls += 1
+    account.opened += 1
+    key.held += key_nano
+    account.counted = True
+    for window in account.windows.values():
+        window.add()
+    return Admitted(op.call_id, hold_nano, key_nano, cap, account.available, _allowance(account))
+
+
+def _state_refusal(op: Admit, account: AccountState, key: KeyState) -> Refusal | None:
+    if key.revoked or (key.expires_at is not None and key.expires_at <= account.now):
+        return InvalidKey()
+    if not account.is_active:
+        return AccountSuspended("This account is suspended. Please contact support.")
+    if account.is_halted:
+        return AccountHalted("This account is being checked and cannot make calls at the moment. Please contact support.")
+    if key.model_patterns is not None and not any(fnmatchcase(op.model, pattern) for pattern in key.model_patterns):
+        return ModelNotAllowed(f"This API key may not use the model {op.model}.", param="model")
+    if account.price_version != op.terms.price_version:
+        return StalePrices("prices changed")
+    limit = account.limits.get("max_tokens")
+    if limit is not None and op.cap_is_clients and op.output_cap > limit:
+        return InvalidRequest(f"This account may ask for at most {limit} output tokens in one request.", param="max_tokens")
+    return None
+
+
+def _traffic_refusal(op: Admit, account: AccountState) -> Refusal | None:
+    concurrent = account.limits.get("concurrent")
+    if concurrent is not None and account.open_calls >= concurrent:
+        return TooManyAtOnce(
+            f"This account may have {concurrent} requests in flight at once.", retry_after_seconds=CONCURRENT_RETRY_SECONDS
+        )
+    seconds = account.now.timestamp()
+    waits = {}
+    for name, window in account.windows.items():
+        limit = account.limits.get(name)
+        if limit is not None and window.used >= limit:
+            waits[name] = window.seconds_until_free(limit, seconds)
+    if not waits:
+        return None
+    name = max(waits, key=lambda n: waits[n])
+    return RateLimited(
+        f"Rate limit reached: {account.limits[name]} requests per {name}. Please try again in {waits[name]:.0f} s.",
+        retry_after_seconds=waits[name],
+    )
+
+
+def _reserve(op: Admit, account: AccountState, key: KeyState) -> tuple[int, int] | Refusal:
+    """The output cap and the hold for it, as far as key limit and balance allow."""
+    cap = op.output_cap
+    limit = account.limits.get("max_tokens")
+    if limit is not None and not op.cap_is_clients:
+        cap = min(cap, limit)
+    if op.is_test:
+        return cap, 0
+    if account.available < 0:
+        return AccountFrozen("This account's balance is below zero after a refund or dispute. Please top up or contact support.")
+    room = _key_room(account, key)
+    smallest = cap if op.cap_is_clients else min(cap, USEFUL_OUTPUT_TOKENS)
+    needed = op.hold.hold_nano(smallest)
+    if room is not None and needed > room:
+        return SpendLimitReached(
+            f"This API key's spend limit leaves {display_usd(to_usd(max(room, 0)))}; this request may cost {display_usd(to_usd(needed))}."
+        )
+    if needed > account.available:
+        available, needed_usd = to_usd(account.available), to_usd(needed)
+        return InsufficientBalance(
+            f"Insufficient credits: this request may cost up to {display_usd(needed_usd)} and {display_usd(available)} is available. "
+            "Please top up, or ask for fewer tokens.",
+            available_usd=available,
+            needed_usd=needed_usd,
+        )
+    if not op.cap_is_clients:
+        affordable = account.available if room is None else min(account.available, room)
+        cap = max(smallest, min(cap, op.hold.affordable_cap(affordable)))
+    return cap, op.hold.hold_nano(cap)
+
+
+def _key_room(account: AccountState, key: KeyState) -> int | None:
+    """What the key may still spend in its period; None without a limit."""
+    if key.spend_limit is None:
+        return None
+    current = keys.period_start(key.spend_period, account.now.date())
+    spent = key.spent if key.period_start == current else 0
+    return key.spend_limit - spent - key.held
+
+
+def _allowance(account: AccountState) -> Allowance:
+    uses = []
+    for name, window in account.windows.items():
+        limit = account.limits.get(name)
+        if limit is not None:
+            seconds = window.seconds_until_empty(account.now.timestamp())
+            uses.append(WindowUse(name, limit, max(limit - window.used, 0), seconds))
+    return Allowance(tuple(uses))

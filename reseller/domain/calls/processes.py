@@ -1,0 +1,58 @@
+"""Heartbeats: one row for each web or worker process. Holds name the process that owes their end (R11)."""
+
+import os
+import socket
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from reseller.clock import now
+from reseller.database import Base, Identified, transaction
+
+BEAT_SECONDS = 5
+SILENT_SECONDS = 30
+
+
+class Process(Identified, Base):
+    __tablename__ = "processes"
+
+    kind: Mapped[str] = mapped_column(Text)  # web, worker
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    beat_at: Mapped[datetime] = mapped_column(default=now)  # the database's clock
+
+
+_BEAT = text(
+    """INSERT INTO processes (id, kind, host, pid, started_at, beat_at) VALUES (:id, :kind, :host, :pid, now(), now())
+       ON CONFLICT (id) DO UPDATE SET beat_at = now()"""
+)
+
+# A database that has just come back makes everybody look silent: give the living time to say so.
+_FORGET = text(
+    """DELETE FROM processes p
+        WHERE p.beat_at < now() - make_interval(secs => :silent) AND pg_postmaster_start_time() < now() - interval '15 seconds'
+          AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.process_id = p.id)"""
+)
+
+
+def beat(process_id: UUID, kind: str) -> None:
+    """The database knows that this process lives."""
+    with transaction() as session:
+        session.execute(_BEAT, {"id": process_id, "kind": kind, "host": socket.gethostname(), "pid": os.getpid()})
+
+
+def forget(process_id: UUID) -> None:
+    """The process ended in order and owes nothing."""
+    with transaction() as session:
+        session.execute(
+            text("DELETE FROM processes p WHERE id = :id AND NOT EXISTS (SELECT 1 FROM holds WHERE process_id = :id)"), {"id": process_id}
+        )
+
+
+def forget_silent() -> None:
+    """Rows of dead processes whose calls are all resolved are gone."""
+    with transaction() as session:
+        session.execute(_FORGET, {"silent": SILENT_SECONDS * 2})

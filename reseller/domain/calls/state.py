@@ -1,0 +1,87 @@
+"""What one commit knows of an account, a key and a hold, read under the account's lock.
+
+Plain values that the pure decisions of `admission` and `settlement` change as they go through
+the operations of a batch in order; the write statement then applies the sums.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from reseller.domain.limits import WINDOW_SECONDS, SlidingWindow
+
+
+@dataclass(slots=True)
+class AccountState:
+    """One account. Money in nano-dollars; `now` is the database's clock, read under the lock."""
+
+    account_id: UUID
+    now: datetime
+    settled: int
+    held: int
+    open_calls: int
+    usage_day: date
+    unposted: int
+    entry_count: int
+    entries_nano: int
+    last_hash: str
+    is_active: bool = True
+    is_halted: bool = False
+    price_version: int = 0
+    limits: dict[str, int | None] = field(default_factory=dict)  # minute, hour, day, max_tokens, concurrent
+    windows: dict[str, SlidingWindow] = field(default_factory=dict)
+    # What this batch adds up to.
+    charged: int = 0
+    released: int = 0
+    reserved: int = 0
+    opened: int = 0
+    closed: int = 0
+    counted: bool = False
+    posted: list[dict[str, Any]] = field(default_factory=list)  # usage entries of days that are over
+
+    @property
+    def available(self) -> int:
+        return self.settled - self.held
+
+    def load_windows(self, packed: dict[str, bytes]) -> None:
+        seconds = self.now.timestamp()
+        for name, width in WINDOW_SECONDS.items():
+            window = SlidingWindow(width, packed[name])
+            window.advance(seconds)
+            self.windows[name] = window
+
+
+@dataclass(slots=True)
+class KeyState:
+    """One key, with what this batch adds to it."""
+
+    key_id: UUID
+    revoked: bool
+    expires_at: datetime | None
+    model_patterns: list[str] | None
+    spend_limit: int | None
+    spend_period: str
+    period_start: date
+    spent: int
+    held: int
+
+
+@dataclass(slots=True)
+class KeyMoves:
+    """What a batch adds to one key's row."""
+
+    spent: int = 0
+    held: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HoldState:
+    """One open hold."""
+
+    call_id: UUID
+    account_id: UUID
+    key_id: UUID
+    amount: int
+    key_amount: int

@@ -1,0 +1,19 @@
+"""The book: balances, entries, holds, and the audit that proves them. See `tables` for who may write what."""
+
+from reseller.domain.ledger.audit import AuditReport, Mismatch, verify
+from reseller.domain.ledger.posting import (
+    BalanceNow,
+    EntryDraft,
+    balance_now,
+    chained,
+    grant,
+    post,
+    post_usage_day,
+    usage_draft,
+)
+from reseller.domain.ledger.tables import Balance, EntryKind, Hold, LedgerEntry
+
+__all__ = [
+    "AuditReport", "Balance", "BalanceNow", "EntryDraft", "EntryKind", "Hold", "LedgerEntry", "Mismatch",
+    "balance_now", "chained", "grant", "post", "post_usage_day", "usage_draft", "verify",
+]  # fmt: skip

@@ -1,0 +1,88 @@
+"""What is sold, to whom, for how much: the public face of pricing.
+
+`tables` and the verbs of `changes` and `catalogue` write; `book` is the picture that calls
+read; `rates`, `ceiling`, `arithmetic`, `explaining`, `rules` and `listing` are pure. Other packages import
+from here. Money moves nowhere in here.
+"""
+
+from reseller.domain.pricing.arithmetic import CostLine, charge_nano, cost_lines, cost_of, marked_up
+from reseller.domain.pricing.book import Book, PriceBook, load, rates_at
+from reseller.domain.pricing.catalogue import SyncReport, accept, expire_quarantine, reject, restore, sync, withdraw
+from reseller.domain.pricing.ceiling import HoldTerms
+from reseller.domain.pricing.changes import (
+    RuleTerms,
+    active_upstreams,
+    add_rule,
+    bump,
+    current_version,
+    load_rules,
+    register_upstream,
+    replace_rule,
+    retire_rule,
+    set_upstream_active,
+)
+from reseller.domain.pricing.explaining import ExplainedLine, Explanation, customer_lines, explain
+from reseller.domain.pricing.offer import Offer
+from reseller.domain.pricing.rates import PRICE_FIELDS, Override, Rates, dearest
+from reseller.domain.pricing.rules import Candidate, Rule
+from reseller.domain.pricing.tables import (
+    Model,
+    ModelKind,
+    ModelPrice,
+    ModelStatus,
+    PriceState,
+    PriceVersion,
+    PricingRule,
+    Upstream,
+    UpstreamKind,
+)
+
+__all__ = [
+    "PRICE_FIELDS",
+    "Book",
+    "Candidate",
+    "CostLine",
+    "ExplainedLine",
+    "Explanation",
+    "HoldTerms",
+    "Model",
+    "ModelKind",
+    "ModelPrice",
+    "ModelStatus",
+    "Offer",
+    "Override",
+    "PriceBook",
+    "PriceState",
+    "PriceVersion",
+    "PricingRule",
+    "Rates",
+    "Rule",
+    "RuleTerms",
+    "SyncReport",
+    "Upstream",
+    "UpstreamKind",
+    "accept",
+    "active_upstreams",
+    "add_rule",
+    "bump",
+    "charge_nano",
+    "cost_lines",
+    "cost_of",
+    "current_version",
+    "customer_lines",
+    "dearest",
+    "expire_quarantine",
+    "explain",
+    "load",
+    "load_rules",
+    "marked_up",
+    "rates_at",
+    "register_upstream",
+    "reject",
+    "replace_rule",
+    "restore",
+    "retire_rule",
+    "set_upstream_active",
+    "sync",
+    "withdraw",
+]

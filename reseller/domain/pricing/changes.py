@@ -1,0 +1,225 @@
+"""The verbs by which people change what is sold and for how much: rules, upstreams, the version.
+
+Every verb is one transaction: the change, its audit row (promise R37) and a new price version.
+Changes that come from an upstream's list are in `catalogue`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from reseller.clock import now
+from reseller.database import transaction
+from reseller.domain import staff
+from reseller.domain.pricing.rules import Rule
+from reseller.domain.pricing.tables import PriceVersion, PricingRule, Upstream, UpstreamKind
+from reseller.errors import Conflict, InvalidRequest, NotFound
+from reseller.money import EXACT, ZERO_USD, format_decimal, to_nano
+
+PRICE_LOCK = 0x7072696365  # "price": one change of prices at a time
+MAX_MARKUP_PERCENT = Decimal(10_000)
+MAX_MARKUP_PLACES = 6
+MAX_MIN_COST_USD = Decimal(1_000)
+MAX_PATTERN_CHARACTERS = 200
+MAX_WILDCARDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTerms:
+    """What a rule says. An `account_id` of None is everybody, `effective_from` None is at once."""
+
+    model_pattern: str
+    markup_percent: Decimal
+    min_cost_usd: Decimal = ZERO_USD
+    priority: int = 0
+    account_id: UUID | None = None
+    effective_from: datetime | None = None
+
+
+def lock_prices() -> None:
+    """Until this transaction ends no other changes prices, so versions become visible in their order.
+
+    Without it a version could commit after a greater one, and a process that has seen the
+    greater would never load the smaller one's change.
+    """
+    with transaction() as session:
+        session.execute(select(func.pg_advisory_xact_lock(PRICE_LOCK)))
+
+
+def bump(reason: str, actor: str) -> int:
+    """A new price version exists when the caller's transaction commits; every process then reloads its book."""
+    with transaction() as session:
+        lock_prices()
+        row = PriceVersion(reason=reason, actor=actor)
+        session.add(row)
+        session.flush()
+        return row.version
+
+
+def current_version() -> int:
+    """The greatest committed price version; 0 when nothing was ever priced."""
+    with transaction() as session:
+        return session.scalar(select(func.max(PriceVersion.version))) or 0
+
+
+def add_rule(terms: RuleTerms, actor: str, *, reason: str = "") -> Rule:
+    """A new active rule takes part from its `effective_from` on. Raises InvalidRequest for terms that cannot be."""
+    with transaction() as session:
+        row = _new_row(terms, actor)
+        session.add(row)
+        session.flush()
+        staff.record(actor, "pricing_rule.add", "pricing_rule", row.id, account_id=terms.account_id, reason=reason, changes=_changes(terms))
+        bump(f"rule added: {terms.model_pattern}", actor)
+        return as_rule(row)
+
+
+def retire_rule(rule_id: UUID, actor: str, *, reason: str = "") -> None:
+    """The rule takes part no more. Raises NotFound, or Conflict if it was retired before."""
+    with transaction() as session:
+        row = _active_row(rule_id)
+        row.is_active = False
+        row.superseded_at = now()
+        staff.record(actor, "pricing_rule.retire", "pricing_rule", row.id, account_id=row.account_id, reason=reason)
+        bump(f"rule retired: {row.model_pattern}", actor)
+        session.flush()
+
+
+def replace_rule(rule_id: UUID, terms: RuleTerms, actor: str, *, reason: str = "") -> Rule:
+    """The old rule is retired and points to the new one; there is no instant without either. Raises NotFound or Conflict."""
+    with transaction() as session:
+        old = _active_row(rule_id)
+        rule = add_rule(terms, actor, reason=reason)
+        retire_rule(rule_id, actor, reason=reason)
+        old.superseded_by_id = rule.id
+        session.flush()
+        return rule
+
+
+def load_rules(terms: Iterable[RuleTerms], actor: str) -> list[Rule]:
+    """The rules that were not there yet are added; ones that are active with the same terms are left alone."""
+    with transaction() as session:
+        lock_prices()
+        rows = session.scalars(select(PricingRule).where(PricingRule.is_active)).all()
+        known = {_identity(row.model_pattern, row.markup_percent, row.min_cost_usd, row.priority, row.account_id) for row in rows}
+        added = []
+        for rule in terms:
+            identity = _identity(rule.model_pattern, rule.markup_percent, rule.min_cost_usd, rule.priority, rule.account_id)
+            if identity not in known:
+                added.append(add_rule(rule, actor, reason="price book"))
+                known.add(identity)
+        return added
+
+
+def register_upstream(
+    name: str, kind: UpstreamKind, *, base_url: str = "", key_variable: str = "", priority: int = 0, actor: str = "system:start"
+) -> bool:
+    """The upstream exists with this address. True if anything changed; whether it is active is left as it is."""
+    with transaction() as session:
+        lock_prices()
+        row = session.get(Upstream, name)
+        wanted = {"kind": kind.value, "base_url": base_url, "key_variable": key_variable, "priority": priority}
+        changes = {key: [getattr(row, key, None), value] for key, value in wanted.items() if getattr(row, key, None) != value}
+        if not changes:
+            return False
+        if row is None:
+            row = Upstream(name=name)
+            session.add(row)
+        for key, value in wanted.items():
+            setattr(row, key, value)
+        staff.record(actor, "upstream.register", "upstream", name, changes=changes)
+        bump(f"upstream registered: {name}", actor)
+        return True
+
+
+def set_upstream_active(name: str, is_active: bool, *, actor: str, reason: str = "") -> None:
+    """All models of the upstream are for sale, or none is. Raises NotFound."""
+    with transaction() as session:
+        row = session.get(Upstream, name)
+        if row is None:
+            raise NotFound(f"there is no upstream {name}")
+        if row.is_active != is_active:
+            staff.record(actor, "upstream.switch", "upstream", name, reason=reason, changes={"is_active": [row.is_active, is_active]})
+            row.is_active = is_active
+            bump(f"upstream {name} {'on' if is_active else 'off'}", actor)
+
+
+def active_upstreams() -> list[str]:
+    """Names of the upstreams whose models are for sale, the highest priority first."""
+    with transaction() as session:
+        names = select(Upstream.name).where(Upstream.is_active).order_by(Upstream.priority.desc(), Upstream.name)
+        return list(session.scalars(names))
+
+
+def as_rule(row: PricingRule) -> Rule:
+    """The row as the domain reasons about it."""
+    return Rule(
+        id=row.id,
+        model_pattern=row.model_pattern,
+        markup_percent=row.markup_percent,
+        min_cost_nano=to_nano(row.min_cost_usd),
+        priority=row.priority,
+        effective_from=row.effective_from,
+        created_at=row.created_at,
+        account_id=row.account_id,
+        is_active=row.is_active,
+    )
+
+
+def _active_row(rule_id: UUID) -> PricingRule:
+    with transaction() as session:
+        row = session.get(PricingRule, rule_id, with_for_update=True)
+        if row is None:
+            raise NotFound(f"there is no pricing rule {rule_id}")
+        if not row.is_active:
+            raise Conflict(f"pricing rule {rule_id} is retired already")
+        return row
+
+
+def _new_row(terms: RuleTerms, actor: str) -> PricingRule:
+    _check(terms)
+    instant = now()
+    return PricingRule(
+        model_pattern=terms.model_pattern,
+        markup_percent=terms.markup_percent,
+        min_cost_usd=terms.min_cost_usd,
+        priority=terms.priority,
+        account_id=terms.account_id,
+        effective_from=terms.effective_from or instant,
+        created_at=instant,
+        created_by=actor,
+    )
+
+
+def _check(terms: RuleTerms) -> None:
+    pattern = terms.model_pattern
+    if not 0 < len(pattern) <= MAX_PATTERN_CHARACTERS or not pattern.isprintable() or pattern.count("*") > MAX_WILDCARDS:
+        limits = f"1 to {MAX_PATTERN_CHARACTERS} printable characters and at most {MAX_WILDCARDS} stars"
+        raise InvalidRequest(f"A pattern has {limits}.", param="pattern")
+    markup = terms.markup_percent
+    if not _lies_within(markup, MAX_MARKUP_PERCENT, MAX_MARKUP_PLACES):
+        raise InvalidRequest(f"A markup is 0 to {MAX_MARKUP_PERCENT} percent with at most {MAX_MARKUP_PLACES} places.", param="markup")
+    if not _lies_within(terms.min_cost_usd, MAX_MIN_COST_USD, 9):
+        raise InvalidRequest(f"A minimum cost is 0 to {MAX_MIN_COST_USD} dollars with at most nine places.", param="min_cost")
+    if abs(terms.priority) > 1_000_000:
+        raise InvalidRequest("A priority lies between -1000000 and 1000000.", param="priority")
+
+
+def _lies_within(value: Decimal, maximum: Decimal, places: int) -> bool:
+    return value.is_finite() and 0 <= value <= maximum and value.scaleb(places, EXACT) % 1 == 0
+
+
+def _identity(pattern: str, markup: Decimal, min_cost_usd: Decimal, priority: int, account_id: UUID | None) -> tuple[object, ...]:
+    return pattern, markup, min_cost_usd, priority, account_id
+
+
+def _changes(terms: RuleTerms) -> dict[str, list[str | None]]:
+    return {
+        "model_pattern": [None, terms.model_pattern],
+        "markup_percent": [None, format_decimal(terms.markup_percent)],
+        "min_cost_usd": [None, format_decimal(terms.min_cost_usd)],
+        "priority": [None, str(terms.priority)],
+    }

@@ -1,0 +1,50 @@
+"""Who changed what, why, from what to what: one row for each privileged or money action (R37).
+
+Rows are only added, and always inside the transaction of the change itself, so neither can
+exist without the other. Secrets never enter `changes`.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from reseller.database import Base, Created, Identified, db
+
+
+class StaffAction(Identified, Created, Base):
+    __tablename__ = "staff_actions"
+
+    actor: Mapped[str] = mapped_column(Text)  # "cli:<os user>", "user:<id>", "system:<job>"
+    action: Mapped[str] = mapped_column(Text)  # noun.verb
+    subject_kind: Mapped[str] = mapped_column(Text)
+    subject_id: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[UUID | None] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    changes: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)  # field → [before, after]
+
+
+def record(
+    actor: str,
+    action: str,
+    subject_kind: str,
+    subject_id: object,
+    *,
+    account_id: UUID | None = None,
+    reason: str = "",
+    changes: dict[str, Any] | None = None,
+) -> None:
+    """An audit row is part of the caller's transaction."""
+    db.session.add(
+        StaffAction(
+            actor=actor,
+            action=action,
+            subject_kind=subject_kind,
+            subject_id=str(subject_id),
+            account_id=account_id,
+            reason=reason,
+            changes=changes or {},
+        )
+    )

@@ -1,0 +1,6 @@
+"""Facts about calls: one row each, their months, and sums over them. The book is `ledger`, not this."""
+
+from reseller.domain.usage.reports import UsageSum, call_of, sums
+from reseller.domain.usage.tables import CallStatus, CostSource, UsageLog
+
+__all__ = ["CallStatus", "CostSource", "UsageLog", "UsageSum", "call_of", "sums"]

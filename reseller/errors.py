@@ -1,0 +1,195 @@
+"""Every expected refusal, in the domain's own words; each door maps them in one table.
+
+Refusal
+├── InvalidKey                      unknown, malformed, revoked or expired: one answer for all
+├── InvalidRequest                  the body cannot be used; says which part
+│   ├── BodyTooLarge
+│   ├── UnsupportedMedia
+│   └── ContextTooLong
+├── NotForSale                      no such model for this account
+├── NotFound                        no such thing for this account
+├── Forbidden
+│   ├── AccountSuspended
+│   ├── ModelNotAllowed             the key's own list of models
+│   ├── AccountHalted               a ledger mismatch stopped this account
+│   └── ContentRefused              the upstream's moderation or region
+├── PaymentRequired
+│   ├── InsufficientBalance
+│   ├── AccountFrozen               below zero after a refund or dispute
+│   └── SpendLimitReached           the key's own limit
+├── TooManyRequests
+│   ├── RateLimited                 a window of the account is full
+│   ├── TooManyAtOnce               too many calls in flight
+│   └── TooManyFailures             wrong keys from one address
+├── StalePrices                     the price book moved; quote again (never leaves the gateway)
+├── Unavailable                     our database is down or too slow
+└── UpstreamFailure
+    ├── UpstreamRejected            4xx that is about the request
+    ├── UpstreamBusy                503, with a wait
+    ├── UpstreamDown                502: reset, 5xx, not an answer
+    └── UpstreamTimeout             504
+
+Mistakes of a caller inside the house raise ordinary exceptions; CLI mistakes raise `Conflict`
+or `NotFound`. Messages are for the customer, `code` is for programs; neither holds a secret.
+"""
+
+from decimal import Decimal
+
+
+class Refusal(Exception):
+    """An expected "no". `message` may be shown to the customer; `code` is stable for programs."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class InvalidKey(Refusal):
+    code = "invalid_api_key"
+
+    def __init__(self) -> None:
+        super().__init__("Incorrect API key provided. You can create and revoke keys in your account.")
+
+
+class InvalidRequest(Refusal):
+    code = "invalid_request"
+
+
+class BodyTooLarge(InvalidRequest):
+    code = "request_too_large"
+
+
+class UnsupportedMedia(InvalidRequest):
+    code = "unsupported_media_type"
+
+
+class ContextTooLong(InvalidRequest):
+    code = "context_length_exceeded"
+
+
+class NotForSale(Refusal):
+    code = "model_not_found"
+
+
+class NotFound(Refusal):
+    code = "not_found"
+
+
+class Conflict(Refusal):
+    """The thing exists already, or is in a state that forbids this."""
+
+    code = "conflict"
+
+
+class Forbidden(Refusal):
+    code = "forbidden"
+
+
+class AccountSuspended(Forbidden):
+    code = "account_suspended"
+
+
+class ModelNotAllowed(Forbidden):
+    code = "model_not_allowed"
+
+
+class AccountHalted(Forbidden):
+    code = "account_halted"
+
+
+class ContentRefused(Forbidden):
+    code = "content_policy"
+
+
+class PaymentRequired(Refusal):
+    code = "payment_required"
+
+
+class InsufficientBalance(PaymentRequired):
+    """Carries what is available and what the call would hold, both in dollars."""
+
+    code = "insufficient_credits"
+
+    def __init__(self, message: str, *, available_usd: Decimal, needed_usd: Decimal) -> None:
+        super().__init__(message)
+        self.available_usd = available_usd
+        self.needed_usd = needed_usd
+
+
+class AccountFrozen(PaymentRequired):
+    code = "account_frozen"
+
+
+class SpendLimitReached(PaymentRequired):
+    code = "key_spend_limit_reached"
+
+
+class TooManyRequests(Refusal):
+    """Carries `retry_after_seconds`: the true wait until the same call can be admitted."""
+
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limit_exceeded"
+
+
+class TooManyAtOnce(TooManyRequests):
+    code = "too_many_concurrent_requests"
+
+
+class TooManyFailures(TooManyRequests):
+    code = "too_many_failed_attempts"
+
+
+class StalePrices(Refusal):
+    code = "stale_prices"
+
+
+class Unavailable(Refusal):
+    code = "service_unavailable"
+
+    def __init__(self, message: str = "The service is temporarily unavailable. Nothing was charged.") -> None:
+        super().__init__(message)
+
+
+class UpstreamFailure(Refusal):
+    """`alarm` names what staff must look at, or is None when nobody need be woken."""
+
+    code = "upstream_error"
+
+    def __init__(
+        self, message: str, *, status: int = 502, alarm: str | None = None, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.alarm = alarm
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UpstreamRejected(UpstreamFailure):
+    """The upstream finds the request itself wrong: `status` 400, 404, 413 or 422, `code` says why."""
+
+    def __init__(self, message: str, *, status: int, code: str, param: str | None = None) -> None:
+        super().__init__(message, status=status)
+        self.code = code
+        self.param = param
+
+
+class UpstreamBusy(UpstreamFailure):
+    code = "upstream_busy"
+
+
+class UpstreamDown(UpstreamFailure):
+    code = "upstream_unavailable"
+
+
+class UpstreamTimeout(UpstreamFailure):
+    code = "upstream_timeout"

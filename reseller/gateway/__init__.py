@@ -1,0 +1,77 @@
+"""DOOR: the OpenAI-compatible API under /v1. `blueprint(prefix, live)` makes it; `routes` lists the endpoints."""
+
+import structlog
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from reseller.clock import monotonic, new_id
+from reseller.errors import BodyTooLarge, NotFound, Refusal, Unavailable
+from reseller.gateway.body import discarding
+from reseller.gateway.errors import response_of
+from reseller.gateway.headers import allow_browsers, request_id
+from reseller.gateway.live import LiveCalls
+from reseller.gateway.routes import add_routes
+
+log = structlog.get_logger()
+
+PREFIXES = ("/v1", "/api/v1")
+
+
+def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
+    """The API under one prefix."""
+    api = Blueprint(f"api{prefix.replace('/', '_')}", __name__, url_prefix=prefix)
+    add_routes(api)
+
+    @api.before_request
+    def begin() -> Response | None:
+        g.received_at = monotonic()
+        g.call_id = new_id()
+        g.live = live
+        if live.is_draining and request.method == "POST":
+            return response_of(Unavailable("The server is restarting. Please try again."))
+        return None
+
+    @api.after_request
+    def finish(response: Response) -> Response:
+        response.headers["x-request-id"] = request_id(g.call_id)
+        return allow_browsers(response, None)
+
+    @api.errorhandler(Refusal)
+    def refused(refusal: Refusal) -> Response:
+        response = response_of(refusal)
+        return discarding(response, request) if isinstance(refusal, BodyTooLarge) else response
+
+    @api.errorhandler(Exception)
+    def failed(error: Exception) -> Response | HTTPException:
+        if isinstance(error, HTTPException):
+            return error
+        log.error("request_failed", request_id=request_id(g.call_id), path=request.path, exc_info=True)
+        return response_of(Unavailable("Something went wrong on our side."))
+
+    return api
+
+
+def install(app: Flask, live: LiveCalls) -> None:
+    """The API answers under every prefix; paths below it that lead nowhere answer in JSON, and browsers may ask first."""
+    for prefix in PREFIXES:
+        app.register_blueprint(blueprint(prefix, live))
+
+    @app.before_request
+    def preflight() -> Response | None:
+        if request.method == "OPTIONS" and is_api(request.path):
+            return allow_browsers(Response(status=204), request.headers.get("Access-Control-Request-Headers", ""))
+        return None
+
+    @app.errorhandler(404)
+    @app.errorhandler(405)
+    def nowhere(error: HTTPException) -> Response | HTTPException:
+        if not is_api(request.path):
+            return error
+        refusal = NotFound(f"Unknown request URL: {request.method} {request.path[:200]}. Please check the URL for typos.")
+        response = response_of(refusal)
+        response.headers["x-request-id"] = request_id(new_id())
+        return allow_browsers(response, None)
+
+
+def is_api(path: str) -> bool:
+    return path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES))

@@ -1,0 +1,75 @@
+"""Whose key is this? And how often may one address be wrong about it (promises R21, R31).
+
+Wrong keys are counted per address before any database work; the limit is well above what a
+mistaken client sends. A key that this process already knows is never slowed down.
+"""
+
+from collections import OrderedDict
+
+from flask import Request
+
+from reseller.clock import monotonic
+from reseller.domain.keys import Caller
+from reseller.errors import InvalidKey, TooManyFailures
+from reseller.wiring import Wiring
+
+FAILURES_PER_MINUTE = 240
+MAX_ADDRESSES = 10_000
+WINDOW_SECONDS = 60.0
+
+
+class FailureThrottle:
+    """Failed attempts per address in fixed minutes; the oldest addresses are forgotten first."""
+
+    def __init__(self, limit: int = FAILURES_PER_MINUTE) -> None:
+        self._limit = limit
+        self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def check(self, address: str) -> None:
+        """Raises TooManyFailures while the address is over its limit."""
+        started, count = self._seen.get(address, (0.0, 0))
+        left = started + WINDOW_SECONDS - monotonic()
+        if count >= self._limit and left > 0:
+            raise TooManyFailures("Too many requests with invalid API keys from this address.", retry_after_seconds=left)
+
+    def failed(self, address: str) -> None:
+        started, count = self._seen.pop(address, (0.0, 0))
+        if monotonic() - started > WINDOW_SECONDS:
+            started, count = monotonic(), 0
+        self._seen[address] = (started, count + 1)
+        if len(self._seen) > MAX_ADDRESSES:
+            self._seen.popitem(last=False)
+
+
+_throttle = FailureThrottle()
+
+
+def identify(request: Request, house: Wiring) -> Caller:
+    """The caller behind the request's key. Raises InvalidKey, TooManyFailures."""
+    token = presented_key(request)
+    if house.directory.remembers(token):
+        return house.directory.identify(token)
+    address = client_address(request, house.settings.trusted_proxies)
+    _throttle.check(address)
+    try:
+        return house.directory.identify(token)
+    except InvalidKey:
+        _throttle.failed(address)
+        raise
+
+
+def presented_key(request: Request) -> str:
+    """The key in `Authorization: Bearer` or `x-api-key`; "" if there is none."""
+    header = request.headers.get("Authorization", "")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return request.headers.get("x-api-key", "").strip()
+
+
+def client_address(request: Request, trusted_proxies: int) -> str:
+    """The client's address: the socket's, or as many steps into X-Forwarded-For as proxies are trusted."""
+    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    if trusted_proxies and len(forwarded) >= trusted_proxies:
+        return forwarded[-trusted_proxies]
+    return request.remote_addr or ""

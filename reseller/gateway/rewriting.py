@@ -1,0 +1,291 @@
+"""Upstream answers as customers see them: our id, our price, nothing of the supplier. Pure.
+
+Whole answers are parsed and built again from an explicit list of fields. Streams are relayed
+as bytes: what stands before and after `choices` is learnt from the first frame as exact bytes
+and exchanged in every frame that begins and ends the same way; a frame that differs in any
+way is parsed and built again like a whole answer. Both ways give the same JSON (tested).
+Quotes inside JSON strings are always escaped, so the learnt bytes cannot occur in a text.
+"""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from reseller.clients.sse import data_of, frames_in
+from reseller.metering import Usage
+from reseller.money import format_nano
+
+SHOWN = ("id", "object", "created", "model", "choices", "data", "service_tier", "system_fingerprint")
+SHOWN_USAGE = ("prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details")
+HIDDEN_IN_CHOICE = ("native_finish_reason", "error")
+KEEP_ALIVE = b": keep-alive\n\n"
+DONE = b"data: [DONE]\n\n"
+
+ReadUsage = Callable[[object], Usage | None]
+
+
+class NotJson(ValueError):
+    """The upstream's bytes are no JSON, or not of the form that was asked for."""
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The object in `raw`; NaN, Infinity and numbers out of range come as invalid text. Raises NotJson."""
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        parsed = exact(raw)
+    if not isinstance(parsed, dict):
+        raise NotJson("not an object")
+    return parsed
+
+
+def exact(raw: bytes) -> Any:
+    """The same JSON with every number that has a point or exponent as Decimal. Raises NotJson."""
+    try:
+        return json.loads(raw, parse_float=Decimal, parse_constant=lambda name: f"not a number: {name}")
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(error)) from None
+
+
+def exact_usage(raw: bytes, usage: Any) -> Any:
+    """The usage object with exact decimals. Only its own bytes are parsed again, wherever they can be told apart."""
+    if not isinstance(usage, dict):
+        return usage
+    start = raw.rfind(b'"usage"')
+    try:
+        text = raw[start + 7 :].lstrip(b" \t\r\n:").decode()
+        found, _ = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        found = None
+    if _with_floats(found) == usage:
+        return found
+    whole = exact(raw)
+    return whole.get("usage") if isinstance(whole, dict) else None
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda name: f"not a number: {name}")
+
+
+def _with_floats(value: Any) -> Any:
+    """For comparison only: decimals as the floats that a quick parse makes of them."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {k: _with_floats(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(v) for v in value]
+    return value
+
+
+def shown_usage(usage: dict[str, Any], charge_nano: int | None) -> dict[str, Any]:
+    """Token counts as the upstream sent them, and what the customer was charged as a JSON number with exact digits."""
+    shown = {name: usage[name] for name in SHOWN_USAGE if usage.get(name) is not None}
+    if charge_nano is not None:
+        shown["cost"] = orjson.Fragment(format_nano(charge_nano))
+    return shown
+
+
+def shown_choices(choices: list[Any]) -> list[Any]:
+    """Choices without the supplier's own words."""
+    for choice in choices:
+        if isinstance(choice, dict):
+            for name in HIDDEN_IN_CHOICE:
+                choice.pop(name, None)
+    return choices
+
+
+def whole_answer(parsed: dict[str, Any], *, our_id: str, model: str | None, usage: dict[str, Any] | None) -> bytes:
+    """The bytes of a whole answer for the customer."""
+    shown = {name: parsed[name] for name in SHOWN if name in parsed}
+    if "id" in shown or "choices" in shown:
+        shown["id"] = our_id
+    if model is not None:
+        shown["model"] = model
+    if isinstance(shown.get("choices"), list):
+        shown["choices"] = shown_choices(shown["choices"])
+    if usage is not None:
+        shown["usage"] = usage
+    return orjson.dumps(shown)
+
+
+class StreamRewriter:
+    """One stream's frames, in order, for the customer. Keeps no text; what it learnt is in its attributes."""
+
+    def __init__(self, *, our_id: str, model: str | None, read_usage: ReadUsage) -> None:
+        self.our_id = our_id
+        self.model = model  # None: show the one that served
+        self._read_usage = read_usage
+        self.usage: Usage | None = None  # the last valid one, whole (R8)
+        self.usage_shown: dict[str, Any] = {}
+        self.saw_invalid_usage = False
+        self.error: dict[str, Any] | None = None  # the frame that ended the stream early
+        self.is_done = False
+        self.is_finished = False  # every choice seen so far has a finish reason
+        self.finish_reason: str | None = None
+        self.served_model: str | None = None
+        self.output_bytes = 0  # text passed on, for an estimate if nobody tells the usage
+        self._head: dict[str, Any] = {}
+        self._template: _Template | None = None
+
+    def pass_on(self, block: bytes) -> bytes:
+        """What the customer gets of these whole frames. The usage frame and [DONE] are held back; so is all after an error."""
+        if self.is_done or self.error is not None:
+            return b""
+        quick = self._template.rewrite(block) if self._template else None
+        if quick is not None:
+            out, text_bytes = quick
+            self.output_bytes += text_bytes
+            return out
+        out_frames = []
+        for frame in frames_in(block):
+            if self.is_done or self.error is not None:
+                break
+            out_frames.append(self._frame(frame))
+        return b"".join(out_frames)
+
+    def usage_frame(self, charge_nano: int | None) -> bytes:
+        """The frame for those who asked with stream_options.include_usage."""
+        frame = {**self._head, "id": self.our_id, "choices": [], "usage": shown_usage(self.usage_shown, charge_nano)}
+        return b"data: " + orjson.dumps(frame) + b"\n\n"
+
+    def _frame(self, frame: bytes) -> bytes:
+        data = data_of(frame)
+        if data is None:
+            return KEEP_ALIVE
+        if data.strip() == b"[DONE]":
+            self.is_done = True
+            return b""
+        parsed = parse(data)
+        self._take_usage(data, parsed.get("usage"))
+        if parsed.get("error"):
+            self.error = parsed
+            return b""
+        choices = parsed.get("choices")
+        if not isinstance(choices, list) or not choices:
+            self._learn_head(parsed)
+            return b""
+        self._note_choices(choices)
+        learnable = self._template is None and parsed.get("usage") is None
+        before = _text_bytes(choices)
+        self.output_bytes += before
+        template = _Template.learn(frame, parsed, self._outer(parsed), before) if learnable else None
+        self._learn_head(parsed)
+        if template is not None:
+            self._template = template
+        return b"data: " + orjson.dumps({**self._outer(parsed), "choices": shown_choices(choices)}) + b"\n\n"
+
+    def _outer(self, parsed: dict[str, Any]) -> dict[str, Any]:
+        """Everything of a frame but its choices, as the customer sees it."""
+        outer = {name: parsed[name] for name in SHOWN if name in parsed and name != "choices"}
+        outer["id"] = self.our_id
+        if self.model is not None:
+            outer["model"] = self.model
+        return outer
+
+    def _learn_head(self, parsed: dict[str, Any]) -> None:
+        model = parsed.get("model")
+        if isinstance(model, str):
+            self.served_model = model
+        self._head = self._outer(parsed)
+
+    def _take_usage(self, data: bytes, usage: Any) -> None:
+        if usage is None:
+            return
+        found = exact_usage(data, usage)
+        read = self._read_usage(found)
+        if read is None:
+            self.saw_invalid_usage = True
+            return
+        self.usage = read
+        self.usage_shown = usage
+
+    def _note_choices(self, choices: list[Any]) -> None:
+        for choice in choices:
+            reason = choice.get("finish_reason") if isinstance(choice, dict) else None
+            if isinstance(reason, str):
+                self.finish_reason = reason
+                self.is_finished = True
+
+
+class _Template:
+    """What every ordinary frame of this stream begins and ends with, as exact bytes, and what takes its place."""
+
+    __slots__ = ("_after", "_before", "_inner_ends", "_new_after", "_new_before", "_overhead")
+
+    def __init__(self, before: bytes, after: bytes, new_before: bytes, overhead: int) -> None:
+        self._before = before
+        self._after = after
+        self._new_before = new_before
+        self._new_after = b"]}\n\n"
+        self._inner_ends = after.count(b'],"')
+        self._overhead = overhead
+
+    @classmethod
+    def learn(cls, frame: bytes, parsed: dict[str, Any], outer: dict[str, Any], text_bytes: int) -> "_Template | None":
+        """From a frame whose other fields all stand before `choices`, or behind it with the value null."""
+        start = frame.find(b'"choices":[{')
+        keys = list(parsed)
+        behind = keys[keys.index("choices") + 1 :]
+        if start < 0 or not frame.startswith(b"data: {") or any(parsed[name] is not None for name in behind):
+            return None
+        if not frame.endswith(b"}\n\n") or b"\r" in frame or _has_odd_spaces(frame):
+            return None
+        after = b"]" + b"".join(b',"' + name.encode() + b'":null' for name in behind) + b"}\n\n"
+        if not frame.endswith(after):
+            return None
+        front = {name: value for name, value in outer.items() if name not in behind}
+        before = frame[: start + len(b'"choices":[{')]
+        new_before = b"data: " + orjson.dumps(front)[:-1] + b',"choices":[{'
+        return cls(before, after, new_before, len(frame) - text_bytes)
+
+    def rewrite(self, block: bytes) -> tuple[bytes, int] | None:
+        """The block with its frames' beginnings and ends exchanged, and the bytes of text in it; None if any frame differs."""
+        count = block.count(b"\n\n")
+        if (
+            block.count(self._before) != count
+            or not block.startswith(self._before)
+            or block.count(self._after) != count
+            or block.count(b'],"') != count * self._inner_ends
+            or b'"finish_reason":"' in block
+            or b'"error"' in block
+            or b"\r" in block
+            or _has_odd_spaces(block)
+        ):
+            return None
+        out = block.replace(self._before, self._new_before).replace(b',"native_finish_reason":null', b"")
+        if b'"native_finish_reason"' in out:
+            return None
+        if self._after != self._new_after:
+            out = out.replace(self._after, self._new_after)
+        return out, max(len(block) - count * self._overhead, 0)
+
+
+def _has_odd_spaces(block: bytes) -> bool:
+    """Whether a key could follow a bracket in another spelling than `],"`. A text with "] " in it takes the slow way too."""
+    return b"] " in block or b', "' in block or b"\t" in block
+
+
+def _text_bytes(choices: list[Any]) -> int:
+    """Bytes of what the model wrote in these choices: text, reasoning, arguments of tools."""
+    total = 0
+    for choice in choices:
+        if not isinstance(choice, dict):
+            continue
+        delta = choice.get("delta") or choice.get("message") or choice
+        if isinstance(delta, dict):
+            for name in ("content", "reasoning", "text", "refusal"):
+                text = delta.get(name)
+                if isinstance(text, str):
+                    total += len(text.encode("utf-8", "surrogatepass"))
+            if delta.get("tool_calls"):
+                total += len(orjson.dumps(delta["tool_calls"]))
+    return total
+
+
+def delivered_bytes(parsed: dict[str, Any]) -> int:
+    """Bytes of what the model wrote in a whole answer."""
+    choices = parsed.get("choices")
+    return _text_bytes(choices) if isinstance(choices, list) else 0

@@ -1,0 +1,73 @@
+"""Every endpoint of the API, one line each. /v1 and /api/v1 answer the same, with and without a trailing slash."""
+
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, request
+
+from reseller.gateway import account, models
+from reseller.gateway.access import identify
+from reseller.gateway.call import CHAT, COMPLETIONS, EMBEDDINGS
+from reseller.gateway.relay import relay
+from reseller.wiring import wiring
+
+
+def answer(payload: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(payload), content_type="application/json")
+
+
+def add_routes(api: Blueprint) -> None:
+    """Each route says who may call it: all of these need a key, which `identify` demands first."""
+    api.post("/chat/completions", strict_slashes=False)(chat)
+    api.post("/completions", strict_slashes=False)(completions)
+    api.post("/embeddings", strict_slashes=False)(embeddings)
+    api.get("/models", strict_slashes=False)(list_models)
+    api.get("/models/<path:slug>")(one_model)
+    api.get("/key", strict_slashes=False)(key)
+    api.get("/auth/key", strict_slashes=False)(key)
+    api.get("/credits", strict_slashes=False)(credit)
+    api.get("/usage", strict_slashes=False)(usage)
+    api.get("/generation", strict_slashes=False)(generation)
+
+
+def chat() -> Response:
+    return relay(CHAT)
+
+
+def completions() -> Response:
+    return relay(COMPLETIONS)
+
+
+def embeddings() -> Response:
+    return relay(EMBEDDINGS)
+
+
+def list_models() -> Response:
+    house = wiring()
+    caller = identify(request, house)
+    with account.reading(caller):
+        return answer(models.list_models(house, caller))
+
+
+def one_model(slug: str) -> Response:
+    house = wiring()
+    caller = identify(request, house)
+    with account.reading(caller):
+        return answer(models.one_model(house, caller, slug.rstrip("/")))
+
+
+def key() -> Response:
+    return answer(account.key_facts(identify(request, wiring())))
+
+
+def credit() -> Response:
+    return answer(account.credits_of(identify(request, wiring())))
+
+
+def usage() -> Response:
+    return answer(account.usage_of(identify(request, wiring()), request))
+
+
+def generation() -> Response:
+    house = wiring()
+    return answer(account.generation(house, identify(request, house), request.args.get("id", "")))

@@ -1,0 +1,44 @@
+"""Noticing that the client hung up, at once and not at the next write.
+
+A read watcher on the client's socket peeks when bytes or the end arrive: an empty peek is the
+end. gunicorn hands the socket over as `gunicorn.socket`; where it is missing (tests without a
+server) nothing is watched and a failing write tells. Runs in the hub, so it must not block.
+"""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from gevent import get_hub
+
+_READ = 1
+
+
+class HangUpWatch:
+    """Calls `on_gone` once when the client closes its side. `stop` is idempotent."""
+
+    def __init__(self, environ: dict[str, Any], on_gone: Callable[[], None]) -> None:
+        client = environ.get("gunicorn.socket")
+        self._socket = getattr(client, "_sock", client)
+        self._on_gone = on_gone
+        self._watcher: Any = None
+        if self._socket is not None:
+            self._watcher = get_hub().loop.io(self._socket.fileno(), _READ)
+            self._watcher.start(self._look)
+
+    def stop(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.stop()
+            watcher.close()
+
+    def _look(self) -> None:
+        try:
+            peeked = self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            peeked = b""
+        self.stop()  # a pipelined request is waiting, or nobody is there any more
+        if not peeked:
+            self._on_gone()

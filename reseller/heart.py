@@ -1,0 +1,74 @@
+"""What every long-lived process does beside its work: says that it lives, and notices when prices move.
+
+One greenlet. A database that does not answer makes it unsteady, never dead.
+"""
+
+import gevent
+import structlog
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from reseller.clock import monotonic
+from reseller.database import acting_as_operator, db, transaction
+from reseller.domain.calls import processes
+from reseller.wiring import wiring_of
+
+TICK_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Heart:
+    """Beats for one process. `steady_seconds`: how long the database has answered without a gap."""
+
+    def __init__(self, app: Flask, kind: str) -> None:
+        self._app = app
+        self._kind = kind
+        self._wiring = wiring_of(app)
+        self._steady_since = monotonic()
+        self._beat_at: float | None = None
+        self._greenlet: gevent.Greenlet | None = None
+
+    @property
+    def steady_seconds(self) -> float:
+        return monotonic() - self._steady_since
+
+    def start(self) -> None:
+        """The process has its row before it takes work; from now on it beats by itself."""
+        self.tick()
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """No more beats; a process that owes nothing takes its row away."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+        with self._app.app_context(), acting_as_operator():
+            try:
+                processes.forget(self._wiring.process_id)
+            except SQLAlchemyError:
+                log.warning("heartbeat_not_removed")
+
+    def tick(self) -> None:
+        """One look at prices, and a beat when one is due."""
+        with self._app.app_context(), acting_as_operator():
+            try:
+                if self._beat_at is None or monotonic() - self._beat_at >= processes.BEAT_SECONDS:
+                    processes.beat(self._wiring.process_id, self._kind)
+                    self._beat_at = monotonic()
+                self._look_at_prices()
+            except SQLAlchemyError as error:
+                self._steady_since = monotonic()
+                log.warning("heartbeat_failed", error=type(error).__name__)
+            finally:
+                db.session.remove()
+
+    def _look_at_prices(self) -> None:
+        with transaction() as session:
+            version = session.execute(text("SELECT coalesce(max(version), 0) FROM price_versions")).scalar_one()
+        self._wiring.book.refresh_if_moved(version)
+
+    def _run(self) -> None:
+        while True:
+            gevent.sleep(TICK_SECONDS)
+            self.tick()

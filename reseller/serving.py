@@ -1,0 +1,60 @@
+"""A web process from its first request to its last: boot gates, heartbeat, drain. gunicorn calls it, nobody else."""
+
+from collections.abc import Callable
+
+import gevent
+import structlog
+from flask import Flask
+
+from reseller.clock import monotonic
+from reseller.database import acting_as_operator
+from reseller.gateway.live import LiveCalls
+from reseller.heart import Heart
+from reseller.schema import is_current
+from reseller.wiring import wiring_of
+
+APP_LOAD_ERROR = 4  # gunicorn stops for good instead of starting the process again
+
+log = structlog.get_logger()
+
+
+class Serving:
+    """One web process at work."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._wiring = wiring_of(app)
+        live = app.extensions["live_calls"]
+        assert isinstance(live, LiveCalls)
+        self._live = live
+        self._heart = Heart(app, "web")
+
+    def start(self) -> None:
+        self._heart.start()
+
+    def drain(self, seconds: float) -> None:
+        """No new work; running answers may end by themselves for `seconds`, then they are ended and settled."""
+        self._live.is_draining = True
+        log.info("drain_began", calls=len(self._live))
+        deadline = monotonic() + seconds
+        while len(self._live) and monotonic() < deadline:
+            gevent.sleep(0.05)
+        self._live.drain()
+
+    def end(self, seconds: float) -> None:
+        """Everything owed is durable, or has been waited for long enough; recovery finds the rest."""
+        is_idle = self._wiring.till.drain(seconds)
+        self._heart.stop()
+        log.info("web_ended", settled=is_idle, calls=len(self._live))
+
+
+def begin(app: Flask, refuse: Callable[[int], object]) -> Serving:
+    """The process may take work. In production a database that lacks a migration refuses the start (R40)."""
+    if wiring_of(app).settings.is_production:
+        with app.app_context(), acting_as_operator():
+            if not is_current():
+                log.critical("refusing to start: a migration is pending; run `flask db upgrade`")
+                refuse(APP_LOAD_ERROR)
+    serving = Serving(app)
+    serving.start()
+    return serving

@@ -1,0 +1,1 @@
+"""DOOR of the clock: jobs that no request triggers. `schedule.JOBS` lists them."""

@@ -1,0 +1,78 @@
+"""Lease → run → record → sleep, one greenlet a job. SIGTERM lets the jobs in hand finish."""
+
+import signal
+
+import gevent
+import structlog
+from flask import Flask
+from gevent.event import Event
+
+from reseller.clock import monotonic
+from reseller.database import acting_as_operator, db
+from reseller.domain import jobs
+from reseller.heart import Heart
+from reseller.wiring import wiring_of
+from reseller.worker.context import Context
+from reseller.worker.schedule import JOBS, Job
+
+FINISH_SECONDS = 25.0
+MAX_PAUSE_SECONDS = 5.0
+
+log = structlog.get_logger()
+
+
+def run_forever(app: Flask) -> None:
+    """Every job runs when it is due, until SIGTERM or SIGINT."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stop.set)
+    heart = Heart(app, "worker")
+    heart.start()
+    context = Context(wiring_of(app), heart, is_once=False)
+    log.info("worker_began", jobs=len(JOBS))
+    greenlets = [gevent.spawn(_repeat, app, job, context, stop) for job in JOBS]
+    stop.wait()
+    gevent.joinall(greenlets, timeout=FINISH_SECONDS)
+    context.wiring.till.drain(FINISH_SECONDS)
+    heart.stop()
+    log.info("worker_ended")
+
+
+def run_once(app: Flask) -> list[str]:
+    """Every job that is due has run once; the names of those that failed."""
+    heart = Heart(app, "worker")
+    heart.tick()
+    context = Context(wiring_of(app), heart, is_once=True)
+    failed = [job.name for job in JOBS if not _run_if_due(app, job, context)]
+    context.wiring.till.drain(FINISH_SECONDS)
+    heart.stop()
+    return failed
+
+
+def _repeat(app: Flask, job: Job, context: Context, stop: Event) -> None:
+    while not stop.is_set():
+        started = monotonic()
+        _run_if_due(app, job, context)
+        stop.wait(max(min(job.every, MAX_PAUSE_SECONDS) - (monotonic() - started), 0.2))
+
+
+def _run_if_due(app: Flask, job: Job, context: Context) -> bool:
+    """False if the job ran and failed. The worker outlives every failure of a job."""
+    worker_id = context.wiring.process_id
+    with app.app_context(), acting_as_operator():
+        try:
+            if not jobs.lease(job.name, job.every, worker_id):
+                return True
+            try:
+                result = job.run(context)
+            except Exception as error:
+                db.session.rollback()
+                jobs.finish(job.name, worker_id, error=f"{type(error).__name__}: {error}"[:1000])
+                raise
+            jobs.finish(job.name, worker_id, result=result)
+        except Exception:  # noqa: BLE001 - one of three places: the loop goes on
+            log.error("job_failed", job=job.name, exc_info=True)
+            return False
+        finally:
+            db.session.remove()
+    return True

@@ -1,0 +1,43 @@
+"""Jobs around prices: the catalogue as the upstreams list it, and quarantines that run out (promise R7)."""
+
+import structlog
+
+from reseller.domain import pricing
+from reseller.errors import Refusal
+from reseller.gateway.metrics import ALARMS
+from reseller.worker.context import Context
+
+ACTOR = "system:catalogue"
+
+log = structlog.get_logger()
+
+
+def sync_catalogue(context: Context) -> str:
+    """Models and prices are as each upstream lists them; what looks wrong is in quarantine and staff are alarmed."""
+    said, failed = [], []
+    upstreams = context.wiring.upstreams
+    upstreams.register()
+    for name in pricing.active_upstreams():
+        upstream = upstreams.get(name)
+        if upstream is None:
+            failed.append(f"{name}: no key in the environment")
+            continue
+        try:
+            entries = upstream.list_models()
+        except Refusal as refusal:
+            failed.append(f"{name}: {type(refusal).__name__}")
+            continue
+        report = pricing.sync(name, entries, actor=ACTOR)
+        for slug in report.quarantined:
+            log.error("price_quarantined", upstream=name, model=slug, reason=report.reasons.get(slug))
+            ALARMS.labels("price_quarantined").inc()
+        said.append(f"{name}: {len(report.added)} added, {len(report.changed)} changed, {len(report.withdrawn)} withdrawn")
+    if failed:
+        raise RuntimeError("; ".join(failed))
+    return "; ".join(said)
+
+
+def expire_quarantine(context: Context) -> str:  # noqa: ARG001 - every job has the same face
+    """Models whose quarantine ran out undecided are withdrawn."""
+    withdrawn = pricing.expire_quarantine()
+    return f"withdrawn: {', '.join(withdrawn)}" if withdrawn else "none"

@@ -1,0 +1,82 @@
+"""Jobs that end calls which cannot end by themselves (promises R9, R10, R11)."""
+
+import structlog
+
+from reseller.clients.upstream import GenerationRecord
+from reseller.domain.calls import processes, recovery
+from reseller.domain.calls.recovery import OpenHold
+from reseller.errors import Refusal
+from reseller.metering import Usage
+from reseller.worker.context import Context
+
+STEADY_SECONDS = 15.0
+"""After a time without database everybody looks silent: the living get this long to beat before anyone is declared lost."""
+
+GRACE_SECONDS = 120.0
+"""Beyond the longest answer, before a call of a living process counts as lost."""
+
+log = structlog.get_logger()
+
+
+def recover_holds(context: Context) -> str:
+    """Calls of processes that are gone are voided, or asked about by their generation id."""
+    if not context.is_once and context.heart.steady_seconds < STEADY_SECONDS:
+        return "waiting for heartbeats after a gap"
+    wiring = context.wiring
+    lost = recovery.claim_lost(wiring.process_id, oldest_seconds=wiring.settings.upstream_total_seconds + GRACE_SECONDS)
+    for hold in lost:
+        if hold.generation_id is not None and _can_ask(context, hold):
+            recovery.chase_lost(hold)
+        else:
+            recovery.void(wiring.till, hold)
+        log.warning("call_recovered", call_id=hold.facts.call_id.hex, asks=hold.generation_id is not None)
+    if context.is_once and any(hold.generation_id for hold in lost):
+        chase_costs(context)
+    return f"{len(lost)} recovered"
+
+
+def chase_costs(context: Context) -> str:
+    """Calls that ended without a known cost are charged by the upstream's record, at last by our estimate."""
+    due = recovery.claim_due()
+    found = sum(_chase(context, hold) for hold in due)
+    return f"{found} of {len(due)} costs found"
+
+
+def forget_processes(context: Context) -> str:  # noqa: ARG001 - every job has the same face
+    """Rows of processes that died long ago and owe nothing are gone."""
+    processes.forget_silent()
+    return "done"
+
+
+def _chase(context: Context, hold: OpenHold) -> bool:
+    record = _record(context, hold)
+    if record is not None:
+        usage = Usage(
+            prompt_tokens=record.prompt_tokens,
+            completion_tokens=record.completion_tokens,
+            cached_tokens=record.cached_tokens,
+            reasoning_tokens=record.reasoning_tokens,
+            cost_usd=record.cost_usd,
+        )
+        recovery.settle_by_record(context.wiring.till, hold, cost_usd=record.cost_usd, usage=usage, served_model=record.model)
+        return True
+    if not recovery.ask_later(hold):
+        recovery.give_up(context.wiring.till, hold)
+        log.warning("cost_unknown", call_id=hold.facts.call_id.hex, booked=hold.draft.get("fallback"))
+    return False
+
+
+def _record(context: Context, hold: OpenHold) -> GenerationRecord | None:
+    upstream = context.wiring.upstreams.get(hold.facts.upstream or "")
+    if upstream is None or hold.generation_id is None:
+        return None
+    try:
+        return upstream.find_generation(hold.generation_id)
+    except Refusal as refusal:
+        log.warning("generation_not_found", upstream=upstream.name, error=type(refusal).__name__)
+        return None
+
+
+def _can_ask(context: Context, hold: OpenHold) -> bool:
+    upstream = context.wiring.upstreams.get(hold.facts.upstream or "")
+    return upstream is not None and upstream.has_records

@@ -1,0 +1,45 @@
+"""Jobs that keep the books: post what is over, prove that they add up, have next month's room ready."""
+
+import structlog
+from sqlalchemy import text
+
+from reseller.clock import now
+from reseller.database import transaction
+from reseller.domain import accounts, ledger
+from reseller.domain.usage import partitions
+from reseller.gateway.metrics import ALARMS
+from reseller.worker.context import Context
+
+log = structlog.get_logger()
+
+
+def post_usage(context: Context) -> str:  # noqa: ARG001 - every job has the same face
+    """Charges of days that are over are ledger entries, for accounts that went quiet too."""
+    with transaction() as session:
+        today = session.execute(text("SELECT (now() AT TIME ZONE 'UTC')::date")).scalar_one()
+        query = text("SELECT account_id FROM balances WHERE unposted_nano > 0 AND usage_day < :today")
+        quiet = list(session.scalars(query, {"today": today}))
+    posted = sum(ledger.post_usage_day(account_id, today) for account_id in quiet)
+    return f"{posted} days posted"
+
+
+def make_partitions(context: Context) -> str:  # noqa: ARG001
+    """Usage has room for the months to come; a missing one is an alarm."""
+    made = partitions.make_ahead()
+    missing = partitions.missing_ahead(now().date())
+    if missing:
+        ALARMS.labels("partition_missing").inc()
+        raise RuntimeError(f"no partition for {', '.join(missing)}")
+    return f"made {', '.join(made)}" if made else "all there"
+
+
+def verify_ledger(context: Context) -> str:  # noqa: ARG001
+    """The books are proved; an account whose books do not add up is halted and staff are alarmed (R1)."""
+    report = ledger.verify()
+    for mismatch in report.mismatches:
+        log.critical("ledger_mismatch", account_id=str(mismatch.account_id), row=mismatch.row, problem=mismatch.problem)
+        ALARMS.labels("ledger_mismatch").inc()
+        accounts.halt(mismatch.account_id, reason=f"{mismatch.row}: {mismatch.problem}")
+    if report.mismatches:
+        raise RuntimeError(f"{len(report.mismatches)} mismatches, first: {report.mismatches[0].row}: {report.mismatches[0].problem}")
+    return f"{report.accounts} accounts, {report.entries} entries: all agree"
