@@ -55,7 +55,7 @@ _metrics = Path(tempfile.gettempdir()) / f"reseller-metrics-{os.getuid()}-{setti
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 
-class JsonLogger(glogging.Logger):  # type: ignore[misc,name-defined]
+class JsonLogger(glogging.Logger):  # type: ignore[misc]
     """gunicorn's own messages leave through our JSON handler."""
 
     def setup(self, cfg: Any) -> None:
@@ -99,4 +99,4 @@ def child_exit(server: Any, worker: Any) -> None:
     """A dead worker's gauges count no more."""
     from prometheus_client import multiprocess  # noqa: PLC0415 - reads the folder set above when imported
 
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -120,7 +120,7 @@ class GroupCommit(Generic[Op, Answer]):
 
     def wait_idle(self, timeout_seconds: float) -> bool:
         """True once every queued operation is committed; False if that took too long."""
-        return self._idle.wait(timeout_seconds)
+        return bool(self._idle.wait(timeout_seconds))
 
     @property
     def depth(self) -> int:

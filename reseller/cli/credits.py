@@ -6,8 +6,8 @@ import click
 from flask.cli import AppGroup
 
 from reseller.cli.shared import USD, actor, as_operator, emit, json_option
-from reseller.domain import accounts, ledger, staff
 from reseller.database import transaction
+from reseller.domain import accounts, ledger, staff
 from reseller.money import format_decimal
 
 credit_commands = AppGroup("credits", help="An account's balance; grant or take back credit.")

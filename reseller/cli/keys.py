@@ -56,7 +56,9 @@ def list_keys(email: str, as_json: bool) -> None:
     """List a person's keys, newest first."""
     person = accounts.find_person(email)
     shown = [shown_key(key) for key in keys.keys_of(person.account_id)]
-    lines = (f"{k['prefix']:<16} {k['state']:<8} {k['name']:<24} spent {k['spent']:<14} last used {k['last_used_at'] or 'never'}" for k in shown)
+    lines = (
+        f"{k['prefix']:<16} {k['state']:<8} {k['name']:<24} spent {k['spent']:<14} last used {k['last_used_at'] or 'never'}" for k in shown
+    )
     emit({"keys": shown}, as_json, lines)
 
 

@@ -64,7 +64,7 @@ def emit(result: dict[str, Any], as_json: bool, lines: Iterable[str]) -> None:
         click.echo(line)
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[timedelta]):
     """`90s 15m 12h 30d` as a timedelta."""
 
     name = "duration"
@@ -76,7 +76,7 @@ class Duration(click.ParamType):
         return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
-class UsdAmount(click.ParamType):
+class UsdAmount(click.ParamType[Decimal]):
     """A decimal string of dollars as an exact Decimal."""
 
     name = "usd"
@@ -90,7 +90,7 @@ class UsdAmount(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class LimitOrNone(click.ParamType):
+class LimitOrNone(click.ParamType[int]):
     """A whole number above zero, or `none` to lift the limit (given on as 0)."""
 
     name = "number|none"

@@ -113,14 +113,14 @@ class SlidingWindow:
         for age in range(SLOTS - 1, -1, -1):
             excess -= self.counts[(self.head - age) % SLOTS]
             if excess <= 0:
-                return max((self.head - age + SLOTS) * self.step - now, 0.0)
+                return max(float((self.head - age + SLOTS) * self.step) - now, 0.0)
         return float(self.width)
 
     def seconds_until_empty(self, now: float) -> float:
         """How long until every call counted now has left the window."""
         for age in range(SLOTS):
             if self.counts[(self.head - age) % SLOTS]:
-                return max((self.head - age + SLOTS) * self.step - now, 0.0)
+                return max(float((self.head - age + SLOTS) * self.step) - now, 0.0)
         return 0.0
 
     def pack(self) -> bytes:

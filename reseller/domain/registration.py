@@ -8,7 +8,7 @@ from sqlalchemy import select
 from reseller.clock import new_id, now
 from reseller.database import transaction
 from reseller.domain import staff
-from reseller.domain.accounts import Account, Membership, MemberRole, Person, Role, User, hash_password, normal_email
+from reseller.domain.accounts import Account, MemberRole, Membership, Person, Role, User, hash_password, normal_email
 from reseller.domain.ledger import Balance
 from reseller.domain.limits import RateLimit, RequestCounter
 from reseller.errors import Conflict

@@ -28,7 +28,8 @@ _SAMPLING = (
 PASSED = {
     CHAT: frozenset(_SAMPLING) | {
         "messages", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format",
-        "structured_outputs", "reasoning", "reasoning_effort", "include_reasoning", "verbosity", "modalities", "prediction", "cache_control",
+        "structured_outputs", "reasoning", "reasoning_effort", "include_reasoning", "verbosity", "modalities", "prediction",
+        "cache_control",
     },
     COMPLETIONS: frozenset(_SAMPLING) | {"prompt", "suffix", "echo"},
     EMBEDDINGS: frozenset({"input", "dimensions", "encoding_format", "input_type"}),
@@ -141,8 +142,8 @@ def _model(asked: dict[str, Any]) -> str:
     model = asked.get("model")
     if not isinstance(model, str) or not model:
         raise InvalidRequest("You must provide a model parameter.", param="model")
-    if len(model) > 200:
-        raise InvalidRequest("The model name is too long.", param="model")
+    if len(model) > 200 or not model.isprintable():
+        raise InvalidRequest("The model name is too long or has characters that no model has.", param="model")
     return model
 
 

@@ -84,17 +84,19 @@ def _outcome(quote: Quote, seen: Seen, usage: Usage, cost: Decimal, source: Cost
 def _draft(quote: Quote, admitted: Admitted, seen: Seen) -> dict[str, Any]:
     """What to book if the upstream never tells: tokens it counted itself at list price, else our estimate."""
     estimate = _estimate(quote, admitted, seen)
-    usage, cost, charge = estimate.usage, estimate.cost_usd or Decimal(0), estimate.charge_nano
+    usage, cost, charge, source = estimate.usage, estimate.cost_usd or Decimal(0), estimate.charge_nano, estimate.cost_source
     if seen.usage is not None:
         usage = seen.usage
         cost = pricing.cost_of(usage, _rates(quote, admitted, usage), images=seen.images)
         charge = pricing.charge_nano(cost, quote.offer.markup_percent, min_cost_nano=quote.offer.min_cost_nano)
+        source = CostSource.PRICE_SNAPSHOT
     return {
         "status": seen.status,
         "fallback": "estimate",
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost_usd": format(cost, "f"),
+        "cost_source": source,
         "charge_nano": charge,
         "served_model": seen.served_model,
         "error_code": seen.error_code,

@@ -81,7 +81,7 @@ def _admitted(house: Wiring, caller: Caller, call: Call, path: str) -> "Going":
         try:
             admitted = house.till.admit(op)
         except StalePrices:
-            house.book.reload()
+            house.book.refresh()
             continue
         except Refusal as refusal:
             metrics.CALLS.labels(path, refusal.code).inc()
@@ -303,5 +303,5 @@ def _id_of(parsed: dict[str, Any]) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return value[:200] if isinstance(value, str) else None
+    return value.replace("\x00", "")[:200] if isinstance(value, str) else None
 

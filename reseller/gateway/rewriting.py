@@ -132,7 +132,7 @@ class StreamRewriter:
 
     def pass_on(self, block: bytes) -> bytes:
         """What the customer gets of these whole frames. The usage frame and [DONE] are held back; so is all after an error."""
-        if self.is_done or self.error is not None:
+        if self._has_ended():
             return b""
         quick = self._template.rewrite(block) if self._template else None
         if quick is not None:
@@ -141,10 +141,14 @@ class StreamRewriter:
             return out
         out_frames = []
         for frame in frames_in(block):
-            if self.is_done or self.error is not None:
-                break
             out_frames.append(self._frame(frame))
+            if self._has_ended():
+                break
         return b"".join(out_frames)
+
+    def _has_ended(self) -> bool:
+        """Nothing that comes now belongs to the answer."""
+        return self.is_done or self.error is not None
 
     def usage_frame(self, charge_nano: int | None) -> bytes:
         """The frame for those who asked with stream_options.include_usage."""
@@ -206,7 +210,7 @@ class StreamRewriter:
         for choice in choices:
             reason = choice.get("finish_reason") if isinstance(choice, dict) else None
             if isinstance(reason, str):
-                self.finish_reason = reason
+                self.finish_reason = reason.replace("\x00", "")[:200]
                 self.is_finished = True
 
 

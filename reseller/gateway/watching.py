@@ -33,6 +33,7 @@ class HangUpWatch:
             watcher.close()
 
     def _look(self) -> None:
+        assert self._socket is not None
         try:
             peeked = self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:

@@ -1,9 +1,10 @@
 """`flask prices` and `flask catalog`: what they print, and how they refuse."""
 
 import json
-from collections.abc import Iterator
+import sys
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,15 +29,21 @@ class ListedOnly:
         return self.entries
 
 
+class Upstreams(dict[str, ListedOnly]):
+    """Those of the environment; their rows are there already."""
+
+    def register(self) -> None:
+        assert "listed" in self
+
+
 @pytest.fixture
-def upstream(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListedOnly]:
+def upstream(app: Flask, monkeypatch: pytest.MonkeyPatch) -> ListedOnly:
     client = ListedOnly()
-    monkeypatch.setitem(app.extensions, "upstreams", {"listed": client})
+    # The package's attribute of this name is the command group, not the module.
+    monkeypatch.setattr(sys.modules["reseller.cli.catalog"], "wiring", lambda: SimpleNamespace(upstreams=Upstreams(listed=client)))
     with acting_as_operator():
-        for name in pricing.active_upstreams():
-            pricing.set_upstream_active(name, False, actor="test")
         pricing.register_upstream("listed", UpstreamKind.OPENAI)
-    yield client
+    return client
 
 
 def run(app: Flask, group: Any, *words: str) -> Result:

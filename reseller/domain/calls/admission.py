@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
-from reseller.domain import keys
 from reseller.domain.calls.state import AccountState, KeyState
 from reseller.domain.limits import Allowance, WindowUse
 from reseller.domain.pricing import HoldTerms
@@ -173,9 +172,7 @@ def _key_room(account: AccountState, key: KeyState) -> int | None:
     """What the key may still spend in its period; None without a limit."""
     if key.spend_limit is None:
         return None
-    current = keys.period_start(key.spend_period, account.now.date())
-    spent = key.spent if key.period_start == current else 0
-    return key.spend_limit - spent - key.held
+    return key.spend_limit - key.spent_in(account.now.date()) - key.held
 
 
 def _allowance(account: AccountState) -> Allowance:

@@ -28,7 +28,7 @@ CHASE_PAUSES_SECONDS = (1, 2, 4, 8, 10)
 """Waits between questions; OpenRouter's records appear late (0.5 s and more after the end). Then the estimate is booked."""
 
 VOID = "void"
-ESTIMATE = "estimate"
+LOST_DRAFT = '{"status": "partial", "fallback": "void", "flag": "process_lost"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def ask_later(hold: OpenHold) -> bool:
 def chase_lost(hold: OpenHold) -> None:
     """A lost call with a generation id becomes one to ask about; without an answer it will be voided."""
     with transaction() as session:
-        session.execute(_CHASE, {"id": hold.facts.call_id, "draft": f'{{"status": "partial", "fallback": "{VOID}", "flag": "process_lost"}}'})
+        session.execute(_CHASE, {"id": hold.facts.call_id, "draft": LOST_DRAFT})
 
 
 def void(till: Till, hold: OpenHold) -> Settled | None:
@@ -129,17 +129,18 @@ def give_up(till: Till, hold: OpenHold) -> Settled | None:
     draft = hold.draft
     if draft.get("fallback") == VOID:
         return void(till, hold)
+    source = CostSource(draft["cost_source"])
     outcome = Outcome(
         status=CallStatus(draft["status"]),
         usage=Usage(prompt_tokens=draft["prompt_tokens"], completion_tokens=draft["completion_tokens"]),
         cost_usd=Decimal(draft["cost_usd"]),
-        cost_source=CostSource.ESTIMATE,
+        cost_source=source,
         charge_nano=draft["charge_nano"],
-        at_most_hold=True,
+        at_most_hold=source == CostSource.ESTIMATE,
         served_model=draft.get("served_model"),
         generation_id=hold.generation_id,
         error_code=draft.get("error_code"),
-        flag="estimate",
+        flag=draft.get("flag") or ("estimate" if source == CostSource.ESTIMATE else None),
         response_metadata=draft.get("response_metadata", {}),
     )
     return till.settle(Settle(hold.facts, outcome))

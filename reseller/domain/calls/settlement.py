@@ -4,7 +4,7 @@ Pure: `decide` changes the AccountState and answers; the till commits. Release o
 charge are one change (R9), and a hold that is no longer open is charged nothing more (R4).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -158,10 +158,10 @@ def usage_row(
         "status": outcome.status,
         "error_code": outcome.error_code,
         "endpoint": facts.endpoint,
-        "model": facts.model,
-        "served_model": outcome.served_model,
+        "model": storable(facts.model),
+        "served_model": storable(outcome.served_model),
         "upstream": facts.upstream,
-        "generation_id": outcome.generation_id,
+        "generation_id": storable(outcome.generation_id),
         "is_test": facts.is_test,
         "is_stream": facts.is_stream,
         "prompt_tokens": usage.prompt_tokens,
@@ -186,6 +186,17 @@ def usage_row(
         "settled_at": account.now if account else None,
         "posted_on": account.usage_day if account and settled.charge_nano else None,
     }
+
+
+def stripped(op: Settle) -> Settle:
+    """The same charge without any detail that came from outside."""
+    outcome = replace(op.outcome, usage=NO_USAGE, served_model=None, generation_id=None, response_metadata={}, flag="details_lost")
+    return Settle(replace(op.facts, request_metadata={}), outcome)
+
+
+def storable(text: str | None) -> str | None:
+    """A stranger's text as PostgreSQL can keep it: no NUL, at most 200 characters. One bad text must not fail a settlement."""
+    return None if text is None else text.replace("\x00", "")[:200]
 
 
 def _rarer_kinds(usage: Usage) -> dict[str, int] | None:

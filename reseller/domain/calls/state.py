@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from reseller.domain import keys
 from reseller.domain.limits import WINDOW_SECONDS, SlidingWindow
 
 
@@ -65,6 +66,16 @@ class KeyState:
     period_start: date
     spent: int
     held: int
+
+    def spent_in(self, today: date) -> int:
+        """What was spent in the period that `today` lies in."""
+        return self.spent if self.period_start == keys.period_start(self.spend_period, today) else 0
+
+    def settle(self, released: int, charged: int, today: date) -> None:
+        """A call of this key has ended."""
+        self.held -= released
+        self.spent = self.spent_in(today) + charged
+        self.period_start = keys.period_start(self.spend_period, today)
 
 
 @dataclass(slots=True)

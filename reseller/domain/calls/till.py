@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
+import structlog
 
 from reseller.batching import GroupCommit
 from reseller.clock import instant_of
@@ -18,13 +20,16 @@ from reseller.domain.calls.admission import Admit, Admitted
 from reseller.domain.calls.connection import TillConnection
 from reseller.domain.calls.settlement import CallFacts, Note, Outcome, Record, Settle, Settled, facts_of
 from reseller.domain.calls.state import AccountState, HoldState, KeyMoves, KeyState
+from reseller.domain.limits import Allowance
 from reseller.domain.usage.tables import CallStatus
 from reseller.errors import InvalidKey, Refusal, StalePrices, Unavailable
+
+log = structlog.get_logger()
 
 Op = Admit | Settle | Note | Record
 Answer = Admitted | Settled | None
 
-ADMIT_SECONDS = 3.0
+ADMIT_SECONDS = 2.5
 """How long a new call waits for its hold before it is answered 503 (R13)."""
 
 SETTLE_SECONDS = 5.0
@@ -59,12 +64,16 @@ class Till:
     def settle(self, op: Settle) -> Settled | None:
         """The call's charge and usage row are committed and its hold released, once whatever happens.
 
-        None when the database did not answer in time: the operation stays queued.
+        None when the database did not answer in time: the operation stays queued. Details that the database
+        cannot store are left out rather than the charge.
         """
         try:
             answer = self._group.submit_kept(op, timeout_seconds=SETTLE_SECONDS)
         except Unavailable:
             return None
+        except psycopg.Error:
+            log.critical("settlement_stripped", call_id=op.call_id.hex, exc_info=True)
+            answer = self._group.submit_kept(settlement.stripped(op), timeout_seconds=SETTLE_SECONDS)
         assert isinstance(answer, Settled)
         return answer
 
@@ -118,7 +127,7 @@ class Batch:
         self.ops = ops
         self.admits = [op for op in ops if isinstance(op, Admit)]
         self.settles = [op for op in ops if isinstance(op, Settle)]
-        self.account_ids = sorted({op.account_id for op in (*self.admits, *self.settles)})
+        self.account_ids = sorted({op.account_id for op in self.admits} | {op.account_id for op in self.settles})
         self.accounts: dict[UUID, AccountState] = {}
         self.keys: dict[UUID, KeyState] = {}
         self.holds: dict[UUID, HoldState] = {}
@@ -130,7 +139,7 @@ class Batch:
 
     def queries(self) -> list[tuple[str, Any]]:
         """What to lock and read. Holds are looked up for admissions too: the same id may come twice."""
-        hold_ids = [op.call_id for op in (*self.admits, *self.settles)]
+        hold_ids = [op.call_id for op in self.admits] + [op.call_id for op in self.settles]
         return [
             (statements.LOCK, (self.account_ids,)),
             (statements.READ_ACCOUNTS, (self.account_ids,)),
@@ -153,10 +162,10 @@ class Batch:
     def decide(self) -> list[Answer | BaseException]:
         """One answer for each operation, in the order they came."""
         answers: dict[int, Answer | BaseException] = {}
-        for op in self.settles:
-            answers[id(op)] = self._settle(op)
-        for op in self.admits:
-            answers[id(op)] = self._admit(op)
+        for settle in self.settles:
+            answers[id(settle)] = self._settle(settle)
+        for admit in self.admits:
+            answers[id(admit)] = self._admit(admit)
         for op in self.ops:
             if isinstance(op, Note):
                 self._note(op)
@@ -196,6 +205,9 @@ class Batch:
             return Settled(0, was_open=False)
         hold = self.holds.pop(op.call_id, None)
         answer, row = settlement.decide(op, account, hold, self.moves.setdefault(op.facts.key_id, KeyMoves()))
+        key = self.keys.get(op.facts.key_id)
+        if key is not None and hold is not None:  # an admission of this batch may ask for the same key's room
+            key.settle(hold.key_amount, answer.charge_nano, account.now.date())
         if row is not None:
             self.logged.append(row)
             self.ended.append({"id": op.call_id})
@@ -208,7 +220,7 @@ class Batch:
         known = self.holds.get(op.call_id)
         if known is not None:  # sent again after a COMMIT whose answer was lost
             cap = min(op.output_cap, max(op.hold.affordable_cap(known.amount), 0)) if known.amount else op.output_cap
-            return Admitted(op.call_id, known.amount, known.key_amount, cap, account.available, admission.Allowance())
+            return Admitted(op.call_id, known.amount, known.key_amount, cap, account.available, Allowance())
         answer = admission.decide(op, account, key)
         if isinstance(answer, Refusal):
             if not isinstance(answer, StalePrices):

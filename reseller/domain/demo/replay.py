@@ -5,7 +5,7 @@ History; `writing` puts it into the tables.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -65,8 +65,17 @@ class History:
 def opened(account_id: UUID, purse: Purse, *, at: datetime, key_for: Callable[[Attempt], UUID], chance: Random) -> History:
     """The history of an account that has just bought its first pack."""
     state = AccountState(
-        account_id, at, settled=0, held=0, open_calls=0, usage_day=at.date(), unposted=0, entry_count=0, entries_nano=0, last_hash=GENESIS
-    )  # fmt: skip
+        account_id,
+        at,
+        settled=0,
+        held=0,
+        open_calls=0,
+        usage_day=at.date(),
+        unposted=0,
+        entry_count=0,
+        entries_nano=0,
+        last_hash=GENESIS,
+    )
     return History(account_id, purse, key_for, chance, state, due=[Payment(at, purse.pack_usd)])
 
 
@@ -147,7 +156,7 @@ def _fill_purse(history: History, attempt: Attempt, hold_nano: int) -> None:
     """A prompt payer tops up before money runs out, others some time after the first refusal."""
     purse, available = history.purse, history.state.available
     if purse.is_prompt and available < max(purse.low_water_usd * NANO, hold_nano):
-        _pay(history, Payment(instant_of(attempt.call_id) if _is_same_day(attempt) else attempt.ended_at, purse.pack_usd))
+        _pay(history, Payment(attempt.ended_at, purse.pack_usd))
     elif not purse.is_prompt and available < hold_nano and not history.due:
         history.due.append(Payment(attempt.ended_at + timedelta(hours=PENNILESS_HOURS), purse.pack_usd))
 

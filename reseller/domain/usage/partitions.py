@@ -69,6 +69,5 @@ def _make(month: date) -> None:
         session.execute(text(f"CREATE TABLE {name} (LIKE usage_logs INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)"))
         session.execute(text(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"))
         session.execute(text(f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"))
-        session.execute(
-            text(f"ALTER TABLE usage_logs ATTACH PARTITION {name} FOR VALUES FROM ('{month} 00:00:00+00') TO ('{next_month(month)} 00:00:00+00')")
-        )
+        span = f"FROM ('{month} 00:00:00+00') TO ('{next_month(month)} 00:00:00+00')"
+        session.execute(text(f"ALTER TABLE usage_logs ATTACH PARTITION {name} FOR VALUES {span}"))

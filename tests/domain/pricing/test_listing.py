@@ -152,21 +152,16 @@ def test_a_decimal_string_is_read_exactly(number: Decimal) -> None:
     assert exact_number(number) == number
 
 
+PRICING_KEYS = st.sampled_from([*PRICE_FIELDS, "overrides", "discount"])
+FACTS = st.sampled_from(["name", "architecture", "top_provider", "pricing", "context_length", "expiration_date", "supported_parameters"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.decimals() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*PRICE_FIELDS, "overrides", "discount"]), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PRICING_KEYS, inner, max_size=4),
     max_leaves=10,
 )
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["name", "architecture", "top_provider", "pricing", "context_length", "expiration_date", "supported_parameters"]),
-        JSON,
-    )
-)
+@given(st.dictionaries(FACTS, JSON))
 def test_no_entry_makes_the_reader_fail_or_lets_a_bad_price_through(facts: dict[str, Any]) -> None:
     listing = read_listing({"id": "acme/one"} | facts)
 

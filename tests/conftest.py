@@ -1,0 +1,100 @@
+"""A private PostgreSQL for the whole run, a fresh migrated database for each test that asks, and the app on it.
+
+`database_url` and `app` are for tests of the domain, in this process and unpatched. Tests that
+speak HTTP start real servers: tests/servers.py.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy.orm import Session
+
+from config import Settings
+from config.postgres import find_binaries, oldest_binaries, temporary
+from reseller.database import acting_as_operator, db
+from tests.deployment import Cluster, running_app, settings_over
+from tests.shop import Shop, open_shop
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whatever the developer has exported, tests run as tests."""
+    for name in ("RESELLER_ENV", "DATABASE_URL", "RESELLER_INSTANCE", "OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "PORT"):
+        os.environ.pop(name, None)
+    # Deadlines and slow starts say how busy the machine is, not whether the code is right.
+    hypothesis_settings.register_profile("reseller", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis_settings.load_profile("reseller")
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One PostgreSQL for each process of the run, without fsync; TEST_ON_OLDEST_POSTGRES chooses the oldest that we support."""
+    binaries = oldest_binaries() if os.environ.get("TEST_ON_OLDEST_POSTGRES") else find_binaries()[0]
+    with temporary(binaries) as running:
+        settings = settings_over(running.url, tmp_path_factory.mktemp("template"))
+        with running_app(settings) as app, app.app_context():
+            upgrade(directory=str(ROOT / "migrations"))
+        yield Cluster(running.url, running.admin_url)
+
+
+@pytest.fixture
+def database_url(cluster: Cluster) -> Iterator[str]:
+    """A fresh migrated database, as the role that the app has in production: owner, neither superuser nor BYPASSRLS."""
+    url = cluster.create_database()
+    yield url
+    cluster.drop_database(url)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(cluster: Cluster) -> Iterator[str]:
+    """As `database_url`, one for all tests of a module: for servers that they share."""
+    url = cluster.create_database()
+    yield url
+    cluster.drop_database(url)
+
+
+@pytest.fixture
+def superuser_url(cluster: Cluster, database_url: str) -> str:
+    """The test's database as a superuser, whom row-level security and triggers' grants do not hold."""
+    return cluster.admin_url_of(database_url)
+
+
+@pytest.fixture(scope="session")
+def shop(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A running shop that all tests of this process share. Each makes customers of its own and scripts by model name."""
+    with open_shop(cluster, tmp_path_factory.mktemp("shop")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def app_settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of a deployment under test. A module may override this fixture."""
+    return settings_over(database_url, tmp_path)
+
+
+@pytest.fixture
+def app(app_settings: Settings) -> Iterator[Flask]:
+    """The app on a fresh database, its context pushed, acting as the operator."""
+    with running_app(app_settings) as made, made.app_context(), acting_as_operator():
+        yield made
+
+
+@pytest.fixture
+def session(app: Flask) -> Session:
+    """The session that `transaction()` uses inside `app`."""
+    return db.session()
+
+
+@pytest.fixture
+def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Further apps on the test's database, as further processes would be. Keywords are environment variables."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **environ: stack.enter_context(running_app(settings_over(database_url, tmp_path, **environ)))

@@ -1,0 +1,74 @@
+"""What a deployment under test is made of: a PostgreSQL with a migrated template, settings, an app. Starts no servers."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from flask import Flask
+from psycopg import sql
+
+from config import Settings, settings_for
+from reseller import create_app
+from reseller.database import db
+from reseller.wiring import wiring_of
+
+UPSTREAM_KEY = "sk-or-v1-never-seen-by-customers"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running PostgreSQL that holds one migrated database to copy."""
+
+    url: str = field(repr=False)  # of the template, as `reseller`
+    admin_url: str = field(repr=False)  # as the superuser
+
+    def create_database(self) -> str:
+        """The URL, as `reseller`, of a fresh migrated database."""
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE reseller OWNER reseller").format(sql.Identifier(name)))
+        return named(self.url, name)
+
+    def drop_database(self, url: str) -> None:
+        """The database is gone, whoever is still connected."""
+        with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(url.rpartition("/")[2])))
+
+    def admin_url_of(self, url: str) -> str:
+        """The same database as a superuser, whom row-level security does not hold."""
+        return named(self.admin_url, url.rpartition("/")[2])
+
+
+def named(url: str, database: str) -> str:
+    """The same server and role, another database."""
+    return f"{url.rpartition('/')[0]}/{database}"
+
+
+def settings_over(database_url: str, instance: Path, **environ: str) -> Settings:
+    """Settings for tests on this database. Nobody listens at the upstream's address."""
+    return settings_for(
+        {
+            "RESELLER_ENV": "testing",
+            "DATABASE_URL": database_url,
+            "RESELLER_INSTANCE": str(instance),
+            "OPENROUTER_API_KEY": UPSTREAM_KEY,
+            "OPENROUTER_BASE_URL": "http://127.0.0.1:9/api/v1",
+            **environ,
+        }
+    )
+
+
+@contextlib.contextmanager
+def running_app(settings: Settings) -> Iterator[Flask]:
+    """The app; its connections are closed afterwards."""
+    app = create_app(settings)
+    try:
+        yield app
+    finally:
+        wiring_of(app).till.close()
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
