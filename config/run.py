@@ -198,9 +198,11 @@ def greeting(port: int, demo: Mapping[str, Any]) -> str:
     base = f"http://localhost:{port}"
     body = '{"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hello"}]}'
     return f"""
-  Portal       {base}/            {demo["customer"]["email"]}  {demo["customer"]["password"]}
-  Back office  {base}/admin/      {demo["staff"]["email"]}  {demo["staff"]["password"]}
-  API          {base}/v1          {demo["api_key"]}
+  Pages     {base}/
+  API       {base}/v1
+  Key       {demo["api_key"]}
+  Customer  {demo["customer"]["email"]}  {demo["customer"]["password"]}
+  Staff     {demo["staff"]["email"]}  {demo["staff"]["password"]}
 
   Ctrl-C stops everything. Try:
 

@@ -19,8 +19,8 @@ from reseller.database import db
 from reseller.domain.calls import Till
 from reseller.domain.keys import Directory
 from reseller.domain.pricing import Book
-from reseller.gateway.live import LiveCalls
-from reseller.gateway.metrics import observe_batch
+from reseller.live import LiveCalls
+from reseller.metrics import observe_batch
 from reseller.pages import pages
 from reseller.probes import probes
 from reseller.upstreams import Upstreams

@@ -97,8 +97,15 @@ class GroupCommit(Generic[Op, Answer]):
         wait took longer than `timeout_seconds`. In the latter case an operation that was not
         sent yet is forgotten, and one that was is reported to `orphaned` when its fate is known.
         """
+        if len(self._queue) >= self._max_queue:
+            raise Unavailable
         slot = self._enqueue(op)
-        if not slot.done.wait(timeout_seconds):
+        try:
+            is_done = slot.done.wait(timeout_seconds)
+        except BaseException:  # the submitter was killed or timed out from outside
+            slot.abandoned = True
+            raise
+        if not is_done:
             slot.abandoned = True
             raise Unavailable
         if isinstance(slot.answer, BaseException):
@@ -106,7 +113,10 @@ class GroupCommit(Generic[Op, Answer]):
         return slot.answer  # type: ignore[return-value]
 
     def submit_kept(self, op: Op, *, timeout_seconds: float) -> Answer:
-        """As `submit`, but an operation whose submitter stopped waiting is committed all the same."""
+        """As `submit`, but an operation whose submitter stopped waiting is committed all the same.
+
+        A full queue takes it: what must be kept ends work that was let in before.
+        """
         slot = self._enqueue(op)
         if not slot.done.wait(timeout_seconds):
             raise Unavailable
@@ -115,7 +125,7 @@ class GroupCommit(Generic[Op, Answer]):
         return slot.answer  # type: ignore[return-value]
 
     def enqueue(self, op: Op) -> None:
-        """Queue an operation whose answer nobody waits for. It is committed in its turn."""
+        """Queue an operation whose answer nobody waits for. It is committed in its turn, a full queue takes it too."""
         self._enqueue(op)
 
     def wait_idle(self, timeout_seconds: float) -> bool:
@@ -128,8 +138,6 @@ class GroupCommit(Generic[Op, Answer]):
         return len(self._queue) + len(self._running)
 
     def _enqueue(self, op: Op) -> _Slot[Op, Answer]:
-        if len(self._queue) >= self._max_queue:
-            raise Unavailable
         slot: _Slot[Op, Answer] = _Slot(op)
         self._queue.append(slot)
         self._idle.clear()

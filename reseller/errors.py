@@ -165,9 +165,7 @@ class UpstreamFailure(Refusal):
 
     code = "upstream_error"
 
-    def __init__(
-        self, message: str, *, status: int = 502, alarm: str | None = None, retry_after_seconds: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, status: int = 502, alarm: str | None = None, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.alarm = alarm

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from reseller.database import db
-from reseller.gateway.live import LiveCalls
+from reseller.live import LiveCalls
 from reseller.schema import is_current
 from reseller.wiring import wiring
 

@@ -8,8 +8,8 @@ from flask import Flask
 
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator
-from reseller.gateway.live import LiveCalls
 from reseller.heart import Heart
+from reseller.live import LiveCalls
 from reseller.schema import is_current
 from reseller.wiring import wiring_of
 

@@ -45,6 +45,13 @@ class Upstreams(Mapping[str, Upstream]):
     def __len__(self) -> int:
         return len(self._clients)
 
+    def serving(self, name: str) -> Upstream | None:
+        """Who answers for the upstream of that row: itself; where development has no key for it, the sandbox; else nobody."""
+        client = self.get(name)
+        if client is None and self._settings.reseller_env == "development":
+            return self._clients[SANDBOX]
+        return client
+
     def register(self) -> None:
         """Every upstream of the environment has its row."""
         pricing.register_upstream(SANDBOX, UpstreamKind.SANDBOX)

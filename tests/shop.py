@@ -13,7 +13,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import openai
 import orjson
 import psycopg
 from flask import Flask
@@ -82,10 +81,6 @@ class Customer:
     shop: "Shop"
     person: Person
     key: str
-
-    def openai(self, **options: Any) -> openai.OpenAI:
-        """The real client, without retries unless told otherwise."""
-        return openai.OpenAI(base_url=self.shop.web.base_url, api_key=self.key, **{"max_retries": 0, "timeout": 20.0, **options})
 
     def call(self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None) -> Answer:
         """One request with this customer's key; a body that is not bytes is sent as JSON."""

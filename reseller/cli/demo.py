@@ -36,7 +36,8 @@ def load(as_json: bool) -> None:
         raise Conflict("demo data have no place in production")
     kept = Path(house.settings.instance_path) / KEPT
     known = _read(kept)
-    # The list is fetched before the transaction begins: none is open while a socket is waiting.
+    house.upstreams.register()
+    # The list comes before the transaction begins: none is open while an upstream is asked.
     lists = {"sandbox": house.upstreams["sandbox"].list_models()}
     loaded = business.load(lists, read_price_book(PRICE_BOOK), known=known, actor=actor())
     if loaded.logins != known:

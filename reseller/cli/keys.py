@@ -25,9 +25,7 @@ key_commands = AppGroup("keys", help="API keys: create, revoke, list.")
 @click.option("--models", multiple=True, metavar="PATTERN", help="Models the key may use, with wildcards. May be repeated.")
 @json_option
 @as_operator
-def create(
-    email: str, name: str, is_test: bool, expires_in: timedelta | None, spend_limit: Decimal | None, **more: Any
-) -> None:
+def create(email: str, name: str, is_test: bool, expires_in: timedelta | None, spend_limit: Decimal | None, **more: Any) -> None:
     """Create a key. It is shown once, alone on the last line."""
     person = accounts.find_person(email)
     spend = None if spend_limit is None else (spend_limit, SpendPeriod(more["spend_period"]))

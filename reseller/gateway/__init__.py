@@ -9,8 +9,8 @@ from reseller.errors import BodyTooLarge, NotFound, Refusal, Unavailable
 from reseller.gateway.body import discarding
 from reseller.gateway.errors import response_of
 from reseller.gateway.headers import allow_browsers, request_id
-from reseller.gateway.live import LiveCalls
 from reseller.gateway.routes import add_routes
+from reseller.live import LiveCalls
 
 log = structlog.get_logger()
 

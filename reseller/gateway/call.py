@@ -28,8 +28,7 @@ _SAMPLING = (
 PASSED = {
     CHAT: frozenset(_SAMPLING) | {
         "messages", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format",
-        "structured_outputs", "reasoning", "reasoning_effort", "include_reasoning", "verbosity", "modalities", "prediction",
-        "cache_control",
+        "structured_outputs", "reasoning", "reasoning_effort", "include_reasoning", "verbosity", "modalities", "cache_control",
     },
     COMPLETIONS: frozenset(_SAMPLING) | {"prompt", "suffix", "echo"},
     EMBEDDINGS: frozenset({"input", "dimensions", "encoding_format", "input_type"}),
@@ -42,6 +41,7 @@ REFUSED = {
     "provider": "provider routing is not offered",
     "preset": "presets are not offered",
     "audio": "audio output is not offered",
+    "prediction": "predicted output is billed beyond the output cap and is not offered",
     "best_of": "best_of is not offered; use n",
     "image_config": "image output is not offered",
     "background": "background answers are not offered",

@@ -54,8 +54,7 @@ def end(quote: Quote, admitted: Admitted, seen: Seen) -> Outcome | Note:
 
 def _by_cost(quote: Quote, seen: Seen, usage: Usage, cost: Decimal) -> Outcome:
     """The upstream's own figure. Tokens that cost nothing at a model that has a price are worth a look."""
-    rates = quote.offer.rates
-    is_odd = cost == 0 and usage.total_tokens > 0 and any((rates.prompt, rates.completion, rates.request))
+    is_odd = cost == 0 and usage.total_tokens > 0 and not quote.offer.is_free
     return _outcome(quote, seen, usage, cost, CostSource.INLINE, flag="zero_cost" if is_odd else None)
 
 

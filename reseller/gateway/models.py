@@ -13,7 +13,7 @@ def shown_model(offer: Offer) -> dict[str, Any]:
     return {
         "id": offer.model,
         "object": "model",
-        "created": int(offer.first_seen_at.timestamp()),
+        "created": offer.created,
         "owned_by": offer.model.partition("/")[0].lstrip("~"),
         "name": offer.name,
         "canonical_slug": offer.model,
@@ -41,8 +41,8 @@ def shown_model(offer: Offer) -> dict[str, Any]:
 
 
 def list_models(house: Wiring, caller: Caller) -> dict[str, Any]:
-    """Every model this caller may buy."""
-    offers = house.book.snapshot.models_for(caller.account_id)
+    """Every model this caller may buy from an upstream that we can ask."""
+    offers = [o for o in house.book.snapshot.models_for(caller.account_id) if house.upstreams.serving(o.upstream) is not None]
     shown = [shown_model(offer) for offer in offers]
     return {"object": "list", "data": shown, "total_count": len(shown), "links": {"next": None}}
 

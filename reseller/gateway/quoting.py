@@ -13,9 +13,9 @@ from reseller.domain.keys import Caller
 from reseller.domain.pricing import HoldTerms, Offer
 from reseller.errors import ContextTooLong, InvalidRequest, NotForSale, Unavailable
 from reseller.gateway.call import EMBEDDINGS, Call
+from reseller.upstreams import SANDBOX
 from reseller.wiring import Wiring
 
-SANDBOX = "sandbox"
 UNKNOWN_MAX_OUTPUT = 32_768
 """Output tokens to allow where the catalogue names no maximum, bounded by the context."""
 
@@ -49,7 +49,7 @@ def quote(wiring: Wiring, caller: Caller, call: Call) -> Quote:
         raise NotForSale(f"The model '{call.model}' is not offered on {call.path}.", param="model")
     if call.size.images and "image" not in offer.input_modalities:
         raise InvalidRequest(f"The model '{call.model}' does not read images.", param="messages")
-    upstream = wiring.upstreams.get(SANDBOX if caller.is_test else offer.upstream)
+    upstream = wiring.upstreams.serving(SANDBOX if caller.is_test else offer.upstream)
     if upstream is None:
         raise Unavailable(f"The model '{call.model}' is not available at the moment. Nothing was charged.")
     upstream.check()

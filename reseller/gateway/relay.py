@@ -13,21 +13,22 @@ from typing import Any
 import structlog
 from flask import Response, g, request
 
+from reseller import metrics
 from reseller.clients.upstream import Reply, failure_inside
 from reseller.clock import monotonic
 from reseller.domain.calls import Admit, Admitted, Note, Outcome, Settle, facts_of
 from reseller.domain.keys import Caller
 from reseller.domain.usage import CallStatus
 from reseller.errors import Refusal, StalePrices, Unavailable, UpstreamDown, UpstreamFailure
-from reseller.gateway import metrics, quoting, rewriting
+from reseller.gateway import quoting, rewriting
 from reseller.gateway.access import identify
 from reseller.gateway.body import parse_object, read_body
 from reseller.gateway.call import EMBEDDINGS, Call, upstream_user
 from reseller.gateway.ending import Seen, end, failed
 from reseller.gateway.headers import call_headers
-from reseller.gateway.live import LiveCalls
 from reseller.gateway.quoting import Quote
 from reseller.gateway.stream import Stream
+from reseller.live import LiveCalls
 from reseller.metering import Usage, read_usage
 from reseller.money import format_nano
 from reseller.wiring import Wiring, wiring
@@ -110,9 +111,7 @@ class _Timings:
 class Going:
     """An admitted call until it has ended. Every way out leads through `finish` or `fail`, once."""
 
-    def __init__(
-        self, house: Wiring, call: Call, quote: Quote, op: Admit, admitted: Admitted, received_at: float, live: LiveCalls
-    ) -> None:
+    def __init__(self, house: Wiring, call: Call, quote: Quote, op: Admit, admitted: Admitted, received_at: float, live: LiveCalls) -> None:
         self.house = house
         self.call = call
         self.quote = quote
@@ -304,4 +303,3 @@ def _id_of(parsed: dict[str, Any]) -> str | None:
 
 def _text(value: Any) -> str | None:
     return value.replace("\x00", "")[:200] if isinstance(value, str) else None
-

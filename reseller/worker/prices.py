@@ -4,7 +4,7 @@ import structlog
 
 from reseller.domain import pricing
 from reseller.errors import Refusal
-from reseller.gateway.metrics import ALARMS
+from reseller.metrics import ALARMS
 from reseller.worker.context import Context
 
 ACTOR = "system:catalogue"
@@ -20,7 +20,7 @@ def sync_catalogue(context: Context) -> str:
     for name in pricing.active_upstreams():
         upstream = upstreams.get(name)
         if upstream is None:
-            failed.append(f"{name}: no key in the environment")
+            said.append(f"{name}: left alone, its key is not in the environment")
             continue
         try:
             entries = upstream.list_models()

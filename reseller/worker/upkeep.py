@@ -7,7 +7,7 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts, ledger
 from reseller.domain.usage import partitions
-from reseller.gateway.metrics import ALARMS
+from reseller.metrics import ALARMS
 from reseller.worker.context import Context
 
 log = structlog.get_logger()

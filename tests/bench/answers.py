@@ -4,6 +4,7 @@ Shapes: OpenRouter docs, api_reference/overview and api_reference/streaming, 202
 """
 
 import json
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -83,7 +84,9 @@ def whole_answer() -> bytes:
     text = "Clay is shaped into a core and a cope, bronze is melted and poured between them, and after days of cooling " + END_MARK
     message = {"role": "assistant", "content": text, "refusal": None, "reasoning": None}
     choice = {"logprobs": None, "finish_reason": "stop", "native_finish_reason": "stop", "index": 0, "message": message}
-    return head_and_body({**_outer(WHOLE, "chat.completion"), "choices": [choice], "usage": _usage(WHOLE)}, f"X-Generation-Id: {_GENERATION}\r\n")
+    return head_and_body(
+        {**_outer(WHOLE, "chat.completion"), "choices": [choice], "usage": _usage(WHOLE)}, f"X-Generation-Id: {_GENERATION}\r\n"
+    )
 
 
 def head_and_body(body: dict[str, Any], more_headers: str = "", status: str = "200 OK") -> bytes:
@@ -132,7 +135,7 @@ def _usage(kind: Kind) -> dict[str, Any]:
         "prompt_tokens": PROMPT_TOKENS,
         "completion_tokens": kind.tokens,
         "total_tokens": PROMPT_TOKENS + kind.tokens,
-        "cost": _Exact(plain(kind.cost_usd)),
+        "cost": plain(kind.cost_usd),
         "is_byok": False,
         "prompt_tokens_details": {"cached_tokens": 0},
         "cost_details": {"upstream_inference_cost": None},
@@ -140,22 +143,9 @@ def _usage(kind: Kind) -> dict[str, Any]:
     }
 
 
-class _Exact(float):
-    """A decimal that is written into JSON with exactly these digits."""
-
-    def __new__(cls, digits: str) -> "_Exact":
-        made = super().__new__(cls, digits)
-        made.digits = digits
-        return made
-
-    digits: str
-
-    def __repr__(self) -> str:
-        return self.digits
-
-
 def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    """JSON without spaces; a cost, which comes as text, is written as a number with exactly these digits."""
+    return re.sub(r'"cost":"([0-9.]+)"', r'"cost":\1', json.dumps(value, separators=(",", ":")))
 
 
 def _chunk(text: str) -> bytes:

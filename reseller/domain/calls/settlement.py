@@ -144,9 +144,7 @@ def _book_on_day(account: AccountState, charge: int) -> None:
     account.unposted += charge
 
 
-def usage_row(
-    facts: CallFacts, outcome: Outcome, *, settled: Settled, hold_nano: int, account: AccountState | None
-) -> dict[str, Any]:
+def usage_row(facts: CallFacts, outcome: Outcome, *, settled: Settled, hold_nano: int, account: AccountState | None) -> dict[str, Any]:
     """A row of usage_logs, every column named."""
     usage, terms = outcome.usage, facts.terms
     flag = outcome.flag or ("overage" if settled.overage_loss_nano else None)

@@ -290,4 +290,3 @@ def _window_row(account: AccountState) -> dict[str, Any]:
 
 def _json(rows: Iterable[dict[str, Any]]) -> str:
     return orjson.dumps(list(rows)).decode()
-

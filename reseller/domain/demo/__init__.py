@@ -40,8 +40,8 @@ class Loaded:
     is_new: bool
 
 
-def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, known: Logins | None, actor: str, days: int = DAYS) -> Loaded:
-    """The demo data are there, with usage of the last `days` days; loading again changes nothing.
+def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, known: Logins | None, actor: str) -> Loaded:
+    """The demo data are there, with usage of the last DAYS days; loading again changes nothing.
 
     `lists` are the catalogues by upstream, `rules` the first price book, `known` the logins of an earlier load.
     One transaction: if we die here, nothing happened. If we die before the logins are kept, the next load makes new ones.
@@ -51,35 +51,35 @@ def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, know
         if session.scalar(select(User.id).where(User.email == cast.CUSTOMER.email)) is not None:
             return Loaded(working(known, actor=actor), is_new=False)
         until = now()
-        partitions.make_past(until.date() - timedelta(days=days))
+        partitions.make_past(until.date() - timedelta(days=DAYS))
         goods = stock(lists, rules, actor=actor)
-        return Loaded(_populate(session, goods, until=until, days=days, actor=actor), is_new=True)
+        return Loaded(_populate(session, goods, until=until, actor=actor), is_new=True)
 
 
-def _populate(session: Session, goods: Mapping[str, Good], *, until: datetime, days: int, actor: str) -> Logins:
+def _populate(session: Session, goods: Mapping[str, Good], *, until: datetime, actor: str) -> Logins:
     staff_login = Login(cast.ADMIN.email, accounts.random_password())
     customer_login = Login(cast.CUSTOMER.email, accounts.random_password())
-    people.hire(staff_login.password, at=_opening(until, days), actor=actor)
+    people.hire(staff_login.password, at=_opening(until), actor=actor)
     shown = ("", "")
     for customer in cast.CUSTOMERS:
         is_shown = customer is cast.CUSTOMER
         password = customer_login.password if is_shown else accounts.random_password()
-        joined_at = traffic.joined_at(customer, until, days)
+        joined_at = traffic.joined_at(customer, until)
         resident, live, test = people.move_in(customer, password=password, joined_at=joined_at, actor=actor)
         shown = (live, test) if is_shown else shown
-        _live_through(session, resident, goods, until=until, days=days)
+        _live_through(session, resident, goods, until=until)
     return Logins(staff_login, customer_login, *shown)
 
 
-def _live_through(session: Session, resident: Resident, goods: Mapping[str, Good], *, until: datetime, days: int) -> None:
+def _live_through(session: Session, resident: Resident, goods: Mapping[str, Good], *, until: datetime) -> None:
     customer = resident.customer
     chance = traffic.chance_of(customer)
-    calls = traffic.attempts(customer, goods, until=until, days=days, chance=chance)
+    calls = traffic.attempts(customer, goods, until=until, chance=chance)
     history = replay.opened(resident.account_id, customer.purse, at=resident.joined_at, key_for=resident.ring.key_for, chance=chance)
-    history.due.extend(payment for payment in _goodwill(customer, until) if payment.at > resident.joined_at)
+    history.due.extend(_goodwill(customer, until))
     replay.replay(history, calls, until=until)
     writing.write(session, history)
-    writing.count_keys(session, history, {key.id: key.spend_period for key in keys_of(resident.account_id)})
+    writing.count_keys(session, history, periods={key.id: key.spend_period for key in keys_of(resident.account_id)})
 
 
 def _goodwill(customer: Customer, until: datetime) -> list[replay.Payment]:
@@ -90,6 +90,6 @@ def _goodwill(customer: Customer, until: datetime) -> list[replay.Payment]:
     return [replay.Payment(datetime.combine(day, time(9, 12), UTC), customer.goodwill_usd, EntryKind.ADJUSTMENT, reason)]
 
 
-def _opening(until: datetime, days: int) -> datetime:
+def _opening(until: datetime) -> datetime:
     """The staff were there before the first customer."""
-    return datetime.combine(until.date() - timedelta(days=days + 1), time(8), UTC)
+    return datetime.combine(until.date() - timedelta(days=DAYS + 1), time(8), UTC)

@@ -21,7 +21,7 @@ from reseller.domain.pricing import Model, ModelKind, PricingRule, Rates, RuleTe
 from reseller.domain.pricing.catalogue import VANISHED
 from reseller.errors import Conflict, NotForSale
 
-SANDBOX, OPENROUTER = "sandbox", "openrouter"
+OPENROUTER = "openrouter"
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 
 # Dollars per token, close to what such models cost, so that a true list does not look like a jump in price (R7).
@@ -48,13 +48,13 @@ class Good:
 
 
 def stock(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, actor: str) -> dict[str, Good]:
-    """Upstreams, models, prices and rules exist, and these goods were for sale, by name.
+    """Models, prices and rules exist, and these goods were for sale, by name.
 
-    `lists` are the catalogues that the upstreams gave, `rules` are used where there are none. Raises
+    `lists` are the catalogues that registered upstreams gave, `rules` are used where there are none. Raises
     Conflict if no rule prices any model.
     """
     with transaction() as session:
-        _register(session, actor)
+        _register_absent(session, actor)
         if session.scalar(select(PricingRule.id).where(PricingRule.is_active).limit(1)) is None:
             pricing.load_rules(rules, actor)
         for name, entries in lists.items():
@@ -67,9 +67,8 @@ def stock(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, act
     return goods
 
 
-def _register(session: Session, actor: str) -> None:
-    if session.get(Upstream, SANDBOX) is None:
-        pricing.register_upstream(SANDBOX, UpstreamKind.SANDBOX, actor=actor)
+def _register_absent(session: Session, actor: str) -> None:
+    """The upstream of the invented list has a row, also where the environment has no key for it."""
     if session.get(Upstream, OPENROUTER) is None:
         kind = UpstreamKind.OPENROUTER
         pricing.register_upstream(OPENROUTER, kind, base_url=OPENROUTER_URL, key_variable="OPENROUTER_API_KEY", actor=actor)

@@ -36,14 +36,14 @@ def working(known: Logins | None, *, actor: str) -> Logins:
     with transaction():
         account_id = find_person(cast.CUSTOMER.email).account_id
         return Logins(
-            staff=_login(cast.ADMIN.email, known.staff if known else None, actor),
-            customer=_login(cast.CUSTOMER.email, known.customer if known else None, actor),
+            staff=_login(cast.ADMIN.email, known.staff if known else None, actor=actor),
+            customer=_login(cast.CUSTOMER.email, known.customer if known else None, actor=actor),
             api_key=_key(account_id, known.api_key if known else "", is_test=False, actor=actor),
             test_key=_key(account_id, known.test_key if known else "", is_test=True, actor=actor),
         )
 
 
-def _login(email: str, known: Login | None, actor: str) -> Login:
+def _login(email: str, known: Login | None, *, actor: str) -> Login:
     user = db.session.scalars(select(User).where(User.email == email)).one()
     if known and known.email == email and user.password_hash and password_matches(user.password_hash, known.password):
         return known

@@ -55,7 +55,7 @@ def hire(admin_password: str, *, at: datetime, actor: str) -> None:
     for staffer in cast.STAFF:
         password = admin_password if staffer is cast.ADMIN else accounts.random_password()
         newcomer = Newcomer(staffer.email, password, full_name=staffer.full_name, role=staffer.role, is_verified=True)
-        _date_back(db.session(), register(newcomer, actor=actor), at)
+        _date_back(db.session(), register(newcomer, actor=actor), at=at)
 
 
 def move_in(customer: Customer, *, password: str, joined_at: datetime, actor: str) -> tuple[Resident, str, str]:
@@ -68,16 +68,16 @@ def move_in(customer: Customer, *, password: str, joined_at: datetime, actor: st
     test, test_key = keys.mint(person.account_id, name="Development", actor=actor, is_test=True)
     ring = KeyRing(live_key.id, test_key.id)
     if customer is cast.CUSTOMER:
-        ring = _more_keys(ring, person, joined_at, actor)
+        ring = _more_keys(ring, person, joined_at=joined_at, actor=actor)
     if customer.limits:
         limits.change(person.account_id, dict(customer.limits), actor=actor, reason="agreed with the customer")
     if customer.suspended_because:
         accounts.suspend(person.account_id, reason=customer.suspended_because, actor=actor)
-    _date_back(db.session(), person, joined_at)
+    _date_back(db.session(), person, at=joined_at)
     return Resident(customer, person.account_id, joined_at, ring), live, test
 
 
-def _more_keys(ring: KeyRing, person: Person, joined_at: datetime, actor: str) -> KeyRing:
+def _more_keys(ring: KeyRing, person: Person, *, joined_at: datetime, actor: str) -> KeyRing:
     """One key with a monthly limit, and one that was used first and is revoked."""
     _, reports = keys.mint(person.account_id, name="Nightly reports", actor=actor, spend=MONTHLY_LIMIT)
     _, old = keys.mint(person.account_id, name="Old laptop", actor=actor)
@@ -87,7 +87,7 @@ def _more_keys(ring: KeyRing, person: Person, joined_at: datetime, actor: str) -
     return KeyRing(ring.live, ring.test, reports=reports.id, old=old.id, old_until=given_up_at)
 
 
-def _date_back(session: Session, person: Person, at: datetime) -> None:
+def _date_back(session: Session, person: Person, *, at: datetime) -> None:
     session.flush()
     session.execute(update(User).where(User.id == person.user_id).values(created_at=at, email_verified_at=at))
     session.execute(update(Account).where(Account.id == person.account_id).values(created_at=at))

@@ -108,7 +108,7 @@ def _close_day(history: History, at: datetime) -> None:
     if state.usage_day >= at.date() or not state.unposted:
         return
     after_midnight = datetime.combine(state.usage_day + timedelta(days=1), time(0, 0, history.chance.randrange(5, 60)), UTC)
-    _append(history, ledger.usage_draft(state.account_id, state.usage_day, state.unposted), min(after_midnight, at))
+    _append(history, ledger.usage_draft(state.account_id, state.usage_day, state.unposted), at=min(after_midnight, at))
     state.unposted = 0
     state.usage_day = at.date()
 
@@ -116,11 +116,11 @@ def _close_day(history: History, at: datetime) -> None:
 def _pay(history: History, payment: Payment) -> None:
     reference = f"demo:{history.account_id}:{history.state.entry_count + 1}"
     amount_nano = payment.amount_usd * NANO
-    _append(history, EntryDraft(history.account_id, payment.kind, amount_nano, reference, ACTOR, payment.reason), payment.at)
+    _append(history, EntryDraft(history.account_id, payment.kind, amount_nano, reference, ACTOR, payment.reason), at=payment.at)
     history.state.settled += amount_nano
 
 
-def _append(history: History, draft: EntryDraft, at: datetime) -> None:
+def _append(history: History, draft: EntryDraft, *, at: datetime) -> None:
     """The entry is the end of the account's chain; its id carries its own time, unlike that of an entry posted today."""
     state = history.state
     row = ledger.chained(draft, state.entry_count, state.entries_nano, state.last_hash, at)
@@ -138,7 +138,7 @@ def _settle(history: History, attempt: Attempt) -> None:
         history.rows.append(refusal_row(facts, refusal, attempt.ended_at))
         return
     hold_nano = 0 if attempt.is_test else _hold_nano(attempt)
-    _fill_purse(history, attempt, hold_nano)
+    _fill_purse(history, attempt, hold_nano=hold_nano)
     state = history.state
     if hold_nano > state.available:
         short = InsufficientBalance("no credit", available_usd=to_usd(state.available), needed_usd=to_usd(hold_nano))
@@ -152,7 +152,7 @@ def _settle(history: History, attempt: Attempt) -> None:
     history.rows.append(row)
 
 
-def _fill_purse(history: History, attempt: Attempt, hold_nano: int) -> None:
+def _fill_purse(history: History, attempt: Attempt, *, hold_nano: int) -> None:
     """A prompt payer tops up before money runs out, others some time after the first refusal."""
     purse, available = history.purse, history.state.available
     if purse.is_prompt and available < max(purse.low_water_usd * NANO, hold_nano):

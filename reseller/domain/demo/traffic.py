@@ -72,18 +72,22 @@ def id_at(instant: datetime, chance: Random) -> UUID:
     return UUID(int=milliseconds << 80 | 0x7 << 76 | (luck >> 62) << 64 | 0b10 << 62 | luck & (1 << 62) - 1)
 
 
-def joined_at(customer: Customer, until: datetime, days: int) -> datetime:
+def joined_at(customer: Customer, until: datetime) -> datetime:
     """When the account was opened: in the morning of its first day."""
-    first = until.date() - timedelta(days=min(customer.joined_days_ago, days))
+    first = until.date() - timedelta(days=customer.joined_days_ago)
     return datetime.combine(first, time(4, 40), UTC)
 
 
-def attempts(customer: Customer, goods: Mapping[str, Good], *, until: datetime, days: int, chance: Random) -> list[Attempt]:
+def attempts(customer: Customer, goods: Mapping[str, Good], *, until: datetime, chance: Random) -> list[Attempt]:
     """Every call of the account that has ended by `until`, in the order of their ends."""
     wanted = [(goods[slug], weight) for slug, weight in customer.habit.models if slug in goods]
     choice = wanted or [(good, 1) for good in goods.values()]
-    opened = joined_at(customer, until, days)
-    drawn = (attempt for day in _days(opened, until, customer.habit) for attempt in _calls_of(day, customer.habit, choice, chance))
+    opened = joined_at(customer, until)
+    drawn = (
+        attempt
+        for day in _days(opened, until, habit=customer.habit)
+        for attempt in _calls_of(day, customer.habit, choice=choice, chance=chance)
+    )
     happened = (a for a in drawn if instant_of(a.call_id) >= opened and a.ended_at <= until)
     return sorted(happened, key=lambda a: (a.ended_at, a.call_id))
 
@@ -95,7 +99,7 @@ class _Day:
     percent: int  # of the habit's calls, by growth and weekday
 
 
-def _days(opened: datetime, until: datetime, habit: Habit) -> Iterator[_Day]:
+def _days(opened: datetime, until: datetime, *, habit: Habit) -> Iterator[_Day]:
     span = max((until.date() - opened.date()).days, 1)
     for age in range(span, habit.left_days_ago - 1, -1):
         date = until.date() - timedelta(days=age)
@@ -103,7 +107,7 @@ def _days(opened: datetime, until: datetime, habit: Habit) -> Iterator[_Day]:
         yield _Day(datetime.combine(date, time(), UTC), age, grown * habit.weekdays[date.weekday()] // 100)
 
 
-def _calls_of(day: _Day, habit: Habit, choice: Sequence[tuple[Good, int]], chance: Random) -> Iterator[Attempt]:
+def _calls_of(day: _Day, habit: Habit, *, choice: Sequence[tuple[Good, int]], chance: Random) -> Iterator[Attempt]:
     expected = habit.calls_a_day * day.percent / 100
     weights = [weight for _, weight in choice]
     for _ in range(max(round(chance.gauss(expected, sqrt(expected) + expected / 10)), 0)):
@@ -111,17 +115,17 @@ def _calls_of(day: _Day, habit: Habit, choice: Sequence[tuple[Good, int]], chanc
         began = day.start + timedelta(hours=hour, milliseconds=chance.randrange(3_600_000))
         good, _ = chance.choices(choice, weights)[0]
         is_bad = day.age == cast.BAD_AFTERNOON_DAYS_AGO and hour in cast.BAD_AFTERNOON_HOURS and chance.randrange(100) < BAD_PERCENT
-        yield _attempt(began, good, habit, fates=_BAD_FATES if is_bad else _FATES, chance=chance)
+        yield _attempt(began, good, habit=habit, fates=_BAD_FATES if is_bad else _FATES, chance=chance)
 
 
-def _attempt(began: datetime, good: Good, habit: Habit, *, fates: Sequence[tuple[CallStatus, str | None, int]], chance: Random) -> Attempt:
+def _attempt(began: datetime, good: Good, *, habit: Habit, fates: Sequence[tuple[CallStatus, str | None, int]], chance: Random) -> Attempt:
     status, error_code, _ = chance.choices(fates, [weight for _, _, weight in fates])[0]
-    usage = _usage(good, habit, chance)
+    usage = _usage(good, habit, chance=chance)
     cap = next((cap for cap in OUTPUT_CAPS if cap >= usage.completion_tokens), OUTPUT_CAPS[-1])
     is_stream = not good.is_embedding and chance.randrange(100) < habit.stream_percent
     if status == CallStatus.ABANDONED and not is_stream:
         status = CallStatus.COMPLETED  # only a stream is hung up on
-    timings = _timings(status, usage, error_code, chance)
+    timings = _timings(status, usage, error_code=error_code, chance=chance)
     return Attempt(
         call_id=id_at(began, chance),
         ended_at=began + timedelta(milliseconds=round(timings.get("ended_ms", 0))),
@@ -134,35 +138,35 @@ def _attempt(began: datetime, good: Good, habit: Habit, *, fates: Sequence[tuple
         is_stream=is_stream,
         is_test=chance.randrange(100) < habit.test_percent,
         lot=chance.randrange(100),
-        parameters=_parameters(good, is_stream, cap, chance),
+        parameters=_parameters(good, is_stream=is_stream, cap=cap, chance=chance),
         timings=timings,
     )
 
 
-def _usage(good: Good, habit: Habit, chance: Random) -> Usage:
-    prompt = _tokens(6.6, 0.8, habit, 60_000, chance)
+def _usage(good: Good, habit: Habit, *, chance: Random) -> Usage:
+    prompt = _tokens(6.6, 0.8, habit.size_percent, maximum=60_000, chance=chance)
     if good.is_embedding:
         return Usage(prompt_tokens=min(prompt, 8_000), completion_tokens=0)
     is_cached = good.rates.input_cache_read is not None and prompt > 1_024 and chance.randrange(100) < 40
     return Usage(
         prompt_tokens=prompt,
-        completion_tokens=_tokens(5.4, 0.7, habit, OUTPUT_CAPS[-1], chance),
+        completion_tokens=_tokens(5.4, 0.7, (100 + habit.size_percent) // 2, maximum=OUTPUT_CAPS[-1], chance=chance),
         cached_tokens=prompt * chance.randrange(40, 85) // 100 if is_cached else 0,
     )
 
 
-def _tokens(mu: float, sigma: float, habit: Habit, maximum: int, chance: Random) -> int:
-    return min(max(int(chance.lognormvariate(mu, sigma)) * habit.size_percent // 100, 4), maximum)
+def _tokens(mu: float, sigma: float, percent: int, *, maximum: int, chance: Random) -> int:
+    return min(max(int(chance.lognormvariate(mu, sigma)) * percent // 100, 4), maximum)
 
 
-def _parameters(good: Good, is_stream: bool, cap: int, chance: Random) -> dict[str, Any]:
+def _parameters(good: Good, *, is_stream: bool, cap: int, chance: Random) -> dict[str, Any]:
     if good.is_embedding:
         return {"stream": False}
     shown: dict[str, Any] = {"stream": is_stream, "max_tokens": cap, "messages": chance.randrange(1, 9)}
     return shown | ({"temperature": 0.7} if chance.randrange(2) else {})
 
 
-def _timings(status: CallStatus, usage: Usage, error_code: str | None, chance: Random) -> dict[str, float]:
+def _timings(status: CallStatus, usage: Usage, *, error_code: str | None, chance: Random) -> dict[str, float]:
     """Marks as the gateway sets them; a refused call has none."""
     if status == CallStatus.REFUSED:
         return {}

@@ -55,15 +55,15 @@ def write(session: Session, history: History) -> None:
             session.execute(statement, {"rows": orjson.dumps(part).decode()})
 
 
-def count_keys(session: Session, history: History, periods: dict[UUID, str]) -> None:
+def count_keys(session: Session, history: History, *, periods: dict[UUID, str]) -> None:
     """The account's keys know what was called with them. `periods` are the spans of their spend limits by key."""
     for key_id, period in periods.items():
         rows = [row for row in history.rows if row["api_key_id"] == key_id and row["status"] != CallStatus.REFUSED]
         if rows:
-            session.execute(_KEY, {"id": key_id, **_counted(rows, period_start(period, history.state.now.date()), period)})
+            session.execute(_KEY, {"id": key_id, **_counted(rows, start=period_start(period, history.state.now.date()), period=period)})
 
 
-def _counted(rows: Sequence[dict[str, Any]], start: date, period: str) -> dict[str, Any]:
+def _counted(rows: Sequence[dict[str, Any]], *, start: date, period: str) -> dict[str, Any]:
     last_used: datetime = max(instant_of(row["id"]) for row in rows)
     since = date.min if period == SpendPeriod.LIFETIME else start
     return {

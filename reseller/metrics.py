@@ -1,4 +1,4 @@
-"""What the gateway counts for Prometheus. Units are in the names; labels are bounded sets."""
+"""What a process counts for Prometheus. Units are in the names; labels are bounded sets."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,0 +1,76 @@
+"""`python -m tests.bench [--quick | --full] [--only SCENARIO] [--seconds N] [--rounds N]`.
+
+Prints the machine, a table and the state of the books. Exit 1 for wrong answers or books that do not add
+up, never for a slow machine.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from dataclasses import replace
+
+from reseller.money import to_usd
+from tests.bench import report
+from tests.bench.answers import plain
+from tests.bench.books import Books, close_books
+from tests.bench.machine import describe
+from tests.bench.scenarios import DEFAULT, FULL, QUICK, Plan, Scenario, Tally, measure, scenarios_of, warm_up
+from tests.bench.stack import running_stack
+
+STARTED = time.monotonic()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code."""
+    asked = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    plan = _plan(asked)
+    scenarios = [s for s in scenarios_of(plan) if asked.only in (None, s.name)]
+    tally = Tally()
+    with running_stack() as stack:
+        _tell(f"web {stack.ours.web.root}, bare {stack.bare.web.root}, PostgreSQL {stack.postgres.server.pid()} in {stack.folder}")
+        machine = describe(stack.folder, stack.postgres.server.binaries.version)
+        warm_up(stack, tally)
+        measure(stack, scenarios, tally, _tell)
+        books = close_books(stack, tally.charged, failed=tally.failed_of_ours)
+    _print(machine, scenarios, books, tally)
+    return 1 if tally.problems or books.problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What a paid call costs, next to a bare pass-through.")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_true", help="half a minute, rough figures")
+    length.add_argument("--full", action="store_true", help="more rounds, and 1,000 slow streams")
+    parser.add_argument("--only", choices=[scenario.name for scenario in scenarios_of(QUICK)], help="one scenario")
+    parser.add_argument("--seconds", type=float, help="length of a run of whole and burst")
+    parser.add_argument("--rounds", type=int, help="rounds of whole and burst")
+    return parser
+
+
+def _plan(asked: argparse.Namespace) -> Plan:
+    plan = QUICK if asked.quick else FULL if asked.full else DEFAULT
+    return replace(plan, seconds=asked.seconds or plan.seconds, rounds=asked.rounds or plan.rounds)
+
+
+def _tell(text: str) -> None:
+    print(f"[{time.monotonic() - STARTED:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+
+def _print(machine: list[str], scenarios: list[Scenario], books: Books, tally: Tally) -> None:
+    print("\n".join(["", *machine, ""]))
+    for line in report.table(scenarios):
+        print(line)
+    for scenario in scenarios:
+        for line in report.added_latency(scenario):
+            print(line)
+    per_call = books.commits / max(books.calls, 1)
+    print(f"books: {books.calls:,} calls for ${plain(to_usd(books.charged_nano))}, {per_call:.2f} commits of any kind for each")
+    print("ledger: all agree" if not books.problems else "")
+    for problem in (*tally.problems, *books.problems):
+        print(f"WRONG: {problem}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What is measured: scenarios in interleaved rounds, so that ours and the bare view see the same machine."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tests.bench.answers import BURST, KINDS, SLOW, WHOLE, Kind
+from tests.bench.generator import Measured, Size, Target
+from tests.bench.stack import Stack
+
+CONNECTIONS = 32
+RAMP_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how often."""
+
+    rounds: int
+    seconds: float
+    latency_rounds: int  # a slice of each target in turn
+    latency_seconds: float
+    streams: int
+    stream_rounds: int
+    calls_each: int = 2
+
+
+QUICK = Plan(rounds=1, seconds=2.0, latency_rounds=2, latency_seconds=0.4, streams=100, stream_rounds=1, calls_each=1)
+DEFAULT = Plan(rounds=3, seconds=3.0, latency_rounds=6, latency_seconds=0.5, streams=200, stream_rounds=2)
+FULL = Plan(rounds=5, seconds=4.0, latency_rounds=10, latency_seconds=0.6, streams=1000, stream_rounds=3)
+
+
+@dataclass(slots=True)
+class Scenario:
+    """One scenario and, as it proceeds, the runs of each target by name, round by round."""
+
+    name: str
+    kind: Kind
+    rounds: int
+    size: Size
+    has_direct: bool = False
+    runs: dict[str, list[Measured]] = field(default_factory=dict)
+
+
+def scenarios_of(plan: Plan) -> list[Scenario]:
+    """Every scenario of a plan, nothing measured yet."""
+    crowd = Size(CONNECTIONS, seconds=plan.seconds)
+    streams = Size(plan.streams, calls_each=plan.calls_each, ramp_seconds=RAMP_SECONDS)
+    return [
+        Scenario("whole", WHOLE, plan.rounds, crowd),
+        Scenario("latency", WHOLE, plan.latency_rounds, Size(1, seconds=plan.latency_seconds), has_direct=True),
+        Scenario("burst", BURST, plan.rounds, crowd),
+        Scenario("slow", SLOW, plan.stream_rounds, streams),
+    ]
+
+
+def warm_up(stack: Stack, tally: "Tally") -> None:
+    """Connections are open, statements prepared, code paths walked."""
+    for target in (stack.ours, stack.bare):
+        for kind in KINDS:
+            size = Size(CONNECTIONS, calls_each=1) if kind is SLOW else Size(CONNECTIONS, seconds=0.5)
+            tally.add(target, kind, stack.generator.run(target, kind, size))
+
+
+def measure(stack: Stack, scenarios: Sequence[Scenario], tally: "Tally", tell: Callable[[str], None]) -> None:
+    """Every scenario has its runs."""
+    for scenario in scenarios:
+        targets = stack.targets if scenario.has_direct else (stack.ours, stack.bare)
+        for target in _interleaved(targets, scenario.rounds):
+            run = stack.generator.run(target, scenario.kind, scenario.size)
+            tally.add(target, scenario.kind, run)
+            scenario.runs.setdefault(target.name, []).append(run)
+        tell(f"{scenario.name} measured")
+
+
+def _interleaved(targets: Sequence[Target], rounds: int) -> Iterator[Target]:
+    """Each target once a round, the order rotating."""
+    for number in range(rounds):
+        shift = number % len(targets)
+        yield from (*targets[shift:], *targets[:shift])
+
+
+@dataclass(slots=True)
+class Tally:
+    """Every answer that was counted: right ones of ours by kind, and wrong ones of anybody."""
+
+    charged: Counter[Kind] = field(default_factory=Counter)
+    failed_of_ours: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, target: Target, kind: Kind, run: Measured) -> None:
+        if target.is_charged:
+            self.charged[kind] += run.ok
+            self.failed_of_ours += run.bad
+        if run.bad:
+            self.problems.append(f"{target.name}, {kind.name}: {run.bad} wrong answers, the first: {run.first_bad}")

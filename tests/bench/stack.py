@@ -1,0 +1,165 @@
+"""Everything that one benchmark needs, up and running: PostgreSQL that keeps its promises, the fake upstream, ours, the bare view.
+
+All of it is private, listens on this machine only, and is gone afterwards with its data.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from config.postgres import Running, ensure
+from tests.bench.answers import MARKUP_PERCENT
+from tests.bench.generator import Generator, Target
+from tests.bench.processes import Tree, start, stop
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+DISK = Path("/var/tmp")  # a folder on a disk, where /tmp may be memory
+EMAIL = "bench@example.com"
+GRANTED_USD = "1000000"
+CONNECTIONS = 4000  # of the bare view; ours sets its own
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What runs. `environment` is that of the product's processes and commands."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    postgres: Running
+    generator: Generator
+    ours: Target
+    bare: Target
+    direct: Target
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return self.ours, self.bare, self.direct
+
+    def flask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of the product, run to its end."""
+        command = [_program("flask"), *arguments]
+        return subprocess.run(command, env=dict(self.environment), cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@contextmanager
+def running_stack() -> Iterator[Stack]:
+    """Everything answers. Raises RuntimeError with the end of a log if something does not start."""
+    with ExitStack() as ends:
+        folder = Path(tempfile.mkdtemp(prefix="reseller-bench-", dir=DISK if os.access(DISK, os.W_OK) else None))
+        ends.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o711)
+        postgres = ensure(folder / "instance")
+        ends.callback(shutil.rmtree, postgres.server.home, ignore_errors=True)
+        ends.callback(postgres.stop)
+        upstream_port, our_port, bare_port = (_free_port() for _ in range(3))
+        upstream_url = f"http://127.0.0.1:{upstream_port}/api/v1"
+        environment = _environment(folder, postgres, upstream_url, our_port)
+
+        def launch(name: str, command: list[str], port: int, path: str, **more: str) -> Tree:
+            process = start(command, {**environment, **more}, cwd=ROOT, log=folder / f"{name}.log")
+            ends.callback(stop, process)
+            _await(name, process, _answers(port, path), folder)
+            return Tree(process.pid)
+
+        upstream = launch("upstream", [sys.executable, "-m", "tests.bench.upstream", str(upstream_port)], upstream_port, "/api/v1/models")
+        key = _prepare(environment)
+        web = launch("web", [_program("gunicorn"), "-c", "config/gunicorn.py", "wsgi:app"], our_port, "/readyz")
+        bind = ["-k", "gevent", "--worker-connections", str(CONNECTIONS), "-b", f"127.0.0.1:{bare_port}"]
+        view = launch("bare", [_program("gunicorn"), *bind, "tests.bench.bare:app"], bare_port, "/", BARE_UPSTREAM=upstream_url)
+        generator = Generator(ROOT)
+        ends.callback(generator.stop)
+        pid = postgres.server.pid()
+        assert pid is not None
+        yield Stack(
+            folder=folder,
+            environment=environment,
+            postgres=postgres,
+            generator=generator,
+            ours=Target("ours", our_port, "/v1/chat/completions", key, is_charged=True, web=web, database=Tree(pid)),
+            bare=Target("bare", bare_port, "/v1/chat/completions", key, is_charged=False, web=view),
+            direct=Target("direct", upstream_port, "/api/v1/chat/completions", key, is_charged=False, web=upstream),
+        )
+
+
+def _environment(folder: Path, postgres: Running, upstream_url: str, port: int) -> dict[str, str]:
+    """Of the environment outside only what programs need: a setting left there must not change a figure."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
+    return {
+        **kept,
+        "RESELLER_ENV": "testing",
+        "RESELLER_INSTANCE": str(folder / "instance"),
+        "DATABASE_URL": postgres.url,
+        "SECRET_KEY": "for-one-benchmark-and-never-again-0123456789",
+        "OPENROUTER_API_KEY": "sk-or-v1-benchmark",
+        "OPENROUTER_BASE_URL": upstream_url,
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "1",
+        "TMPDIR": str(folder),
+    }
+
+
+def _prepare(environment: Mapping[str, str]) -> str:
+    """Tables, prices and a rich account without limits are there; answers its key."""
+    lifted = [word for limit in ("rpm", "rph", "rpd", "max-tokens", "concurrent") for word in (f"--{limit}", "none")]
+    commands = [
+        ["db", "upgrade"],
+        ["catalog", "sync"],
+        ["prices", "add", "*", "--markup", str(MARKUP_PERCENT)],
+        ["users", "create", EMAIL],
+        ["users", "limits", EMAIL, *lifted],
+        ["credits", "grant", EMAIL, GRANTED_USD, "--reason", "benchmark"],
+        ["keys", "create", EMAIL, "--name", "benchmark"],
+    ]
+    command = [sys.executable, "-m", "tests.bench.commands"]
+    done = subprocess.run(command, input=json.dumps(commands), env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip()[-3000:])
+    printed: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return printed[-1].split()[-1]
+
+
+def _answers(port: int, path: str) -> Callable[[], bool]:
+    def answers() -> bool:
+        connection = HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status < 500
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    return answers
+
+
+def _await(name: str, process: subprocess.Popen[bytes], answers: Callable[[], bool], folder: Path) -> None:
+    wait_until(lambda: process.poll() is not None or answers(), 30)
+    if process.poll() is not None:
+        raise RuntimeError(f"{name} did not start:\n{(folder / f'{name}.log').read_text(errors='replace')[-3000:]}")
+
+
+def _program(name: str) -> str:
+    """A console script of the running environment."""
+    return str(Path(sys.executable).parent / name)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def database_dsn(postgres: Running) -> str:
+    """The product's database, as the superuser."""
+    return urlsplit(postgres.admin_url)._replace(path="/reseller").geturl()
