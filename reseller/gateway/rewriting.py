@@ -106,6 +106,7 @@ def whole_answer(parsed: dict[str, Any], *, our_id: str, model: str | None, usag
         shown["model"] = model
     if isinstance(shown.get("choices"), list):
         shown["choices"] = shown_choices(shown["choices"])
+        shown.setdefault("system_fingerprint", None)  # openrouter SDK 1.3.84 refuses a chat without it
     if usage is not None:
         shown["usage"] = usage
     return orjson.dumps(shown)

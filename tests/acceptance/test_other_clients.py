@@ -29,7 +29,7 @@ def langchain(customer: Customer, **more: Any) -> ChatOpenAI:
 
 
 def test_the_strict_client_reads_every_model_and_our_price(strict: OpenRouter, customer: Customer) -> None:
-    listed = {model.id: model for model in strict.models.list().data}
+    listed = {model.id: model for model in strict.models.list().result.data}
 
     assert Decimal(listed[SLUG].pricing.prompt) == Decimal("0.00000015") * Decimal("1.25")
     assert listed["anthropic/claude-sonnet"].context_length == 1_000_000

@@ -14,7 +14,7 @@ from reseller.money import to_usd
 from tests.bench import report
 from tests.bench.answers import plain
 from tests.bench.books import Books, close_books
-from tests.bench.machine import describe
+from tests.bench.machine import Others, describe
 from tests.bench.scenarios import DEFAULT, FULL, QUICK, Plan, Scenario, Tally, measure, scenarios_of, warm_up
 from tests.bench.stack import running_stack
 
@@ -32,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         _tell(f"web {stack.ours.web.root}, bare {stack.bare.web.root}, PostgreSQL {stack.postgres.server.pid()} in {stack.folder}")
         machine = describe(stack.folder, stack.postgres.server.binaries.version)
         warm_up(stack, tally)
+        others = Others()
         measure(stack, scenarios, tally, _tell)
+        machine.append(others.share())
         books = close_books(stack, tally.charged, failed=tally.failed_of_ours)
     _print(machine, scenarios, books, tally)
     return 1 if tally.problems or books.problems else 0

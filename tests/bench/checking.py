@@ -60,7 +60,8 @@ def problem_with(received: bytearray, framing: Framing, expected: Expected) -> s
 
 def _unchunked(raw: bytes) -> bytes | None:
     """The body in a sequence of chunks; None if a length is wrong or something follows."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while True:
         line_end = raw.find(b"\r\n", at)
         if line_end < 0:

@@ -30,7 +30,7 @@ class Run:
         self.ramp_seconds: float = spec["ramp_seconds"]
         self.port: int = spec["port"]
         self.started = time.perf_counter()
-        self.until = self.started + spec["seconds"]
+        self.until: float = self.started + spec["seconds"]
         self.ended = self.started
         self.running = self.connections
         self.over = asyncio.get_running_loop().create_future()

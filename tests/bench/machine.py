@@ -6,6 +6,8 @@ import statistics
 import time
 from pathlib import Path
 
+from tests.bench.processes import Tree, machine_seconds
+
 SYNCS = 100
 BLOCK = b"\0" * 8192
 
@@ -16,6 +18,24 @@ def describe(folder: Path, postgres_version: str) -> list[str]:
         f"{os.cpu_count()} cores, {_processor()}, Linux {platform.release()}, load average {os.getloadavg()[0]:.1f}",
         f"Python {platform.python_version()}, PostgreSQL {postgres_version} (fsync on), fdatasync {fdatasync_ms(folder):.2f} ms (median)",
     ]
+
+
+class Others:
+    """What everything else on this machine does from now on. Two cores may be one with two faces: then a busy
+    neighbour makes each call dearer, by more than half where this was measured, and only ratios stay."""
+
+    def __init__(self) -> None:
+        self._tree = Tree(os.getpid())
+        self._began = time.monotonic()
+        self._others = self._seconds()
+
+    def share(self) -> str:
+        """One sentence about it."""
+        percent = 100 * (self._seconds() - self._others) / (time.monotonic() - self._began)
+        return f"other work used {max(percent, 0):.0f} % of a core meanwhile"
+
+    def _seconds(self) -> float:
+        return machine_seconds() - self._tree.cpu_seconds()
 
 
 def fdatasync_ms(folder: Path) -> float:

@@ -65,6 +65,12 @@ class Tree:
         return members
 
 
+def machine_seconds() -> float:
+    """Processor time that anything used on this machine since it started, what the host took away included (steal)."""
+    user, nice, system, _, _, interrupts, soft, steal = map(int, Path("/proc/stat").read_text(encoding="ascii").split()[1:9])
+    return (user + nice + system + interrupts + soft + steal) / TICKS_PER_SECOND
+
+
 def _pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 

@@ -48,8 +48,8 @@ def _rows(scenario: Scenario) -> Iterator[tuple[str, ...]]:
             scenario.name,
             name,
             _median(runs, lambda r: r.ok / r.seconds, 0),
-            _median(runs, lambda r: 1000 * r.cpu / max(r.ok, 1), 3),
-            f"{_median(runs, lambda r: 1000 * r.web_cpu / max(r.ok, 1), 3)} + {_median(runs, lambda r: 1000 * r.database_cpu / max(r.ok, 1), 3)}",
+            _milliseconds_a_call(runs, "cpu"),
+            f"{_milliseconds_a_call(runs, 'web_cpu')} + {_milliseconds_a_call(runs, 'database_cpu')}",
             _median(runs, _per_core, 0),
             _ratio(scenario, name),
             *_times(scenario, runs),
@@ -71,6 +71,10 @@ def _ratio(scenario: Scenario, name: str) -> str:
 
 def _per_core(run: Measured) -> float:
     return run.ok / max(run.cpu, 0.001)
+
+
+def _milliseconds_a_call(runs: Sequence[Measured], account: str) -> str:
+    return _median(runs, lambda run: 1000 * getattr(run, account) / max(run.ok, 1), 3)
 
 
 def _median(runs: Sequence[Measured], figure: Callable[[Measured], float], places: int) -> str:

@@ -56,6 +56,8 @@ placed AS (
     INSERT INTO holds SELECT * FROM json_populate_recordset(NULL::holds, %(placed)s::json) RETURNING 1),
 logged AS (
     INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, %(logged)s::json) RETURNING 1),
+refused AS (  -- sent again after a lost answer, the row is there already; it holds no money
+    INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, %(refused)s::json) ON CONFLICT DO NOTHING),
 noted AS (
     UPDATE holds h
        SET generation_id = coalesce(d.generation_id, h.generation_id), draft = coalesce(d.draft, h.draft),

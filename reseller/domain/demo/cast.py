@@ -84,7 +84,7 @@ CUSTOMER = Customer(
     "Casey Morgan",
     "Morgan Studio",
     Habit(34, ((MINI, 45), (SONNET, 20), (FLASH, 20), (EMBED, 10), (LOREM, 5)), size_percent=350, test_percent=6),
-    Purse(15, low_water_usd=4, ends_with_usd=25),
+    Purse(5, low_water_usd=2, ends_with_usd=25),
 )
 
 CUSTOMERS = (
@@ -94,7 +94,7 @@ CUSTOMERS = (
         "Maya Lindqvist",
         "Fjordlight Analytics",
         Habit(62, ((SONNET, 40), (GPT, 35), (EMBED, 25)), size_percent=900, began_at_percent=45),
-        Purse(100, low_water_usd=15),
+        Purse(50, low_water_usd=15),
         limits=(("rpm", 1200), ("rph", 30_000), ("concurrent", 200)),
         goodwill_usd=10,
     ),
@@ -121,7 +121,7 @@ CUSTOMERS = (
         "Samuel Okafor",
         "Okafor Legal",
         Habit(20, ((SONNET, 70), (GPT, 30)), size_percent=600, began_at_percent=80),
-        Purse(20, is_prompt=False),
+        Purse(10, is_prompt=False),
         joined_days_ago=75,
     ),
     Customer(
@@ -129,7 +129,7 @@ CUSTOMERS = (
         "Priya Raman",
         "Lotus Health",
         Habit(36, ((GPT, 50), (MINI, 50)), size_percent=600, began_at_percent=25),
-        Purse(25, low_water_usd=5),
+        Purse(10, low_water_usd=2),
         joined_days_ago=60,
     ),
     Customer(
