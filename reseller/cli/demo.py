@@ -13,8 +13,7 @@ from typing import Any
 
 from flask.cli import AppGroup
 
-from reseller.cli.prices import PRICE_BOOK
-from reseller.cli.prices import _read as read_price_book
+from reseller.cli.prices import PRICE_BOOK, read_price_book
 from reseller.cli.shared import actor, as_operator, emit, json_option
 from reseller.domain import demo as business
 from reseller.domain.demo import Login, Logins

@@ -42,7 +42,7 @@ class Percent(click.ParamType[Decimal]):
 @as_operator
 def load(file: Path, as_json: bool) -> None:
     """Add the rules of FILE (default: config/price_book.toml) that are not there yet."""
-    added = [_rule_json(rule) for rule in pricing.load_rules(_read(file), actor())]
+    added = [_rule_json(rule) for rule in pricing.load_rules(read_price_book(file), actor())]
     emit({"added": added, "file": str(file)}, as_json, [f"added: {len(added)}", *(f"  {_rule_line(rule)}" for rule in added)])
 
 
@@ -90,7 +90,7 @@ def explain(model: str, email: str | None, as_json: bool) -> None:
     emit(result, as_json, _explained(result))
 
 
-def _read(file: Path) -> list[RuleTerms]:
+def read_price_book(file: Path) -> list[RuleTerms]:
     """The rules of a price book. Raises InvalidRequest that says what is wrong with the file."""
     try:
         book = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)

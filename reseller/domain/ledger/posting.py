@@ -6,7 +6,7 @@ have no gaps, and answers of two processes cannot interleave.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -141,7 +141,7 @@ def hash_of(row: dict[str, Any]) -> str:
     facts = (
         row["previous_hash"], row["id"], row["account_id"], row["sequence"], row["kind"], row["amount_nano"],
         row["balance_after_nano"], row["reference"], row["reason"], row["actor"], row["corrects_id"],
-        row["created_at"].isoformat(),
+        row["created_at"].astimezone(UTC).isoformat(),
     )  # fmt: skip
     return hashlib.sha256("\x1f".join(str(fact) for fact in facts).encode()).hexdigest()
 
