@@ -5,7 +5,7 @@ Between the two commits no transaction is open.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from reseller.gateway.ending import Seen, end, failed
 from reseller.gateway.headers import call_headers
 from reseller.gateway.quoting import Quote
 from reseller.gateway.stream import Stream
+from reseller.gateway.watching import ClientGone, giving_up
 from reseller.live import LiveCalls
 from reseller.metering import Usage, read_usage
 from reseller.money import format_nano
@@ -144,7 +145,9 @@ class Going:
         )
         scenario = request.headers.get("x-sandbox-scenario") if self.op.is_test else None
         self._marks.mark("sent_ms")
-        reply = self.quote.upstream.send(self.call.path, body, is_stream=self.call.is_stream, scenario=scenario)
+        # A whole answer is finished and billed by the upstream although nobody waits for it: it is taken, and charged.
+        with giving_up(request.environ) if self.call.is_stream else nullcontext():
+            reply = self.quote.upstream.send(self.call.path, body, is_stream=self.call.is_stream, scenario=scenario)
         self._marks.mark("first_byte_ms")
         metrics.FIRST_BYTE_SECONDS.observe((self.timings["first_byte_ms"] - self.timings["sent_ms"]) / 1000)
         self.generation_id = reply.generation_id
@@ -184,11 +187,29 @@ class Going:
             log.error("alarm", alarm=alarm, upstream=self.quote.upstream.name)
         self._ended(CallStatus.FAILED, 0)
 
+    def _abandon(self) -> None:
+        """The client left before the upstream began to answer: there is no record to ask for, the prompt is estimated (R9)."""
+        seen = Seen(
+            status=CallStatus.ABANDONED,
+            usage=None,
+            usage_invalid=False,
+            delivered_bytes=0,
+            prompt_bytes=self.call.size.tokens,
+            generation_id=None,
+            served_model=None,
+            images=self.call.size.images,
+            error_code="client_disconnected",
+        )
+        self.finish(seen)
+
     @contextmanager
     def ended_on_error(self) -> Iterator[None]:
         """Whatever goes wrong inside, the hold is released and nothing charged."""
         try:
             yield
+        except ClientGone:
+            self._abandon()
+            raise Unavailable("The client has hung up.") from None
         except Refusal as refusal:
             self.fail(refusal)
             raise

@@ -6,12 +6,17 @@ server) nothing is watched and a failing write tells. Runs in the hub, so it mus
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from gevent import get_hub
+from gevent import get_hub, getcurrent
 
 _READ = 1
+
+
+class ClientGone(Exception):
+    """The client hung up while its greenlet waited for something else."""
 
 
 class HangUpWatch:
@@ -43,3 +48,14 @@ class HangUpWatch:
         self.stop()  # a pipelined request is waiting, or nobody is there any more
         if not peeked:
             self._on_gone()
+
+
+@contextmanager
+def giving_up(environ: dict[str, Any]) -> Iterator[None]:
+    """A hang-up ends the block at once with ClientGone, whatever it waits for."""
+    waiting = getcurrent()
+    watch = HangUpWatch(environ, lambda: waiting.kill(ClientGone(), block=False))
+    try:
+        yield
+    finally:
+        watch.stop()

@@ -1,7 +1,6 @@
 """An upstream written by others stands behind the shop: its bills, not ours, decide what is charged (R7)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +13,11 @@ from tests.shop import Shop, charge_for, open_shop
 
 MODEL = "openai/gpt-4o"
 COST = "0.0000123456789"
+BILL = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18, "cost": float(COST)}
 FIXTURES: list[dict[str, Any]] = [
-    {
-        "match": {"userMessage": "hello"},
-        "response": {"content": "Hello! How can I help you today?", "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18, "cost": float(COST)}},
-    },
-    {"match": {"userMessage": "refuse"}, "response": {"error": {"message": "Provider returned error", "type": "server_error"}, "status": 502}},
-]  # fmt: skip
+    {"match": {"userMessage": "hello"}, "response": {"content": "Hello! How can I help you today?", "usage": BILL}},
+    {"match": {"userMessage": "refuse"}, "response": {"error": {"message": "Provider returned error"}, "status": 502}},
+]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ A batch is equal to doing its operations one by one in this order: settlements a
 arrived, then admissions as they arrived. Settlements first, because they only free money.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,8 +12,9 @@ from uuid import UUID
 import orjson
 
 from reseller.clock import instant_of
-from reseller.domain.calls import admission, settlement, statements
+from reseller.domain.calls import admission, settlement
 from reseller.domain.calls.admission import Admit, Admitted
+from reseller.domain.calls.connection import Part
 from reseller.domain.calls.settlement import Note, Record, Settle, Settled, facts_of
 from reseller.domain.calls.state import AccountState, HoldState, KeyMoves, KeyState
 from reseller.domain.limits import Allowance
@@ -24,10 +25,14 @@ Answer = Admitted | Settled | None
 
 
 class Batch:
-    """One commit's operations, what was read for them, and what is to be written."""
+    """One commit's operations, what was read for them, and what is to be written.
 
-    def __init__(self, ops: Sequence[Op]) -> None:
+    `told` are refusals of admissions that a commit in doubt may have written: they stay what they are.
+    """
+
+    def __init__(self, ops: Sequence[Op], told: Mapping[UUID, Refusal] | None = None) -> None:
         self.ops = ops
+        self.told = dict(told or {})
         self.admits = [op for op in ops if isinstance(op, Admit)]
         self.settles = [op for op in ops if isinstance(op, Settle)]
         self.account_ids = sorted({op.account_id for op in self.admits} | {op.account_id for op in self.settles})
@@ -39,9 +44,9 @@ class Batch:
         self.ended: list[dict[str, Any]] = []
         self.logged: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
-        self.noted: list[dict[str, Any]] = []
+        self.noted: dict[UUID, dict[str, Any]] = {}
 
-    def queries(self) -> list[tuple[str, Any]]:
+    def queries(self) -> list[tuple[str, list[UUID]]]:
         """What to lock and read, and nothing that no operation asks for.
 
         Holds are looked up for admissions too: the same id may come twice.
@@ -49,14 +54,14 @@ class Batch:
         if not self.account_ids:
             return []
         hold_ids = [op.call_id for op in self.admits] + [op.call_id for op in self.settles]
-        queries: list[tuple[str, Any]] = [
-            (statements.LOCK, (self.account_ids,)),
-            (statements.READ_ACCOUNTS, (self.account_ids,)),
-            (statements.READ_HOLDS, (hold_ids,)),
+        queries: list[tuple[str, list[UUID]]] = [
+            ("till_lock", self.account_ids),
+            ("till_accounts", self.account_ids),
+            ("till_holds", hold_ids),
         ]
         if self.admits:
-            queries.append((statements.READ_ADMITTING, (list({op.account_id for op in self.admits}),)))
-            queries.append((statements.READ_KEYS, (list({op.key_id for op in self.admits}),)))
+            queries.append(("till_admitting", list({op.account_id for op in self.admits})))
+            queries.append(("till_keys", list({op.key_id for op in self.admits})))
         return queries
 
     def load(self, results: list[list[tuple[Any, ...]]]) -> None:
@@ -89,28 +94,22 @@ class Batch:
     def changes_anything(self) -> bool:
         return bool(self.placed or self.ended or self.refused or self.noted)
 
-    def write_params(self) -> dict[str, Any]:
+    def to_write(self) -> list[Part]:
+        """The parts of the write that have rows."""
         touched = [a for a in self.accounts.values() if a.opened or a.closed]
-        posted = [entry for account in touched for entry in account.posted]
-        counted = [a for a in touched if a.counted]
         moves = [{"id": key, "held": m.held, "spent": m.spent, "calls": m.calls} for key, m in self.moves.items() if m != KeyMoves()]
-        return {
-            "accounts": _json(_account_row(a) for a in touched),
-            "ended": _json(self.ended),
-            "placed": _json(self.placed),
-            "logged": _json(self.logged),
-            "refused": _json(self.refused),
-            "noted": _json(self.noted),
-            "keyed": _json(moves),
-            "counted": _json(_window_row(a) for a in counted),
-            "posted": _json(posted),
-            "n_accounts": len(touched),
-            "n_ended": len(self.ended),
-            "n_placed": len(self.placed),
-            "n_logged": len(self.logged),
-            "n_counted": len(counted),
-            "n_posted": len(posted),
+        rows: dict[str, list[dict[str, Any]]] = {
+            "accounts": [_account_row(account) for account in touched],
+            "ended": self.ended,
+            "placed": self.placed,
+            "logged": self.logged,
+            "refused": self.refused,
+            "noted": list(self.noted.values()),
+            "keyed": moves,
+            "counted": [_window_row(account) for account in touched if account.counted],
+            "posted": [entry for account in touched for entry in account.posted],
         }
+        return [Part(name, orjson.dumps(some), len(some)) for name, some in rows.items() if some]
 
     def _settle(self, op: Settle) -> Answer | BaseException:
         account = self.accounts.get(op.account_id)
@@ -134,9 +133,10 @@ class Batch:
         if known is not None:  # sent again after a COMMIT whose answer was lost
             cap = min(op.output_cap, max(op.hold.affordable_cap(known.amount), 0)) if known.amount else op.output_cap
             return Admitted(op.call_id, known.amount, known.key_amount, cap, account.available, Allowance())
-        answer = admission.decide(op, account, key)
+        answer = self.told.get(op.call_id) or admission.decide(op, account, key)
         if isinstance(answer, Refusal):
             if not isinstance(answer, StalePrices):
+                self.told[op.call_id] = answer
                 self.refused.append(settlement.refusal_row(facts_of(op), answer, account.now))
             return answer
         self.holds[op.call_id] = HoldState(op.call_id, op.account_id, op.key_id, answer.hold_nano, answer.key_nano)
@@ -145,8 +145,11 @@ class Batch:
         return answer
 
     def _note(self, op: Note) -> None:
-        if not any(ended["id"] == op.call_id for ended in self.ended):
-            self.noted.append({"id": op.call_id, "generation_id": op.generation_id, "draft": op.draft})
+        if any(ended["id"] == op.call_id for ended in self.ended):
+            return
+        row = self.noted.setdefault(op.call_id, {"id": op.call_id, "generation_id": None, "draft": None})
+        row["generation_id"] = op.generation_id or row["generation_id"]
+        row["draft"] = op.draft or row["draft"]
 
 
 def _add_admitting(account: AccountState, row: tuple[Any, ...]) -> None:
@@ -199,7 +202,3 @@ def _account_row(account: AccountState) -> dict[str, Any]:
 def _window_row(account: AccountState) -> dict[str, Any]:
     packed = {name: f"\\x{window.pack().hex()}" for name, window in account.windows.items()}
     return {"account_id": account.account_id, **packed}
-
-
-def _json(rows: Iterable[dict[str, Any]]) -> str:
-    return orjson.dumps(list(rows)).decode()

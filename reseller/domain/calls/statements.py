@@ -3,19 +3,21 @@
 Order of locks: the accounts' balance rows first, sorted by id; everything else of an account
 (key counters, windows, holds) is only written under that lock. So two processes cannot deadlock.
 
-The write is one statement whose parts refer to different tables. Its guards sit in the write
-itself (promise R3): the conditional UPDATE of balances, the DELETE that ends a hold, the unique
+The write is one statement of the parts that the batch needs, each on its own table. Its guards sit in
+the write itself (promise R3): the conditional UPDATE of balances, the DELETE that ends a hold, the unique
 keys of holds and usage_logs. `reseller_expect` raises inside the statement, before COMMIT,
 when a part touched another number of rows than it was meant to.
 """
 
-LOCK = "SELECT account_id FROM balances WHERE account_id = ANY(%s) ORDER BY account_id FOR UPDATE"
+from functools import cache
+
+LOCK = "SELECT account_id FROM balances WHERE account_id = ANY($1) ORDER BY account_id FOR UPDATE"
 
 # A second statement on purpose: after a wait for the lock, its snapshot sees what the other process committed.
 READ_ACCOUNTS = """
 SELECT b.account_id, clock_timestamp(), b.settled_nano, b.held_nano, b.open_calls, b.usage_day, b.unposted_nano,
        b.entry_count, b.entries_nano, b.last_hash
-  FROM balances b WHERE b.account_id = ANY(%s)
+  FROM balances b WHERE b.account_id = ANY($1)
 """
 
 READ_ADMITTING = """
@@ -23,70 +25,106 @@ SELECT a.id, a.status = 'active', a.halted_at IS NOT NULL,
        r.requests_per_minute, r.requests_per_hour, r.requests_per_day, r.max_tokens_per_request, r.concurrent_requests,
        c.minute, c.hour, c.day, (SELECT max(version) FROM price_versions)
   FROM accounts a JOIN rate_limits r ON r.account_id = a.id JOIN request_counters c ON c.account_id = a.id
- WHERE a.id = ANY(%s)
+ WHERE a.id = ANY($1)
 """
 
 READ_KEYS = """
 SELECT id, revoked_at IS NOT NULL, expires_at, model_patterns, spend_limit_nano, spend_period, period_start, spent_nano, held_nano
-  FROM api_keys WHERE id = ANY(%s)
+  FROM api_keys WHERE id = ANY($1)
 """
 
-READ_HOLDS = "SELECT id, account_id, api_key_id, amount_nano, key_nano FROM holds WHERE id = ANY(%s)"
+READ_HOLDS = "SELECT id, account_id, api_key_id, amount_nano, key_nano FROM holds WHERE id = ANY($1)"
 
-WRITE = """
-WITH
-moved AS (
-    UPDATE balances b
-       SET settled_nano = b.settled_nano - d.charged,
-           held_nano = b.held_nano - d.released + d.reserved,
-           open_calls = b.open_calls - d.closed + d.opened,
-           usage_day = d.usage_day, unposted_nano = d.unposted,
-           entry_count = d.entry_count, entries_nano = d.entries_nano, last_hash = d.last_hash,
-           reversal_floor_nano = greatest(0, least(b.reversal_floor_nano,
-               b.held_nano - d.released + d.reserved - b.settled_nano + d.charged)),
-           updated_at = now()
-      FROM json_to_recordset(%(accounts)s::json) AS d(account_id uuid, charged bigint, released bigint, reserved bigint,
-           opened int, closed int, usage_day date, unposted bigint, entry_count bigint, entries_nano bigint, last_hash text)
-     WHERE b.account_id = d.account_id
-       AND (d.reserved = 0 OR b.settled_nano - d.charged - b.held_nano + d.released >= d.reserved)
-    RETURNING 1),
-ended AS (
-    DELETE FROM holds h USING json_to_recordset(%(ended)s::json) AS d(id uuid) WHERE h.id = d.id RETURNING 1),
-placed AS (
-    INSERT INTO holds SELECT * FROM json_populate_recordset(NULL::holds, %(placed)s::json) RETURNING 1),
-logged AS (
-    INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, %(logged)s::json) RETURNING 1),
-refused AS (  -- sent again after a lost answer, the row is there already; it holds no money
-    INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, %(refused)s::json) ON CONFLICT DO NOTHING),
-noted AS (
-    UPDATE holds h
-       SET generation_id = coalesce(d.generation_id, h.generation_id), draft = coalesce(d.draft, h.draft),
-           chase_at = CASE WHEN d.draft IS NULL THEN h.chase_at ELSE now() END
-      FROM json_to_recordset(%(noted)s::json) AS d(id uuid, generation_id text, draft jsonb)
-     WHERE h.id = d.id),
-keyed AS (
-    UPDATE api_keys k
-       SET held_nano = k.held_nano + d.held, calls = k.calls + d.calls, total_nano = k.total_nano + d.spent,
-           spent_nano = CASE WHEN k.period_start = p.start THEN k.spent_nano ELSE 0 END + d.spent,
-           period_start = p.start, last_used_at = now()
-      FROM json_to_recordset(%(keyed)s::json) AS d(id uuid, held bigint, spent bigint, calls int)
-      JOIN api_keys own ON own.id = d.id
-     CROSS JOIN LATERAL (SELECT CASE own.spend_period
-           WHEN 'day' THEN (now() AT TIME ZONE 'UTC')::date
-           WHEN 'week' THEN date_trunc('week', now() AT TIME ZONE 'UTC')::date
-           WHEN 'month' THEN date_trunc('month', now() AT TIME ZONE 'UTC')::date
-           ELSE DATE '1970-01-01' END AS start) p
-     WHERE k.id = d.id),
-counted AS (
-    UPDATE request_counters c SET minute = d.minute, hour = d.hour, day = d.day
-      FROM json_to_recordset(%(counted)s::json) AS d(account_id uuid, minute bytea, hour bytea, day bytea)
-     WHERE c.account_id = d.account_id RETURNING 1),
-posted AS (
-    INSERT INTO ledger_entries SELECT * FROM json_populate_recordset(NULL::ledger_entries, %(posted)s::json) RETURNING 1)
-SELECT reseller_expect('balances', (SELECT count(*) FROM moved), %(n_accounts)s),
-       reseller_expect('holds ended', (SELECT count(*) FROM ended), %(n_ended)s),
-       reseller_expect('holds placed', (SELECT count(*) FROM placed), %(n_placed)s),
-       reseller_expect('usage rows', (SELECT count(*) FROM logged), %(n_logged)s),
-       reseller_expect('windows', (SELECT count(*) FROM counted), %(n_counted)s),
-       reseller_expect('ledger entries', (SELECT count(*) FROM posted), %(n_posted)s)
-"""
+PARTS = {
+    "accounts": """
+        UPDATE balances b
+           SET settled_nano = b.settled_nano - d.charged,
+               held_nano = b.held_nano - d.released + d.reserved,
+               open_calls = b.open_calls - d.closed + d.opened,
+               usage_day = d.usage_day, unposted_nano = d.unposted,
+               entry_count = d.entry_count, entries_nano = d.entries_nano, last_hash = d.last_hash,
+               reversal_floor_nano = greatest(0, least(b.reversal_floor_nano,
+                   b.held_nano - d.released + d.reserved - b.settled_nano + d.charged)),
+               updated_at = now()
+          FROM json_to_recordset($J) AS d(account_id uuid, charged bigint, released bigint, reserved bigint,
+               opened int, closed int, usage_day date, unposted bigint, entry_count bigint, entries_nano bigint, last_hash text)
+         WHERE b.account_id = d.account_id
+           AND (d.reserved = 0 OR b.settled_nano - d.charged - b.held_nano + d.released >= d.reserved)
+        RETURNING 1
+    """,
+    "ended": """
+        DELETE FROM holds h USING json_to_recordset($J) AS d(id uuid) WHERE h.id = d.id RETURNING 1
+    """,
+    "placed": """
+        INSERT INTO holds SELECT * FROM json_populate_recordset(NULL::holds, $J) RETURNING 1
+    """,
+    "logged": """
+        INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, $J) RETURNING 1
+    """,
+    "refused": """
+        -- Sent again after a lost answer, the row is there already; it holds no money.
+        INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, $J) ON CONFLICT DO NOTHING
+    """,
+    "noted": """
+        UPDATE holds h
+           SET generation_id = coalesce(d.generation_id, h.generation_id), draft = coalesce(d.draft, h.draft),
+               chase_at = CASE WHEN d.draft IS NULL THEN h.chase_at ELSE now() END
+          FROM json_to_recordset($J) AS d(id uuid, generation_id text, draft jsonb)
+         WHERE h.id = d.id
+    """,
+    "keyed": """
+        UPDATE api_keys k
+           SET held_nano = k.held_nano + d.held, calls = k.calls + d.calls, total_nano = k.total_nano + d.spent,
+               spent_nano = CASE WHEN k.period_start = p.start THEN k.spent_nano ELSE 0 END + d.spent,
+               period_start = p.start, last_used_at = now()
+          FROM json_to_recordset($J) AS d(id uuid, held bigint, spent bigint, calls int)
+          JOIN api_keys own ON own.id = d.id
+         CROSS JOIN LATERAL (SELECT CASE own.spend_period
+               WHEN 'day' THEN (now() AT TIME ZONE 'UTC')::date
+               WHEN 'week' THEN date_trunc('week', now() AT TIME ZONE 'UTC')::date
+               WHEN 'month' THEN date_trunc('month', now() AT TIME ZONE 'UTC')::date
+               ELSE DATE '1970-01-01' END AS start) p
+         WHERE k.id = d.id
+    """,
+    "counted": """
+        UPDATE request_counters c SET minute = d.minute, hour = d.hour, day = d.day
+          FROM json_to_recordset($J) AS d(account_id uuid, minute bytea, hour bytea, day bytea)
+         WHERE c.account_id = d.account_id RETURNING 1
+    """,
+    "posted": """
+        INSERT INTO ledger_entries SELECT * FROM json_populate_recordset(NULL::ledger_entries, $J) RETURNING 1
+    """,
+}
+"""Part → its SQL; `$J` is its JSON. The order of the rows is no matter, that of the parts neither: no two touch the same row."""
+
+COUNTED = {
+    "accounts": "balances", "ended": "holds ended", "placed": "holds placed", "logged": "usage rows",
+    "counted": "windows", "posted": "ledger entries",
+}  # fmt: skip
+"""Parts that must touch exactly as many rows as they were given, and what to call those rows."""
+
+PREPARED = {
+    "till_lock": ("uuid[]", LOCK),
+    "till_accounts": ("uuid[]", READ_ACCOUNTS),
+    "till_admitting": ("uuid[]", READ_ADMITTING),
+    "till_keys": ("uuid[]", READ_KEYS),
+    "till_holds": ("uuid[]", READ_HOLDS),
+}
+"""Prepared once per connection: several EXECUTEs then travel as one message, parsed and planned long before."""
+
+
+@cache
+def write_of(parts: tuple[str, ...]) -> tuple[str, str]:
+    """Name and PREPARE statement of the write that consists of these parts.
+
+    Its arguments: the JSON of each part, then the number of rows of each counted part.
+    """
+    counted = [part for part in parts if part in COUNTED]
+    name = "till_write_" + "_".join(part[:3] for part in parts)
+    types = ", ".join(["json"] * len(parts) + ["bigint"] * len(counted))
+    ctes = ",\n".join(f"{part} AS ({PARTS[part].replace('$J', f'${number}')})" for number, part in enumerate(parts, 1))
+    checks = [
+        f"reseller_expect('{COUNTED[part]}', (SELECT count(*) FROM {part}), ${number})"  # noqa: S608 - constants only
+        for number, part in enumerate(counted, len(parts) + 1)
+    ]
+    return name, f"PREPARE {name}({types}) AS WITH {ctes} SELECT {', '.join(checks) or '1'}"  # noqa: S608 - constants only

@@ -5,12 +5,13 @@ decided, is told in `batch`.
 """
 
 from collections.abc import Callable, Sequence
+from uuid import UUID
 
 import psycopg
 import structlog
 
-from reseller.batching import BatchStats, GroupCommit
-from reseller.domain.calls import settlement, statements
+from reseller.batching import BatchStats, GroupCommit, Retry
+from reseller.domain.calls import settlement
 from reseller.domain.calls.admission import Admit, Admitted
 from reseller.domain.calls.batch import Answer, Batch, Op
 from reseller.domain.calls.connection import TillConnection
@@ -32,6 +33,7 @@ class Till:
 
     def __init__(self, database_url: str, *, observe: Callable[[int, float], None] | None = None) -> None:
         self._connection = TillConnection(database_url)
+        self._told: dict[UUID, Refusal] = {}  # refusals of commits in doubt, until those are sent again
         self._group: GroupCommit[Op, Answer] = GroupCommit(self._commit, orphaned=self._orphaned, observe=observe)
 
     @property
@@ -100,12 +102,18 @@ class Till:
             self._group.enqueue(Settle(facts_of(op), outcome))
 
     def _commit(self, ops: Sequence[Op]) -> Sequence[Answer | BaseException]:
-        with self._connection.transaction() as connection:
-            batch = Batch(ops)
-            batch.load(connection.begin_and_read(batch.queries()))
-            answers = batch.decide()
-            if batch.changes_anything:
-                connection.write_and_commit(statements.WRITE, batch.write_params())
-            else:
-                connection.end_read()
-            return answers
+        batch = Batch(ops, self._told)
+        try:
+            with self._connection.transaction() as connection:
+                batch.load(connection.begin_and_read(batch.queries()))
+                answers = batch.decide()
+                if batch.changes_anything:
+                    connection.write_and_commit(batch.to_write())
+                else:
+                    connection.end_read()
+        except Retry:
+            self._told = batch.told
+            raise
+        for op in batch.admits if self._told else ():
+            self._told.pop(op.call_id, None)
+        return answers

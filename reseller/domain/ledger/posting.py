@@ -39,9 +39,10 @@ _MOVE = text(
         WHERE account_id = :account_id AND entry_count = :sequence - 1
           AND (:is_reversal OR :amount_nano > 0 OR settled_nano - held_nano + :amount_nano >= 0)"""
 )
+# The day moves on with the entry: if the clock goes back, later charges must not land on a day that is posted.
 _POST_USAGE = text(
     """UPDATE balances
-          SET unposted_nano = 0, entry_count = :sequence, entries_nano = :balance_after_nano, last_hash = :entry_hash
+          SET unposted_nano = 0, usage_day = :today, entry_count = :sequence, entries_nano = :balance_after_nano, last_hash = :entry_hash
         WHERE account_id = :account_id AND entry_count = :sequence - 1 AND usage_day = :day"""
 )
 
@@ -99,7 +100,7 @@ def post_usage_day(account_id: UUID, today: date) -> bool:
             return False
         draft = usage_draft(account_id, balance["usage_day"], balance["unposted_nano"])
         row = chained(draft, balance["entry_count"], balance["entries_nano"], balance["last_hash"], now())
-        session.execute(_POST_USAGE, {**row, "day": balance["usage_day"]})
+        session.execute(_POST_USAGE, {**row, "day": balance["usage_day"], "today": today})
         session.execute(_INSERT, row)
         return True
 
