@@ -26,7 +26,11 @@ def include_object(item, name, kind, reflected, compare_to):
 def render_item(kind, item, autogen_context):
     """Our column types are plain ones to the database."""
     if kind == "type" and type(item).__module__.startswith("reseller."):
-        return repr(item.impl) if False else f"sa.{type(item.impl).__name__}()"
+        return (
+            f"sa.{type(item.impl).__name__}(timezone=True)"
+            if type(item.impl).__name__ == "DateTime"
+            else f"sa.{type(item.impl).__name__}()"
+        )
     return False
 
 

@@ -26,7 +26,13 @@ from reseller.probes import probes
 from reseller.upstreams import Upstreams
 from reseller.wiring import Wiring, attach
 
-ENGINE = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 3, "pool_pre_ping": True, "connect_args": {"connect_timeout": 3}}
+ENGINE = {
+    "pool_size": 10,
+    "max_overflow": 20,
+    "pool_timeout": 3,
+    "pool_pre_ping": True,
+    "connect_args": {"connect_timeout": 3, "options": "-c timezone=UTC"},
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -39,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SQLALCHEMY_DATABASE_URI=database_url,
         SQLALCHEMY_ENGINE_OPTIONS=ENGINE,
     )
+    app.url_map.merge_slashes = False  # a redirect to a plain-http address would carry the key in clear
     app.json.sort_keys = False  # type: ignore[attr-defined]
     db.init_app(app)
     Migrate(app, db, directory="migrations")
@@ -52,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         upstreams=Upstreams(settings, open_session),
     )
     attach(app, house)
-    live = LiveCalls(house.till)
+    live = LiveCalls(house.till, client_patience_seconds=settings.upstream_idle_seconds)
     app.extensions["live_calls"] = live
     gateway.install(app, live)
     app.register_blueprint(pages)

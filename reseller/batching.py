@@ -8,7 +8,7 @@ for each, in order, after its transaction is durable. Promise R12, point by poin
 - a batch that fails as a whole is run again one by one, so a poison operation fails alone;
 - a `Retry` (connection lost, result of COMMIT unknown) sends the *same* operations again,
   so they must be idempotent by their own ids;
-- an operation that fails alone with `TryLater` is queued again unless its submitter gave up;
+- an operation that fails alone with `TryLater`, or is answered with one, is queued again unless its submitter gave up;
 - order of arrival is kept.
 
 There is no timer: an idle batcher commits at once, a busy one fills the next batch while
@@ -135,7 +135,7 @@ class GroupCommit(Generic[Op, Answer]):
     @property
     def depth(self) -> int:
         """Operations queued or being committed."""
-        return len(self._queue) + len(self._running)
+        return len(self._queue) + sum(not slot.done.is_set() and slot not in self._queue for slot in self._running)
 
     def _enqueue(self, op: Op) -> _Slot[Op, Answer]:
         slot: _Slot[Op, Answer] = _Slot(op)
@@ -187,13 +187,24 @@ class GroupCommit(Generic[Op, Answer]):
         self.stats.seconds += seconds
         if self._observe:
             self._observe(len(batch), seconds)
+        postponed = 0
         for slot, answer in zip(batch, answers, strict=True):
-            self._acknowledge(slot, answer)
+            if isinstance(answer, TryLater):
+                postponed += 1
+                self._queue_again(slot)
+            else:
+                self._acknowledge(slot, answer)
+        if postponed == len(batch):
+            gevent.sleep(RETRY_PAUSES_SECONDS[0])  # a lone one does not spin
 
     def _postpone(self, slot: _Slot[Op, Answer]) -> None:
         """Nothing of this operation was committed; others go first, and a lone one does not spin."""
-        self.stats.retries += 1
         gevent.sleep(RETRY_PAUSES_SECONDS[0])
+        self._queue_again(slot)
+
+    def _queue_again(self, slot: _Slot[Op, Answer]) -> None:
+        """Behind the others, unless its submitter has given up."""
+        self.stats.retries += 1
         if not slot.abandoned:
             self._queue.append(slot)
 

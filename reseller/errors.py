@@ -8,6 +8,7 @@ Refusal
 │   └── ContextTooLong
 ├── NotForSale                      no such model for this account
 ├── NotFound                        no such thing for this account
+├── Conflict                        the thing exists already, or is in a state that forbids this
 ├── Forbidden
 │   ├── AccountSuspended
 │   ├── ModelNotAllowed             the key's own list of models

@@ -21,6 +21,8 @@ class Endable(Protocol):
 
     def drain(self) -> None: ...
 
+    def cut_off_if_stalled(self, patience_seconds: float) -> None: ...
+
 
 class _Entry:
     __slots__ = ("generation_id", "greenlet", "is_noted", "since", "stream")
@@ -36,8 +38,9 @@ class _Entry:
 class LiveCalls:
     """Every call between admission and settlement."""
 
-    def __init__(self, till: Till) -> None:
+    def __init__(self, till: Till, *, client_patience_seconds: float = 60.0) -> None:
         self._till = till
+        self._client_patience = client_patience_seconds
         self._calls: dict[UUID, _Entry] = {}
         self._watcher: gevent.Greenlet | None = None
         self.is_draining = False
@@ -47,6 +50,8 @@ class LiveCalls:
 
     def begin(self, call_id: UUID) -> None:
         self._calls[call_id] = _Entry()
+        if self._watcher is None:
+            self._watcher = gevent.spawn(self._look)
 
     def answered(self, call_id: UUID, generation_id: str | None, stream: Endable | None) -> None:
         """The upstream's head is here. A call still open a second later has its generation id stored (R10)."""
@@ -54,8 +59,6 @@ class LiveCalls:
         if entry is None:
             return
         entry.generation_id, entry.since, entry.stream = generation_id, monotonic(), stream
-        if self._watcher is None and generation_id is not None:
-            self._watcher = gevent.spawn(self._note_old_ones)
 
     def end(self, call_id: UUID) -> None:
         self._calls.pop(call_id, None)
@@ -68,11 +71,14 @@ class LiveCalls:
             else:
                 entry.greenlet.kill(Unavailable("The server is restarting. Nothing was charged; please try again."), block=False)
 
-    def _note_old_ones(self) -> None:
+    def _look(self) -> None:
+        """Store the generation ids of older calls; cut off clients that take nothing."""
         while True:
             gevent.sleep(LOOK_SECONDS)
             due = monotonic() - NOTE_AFTER_SECONDS + LOOK_SECONDS / 2
             for call_id, entry in list(self._calls.items()):
+                if entry.stream is not None:
+                    entry.stream.cut_off_if_stalled(self._client_patience)
                 if entry.generation_id and not entry.is_noted and entry.since <= due:
                     entry.is_noted = True
                     self._till.note(Note(call_id, entry.generation_id))

@@ -1,4 +1,4 @@
-"""What one running process holds besides the app: the till, the price book, the upstreams, its calls in flight.
+"""What one running process holds besides the app: the till, the price book, the keys it knows, the upstreams.
 
 Made once by `create_app`, read by every door. Nothing here decides anything.
 """

@@ -16,6 +16,7 @@ import click
 import orjson
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from config.logging import configure_logging
 from reseller.database import acting_as_operator
 from reseller.errors import Refusal
 from reseller.money import parse_usd
@@ -39,6 +40,7 @@ def as_operator(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        configure_logging("WARNING")  # stderr: stdout carries the result alone
         try:
             with acting_as_operator():
                 return command(*args, **kwargs)

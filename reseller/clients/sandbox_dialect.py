@@ -140,6 +140,9 @@ class Answer:
         return {**head, "usage": self.usage} if with_usage and self.usage is not None else head
 
 
+MAX_ECHO_TOKENS, MAX_CHOICES, MAX_VECTORS = 4096, 4, 100
+"""Test calls are free, so what one of them can make this process do is bounded."""
+
 _ERROR = {"code": 502, "message": "Provider disconnected unexpectedly", "metadata": {"error_type": "provider_unavailable"}}
 
 
@@ -171,7 +174,7 @@ def embedding(request: dict[str, Any], *, has_usage: bool) -> Answer:
     dimensions = (
         wanted if isinstance(wanted, int) and not isinstance(wanted, bool) and 1 <= wanted <= MAX_DIMENSIONS else DEFAULT_DIMENSIONS
     )
-    vectors = [_vector(text, dimensions) for text in texts]
+    vectors = [_vector(text, dimensions) for text in texts[:MAX_VECTORS]]
     packed = [base64.b64encode(struct.pack(f"<{dimensions}f", *vector)).decode() for vector in vectors]
     usage = _usage(request, "".join(texts), []) if has_usage else None
     return Answer(
@@ -204,14 +207,14 @@ def catalogue_entry(slug: str) -> dict[str, Any]:
 
 
 def _written(request: dict[str, Any], kind: str, *, asked: str, prompt: str, has_usage: bool) -> Answer:
-    cap = _cap(request)
+    cap = min(_cap(request) or MAX_ECHO_TOKENS, MAX_ECHO_TOKENS)
     if _model(request) == LOREM:
-        text, reason = _lorem(asked, min(cap or MAX_LOREM_TOKENS, MAX_LOREM_TOKENS)), "length"
+        text, reason = _lorem(asked, min(cap, MAX_LOREM_TOKENS)), "length"
     else:
-        text = asked if cap is None else asked.encode()[: cap * 4].decode(errors="ignore")
+        text = asked.encode("utf-8", "replace")[: cap * 4].decode(errors="ignore")
         reason = "stop" if text == asked else "length"
     wanted = request.get("n")
-    texts = [text] * (wanted if isinstance(wanted, int) and 1 <= wanted <= 16 else 1)
+    texts = [text] * (wanted if isinstance(wanted, int) and 1 <= wanted <= MAX_CHOICES else 1)
     return Answer(_model(request), kind, tuple(texts), reason, usage=_usage(request, prompt, texts) if has_usage else None)
 
 

@@ -145,10 +145,10 @@ def restore(account_id: UUID, *, actor: str, reason: str = "") -> None:
 
 
 def halt(account_id: UUID, *, reason: str) -> None:
-    """Admission stops for this account until staff have looked: its books do not add up (R1)."""
+    """Admission stops for this account until staff have looked: its books do not add up (R1). No account, nothing to halt."""
     with transaction() as session:
-        account = session.get_one(Account, account_id)
-        if account.halted_at is None:
+        account = session.get(Account, account_id)
+        if account is not None and account.halted_at is None:
             account.halted_at = now()
             account.halted_reason = reason
             staff.record("system:audit", "account.halt", "account", account_id, account_id=account_id, reason=reason)

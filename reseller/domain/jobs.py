@@ -1,7 +1,7 @@
 """The clock's memory: when each job last ran, who is running it, and what went wrong.
 
-A job is leased with one UPDATE that repeats its condition; two workers never run the same job
-at once, and a worker that died gives its lease up by time.
+A job is leased with one UPDATE that repeats its condition, so two workers do not run the same job
+at once for LEASE_SECONDS; a worker that died gives its lease up by time. Jobs are safe to run twice.
 """
 
 from datetime import datetime

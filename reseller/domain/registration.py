@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from reseller.clock import new_id, now
 from reseller.database import transaction
@@ -49,7 +50,10 @@ def register(newcomer: Newcomer, *, actor: str) -> Person:
             )
         )
         session.add(Account(id=account_id, name=newcomer.company or newcomer.full_name or email))
-        session.flush()
+        try:
+            session.flush()
+        except IntegrityError:  # somebody registered the address at the same instant
+            raise Conflict(f"{email} is already registered") from None
         _furnish(account_id, user_id)
         staff.record(actor, "user.create", "user", user_id, account_id=account_id, changes={"role": [None, newcomer.role]})
     return Person(user_id=user_id, account_id=account_id, email=email)

@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from reseller.clock import monotonic, new_id
-from reseller.errors import BodyTooLarge, NotFound, Refusal, Unavailable
+from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable
 from reseller.gateway.body import discarding
 from reseller.gateway.errors import response_of
 from reseller.gateway.headers import allow_browsers, request_id
@@ -44,7 +44,7 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
     @api.errorhandler(Exception)
     def failed(error: Exception) -> Response | HTTPException:
         if isinstance(error, HTTPException):
-            return error
+            return response_of(_refusal_of(error))
         log.error("request_failed", request_id=request_id(g.call_id), path=request.path, exc_info=True)
         return response_of(Unavailable("Something went wrong on our side."))
 
@@ -73,5 +73,13 @@ def install(app: Flask, live: LiveCalls) -> None:
         return allow_browsers(response, None)
 
 
+def _refusal_of(error: HTTPException) -> Refusal:
+    """What the server itself refuses, in our words: never HTML for a program."""
+    status = error.code or 500
+    if status == 413:
+        return BodyTooLarge("The request body is too large.")
+    return InvalidRequest(error.description or error.name) if 400 <= status < 500 else Unavailable()
+
+
 def is_api(path: str) -> bool:
-    return path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES))
+    return path in PREFIXES or path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES))

@@ -23,6 +23,7 @@ from reseller.wiring import Wiring
 
 MAX_DAYS = 366
 DEFAULT_DAYS = 30
+FIRST_DAY, LAST_DAY = date(2020, 1, 1), date(2199, 12, 31)
 
 
 @contextmanager
@@ -139,13 +140,20 @@ def _day(request: Request, name: str, default: date) -> date:
     if given is None:
         return default
     try:
-        return date.fromisoformat(given)
+        day = date.fromisoformat(given)
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise ValueError(given)
+        return day
     except ValueError:
         raise InvalidRequest(f"'{name}' must be a day such as 2026-11-22.", param=name) from None
 
 
 def _call_id(shown_id: str) -> UUID:
     try:
-        return UUID(hex=shown_id.rpartition("-")[2].rpartition("_")[2])
-    except ValueError:
+        call_id = UUID(hex=shown_id.rpartition("-")[2].rpartition("_")[2])
+        if call_id.version != 7:
+            raise ValueError(shown_id)
+        instant_of(call_id)
+    except (ValueError, OverflowError):
         raise NotFound("No such request.", param="id") from None
+    return call_id

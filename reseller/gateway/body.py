@@ -17,7 +17,8 @@ DISCARD_SECONDS = 5.0
 DISCARD_BYTES = 64 * 1024 * 1024
 _PIECE = 65_536
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and an unterminated string ends with the body: no backtracking, so time and memory grow with the length alone.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")  # as signed characters: +1 and -1
 

@@ -13,26 +13,12 @@ from uuid import UUID
 import orjson
 
 from reseller.errors import InvalidRequest
+from reseller.gateway.rebuilding import CHAT, COMPLETIONS, EMBEDDINGS, PART_FIELDS, PASSED, rebuilt
 from reseller.metering import PromptSize, prompt_token_bound
 
 MAX_MESSAGES = 2000
 MAX_CHOICES = 16
 MAX_OUTPUT_TOKENS = 10_000_000
-
-CHAT, COMPLETIONS, EMBEDDINGS = "/chat/completions", "/completions", "/embeddings"
-
-_SAMPLING = (
-    "temperature", "top_p", "top_k", "top_a", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty",
-    "seed", "stop", "logit_bias", "logprobs", "n",
-)  # fmt: skip
-PASSED = {
-    CHAT: frozenset(_SAMPLING) | {
-        "messages", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format",
-        "structured_outputs", "reasoning", "reasoning_effort", "include_reasoning", "verbosity", "modalities", "cache_control",
-    },
-    COMPLETIONS: frozenset(_SAMPLING) | {"prompt", "suffix", "echo"},
-    EMBEDDINGS: frozenset({"input", "dimensions", "encoding_format", "input_type"}),
-}  # fmt: skip
 
 REFUSED = {
     "models": "fallback models are not offered",
@@ -49,7 +35,7 @@ REFUSED = {
 """Fields that change the bill or the supplier and have no price here."""
 
 FREE_TIERS = (None, "auto", "default", "standard")
-_PARTS = frozenset({"text", "image_url", "input_text", "refusal"})
+_IMAGE_SOURCES = ("https://", "http://", "data:image/")
 _SHOWN_PARAMETERS = (
     "temperature", "top_p", "top_k", "seed", "n", "max_tokens", "max_completion_tokens", "reasoning_effort", "parallel_tool_calls",
     "frequency_penalty", "presence_penalty", "dimensions", "encoding_format", "logprobs", "top_logprobs",
@@ -70,6 +56,8 @@ class Call:
     cap_field: str
     user: str
     size: PromptSize
+    inputs: int  # texts to embed; 1 for everything else
+    are_token_ids: bool
 
     @classmethod
     def read(cls, asked: dict[str, Any], path: str) -> "Call":
@@ -86,7 +74,7 @@ class Call:
         return cls(
             path=path,
             model=model,
-            body={name: value for name, value in asked.items() if name in PASSED[path] and value is not None},
+            body=rebuilt(asked, PASSED[path]),
             is_stream=is_stream,
             wants_usage=bool(options and options.get("include_usage")),
             n=_integer(asked, "n", 1, MAX_CHOICES) or 1,
@@ -94,7 +82,14 @@ class Call:
             cap_field=cap_field,
             user=user[:512] if isinstance(user, str) else "",
             size=prompt_token_bound(asked),
+            inputs=_inputs(asked) if path == EMBEDDINGS else 1,
+            are_token_ids=path == EMBEDDINGS and _has_token_ids(asked["input"]),
         )
+
+    @property
+    def estimated_prompt_bytes(self) -> int:
+        """Bytes for an estimate of three to a token; a token id is a token."""
+        return self.size.tokens * 3 if self.are_token_ids else self.size.tokens
 
     def upstream_body(self, *, model: str, output_cap: int, user: str, price_cap: dict[str, Any] | None) -> bytes:
         """The body we send: our model name, our cap, our user, the price cap where the upstream knows one."""
@@ -171,9 +166,19 @@ def _check_message(message: Any, where: str) -> None:
         raise InvalidRequest(f"{where}.content must be a string or a list of parts.", param=f"{where}.content")
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind not in _PARTS:
+        if kind == "image_url":
+            _check_image(part, f"{where}.content")
+        if kind not in PART_FIELDS:
             shown = kind if isinstance(kind, str) and len(kind) < 40 else "of this type"
             raise InvalidRequest(f"{where}: content parts '{shown}' are not offered.", param=f"{where}.content")
+
+
+def _check_image(part: dict[str, Any], where: str) -> None:
+    """One image, by address or inline; anything else that hides in an image's place has no price here."""
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else image
+    if not isinstance(url, str) or not url.startswith(_IMAGE_SOURCES):
+        raise InvalidRequest(f"{where}: an image must be an https:// address or data:image/…", param=where)
 
 
 def _check_tools(asked: dict[str, Any]) -> None:
@@ -209,6 +214,15 @@ def _embeddable(texts: list[Any]) -> bool:
     if all(isinstance(text, str) for text in texts) or _token_ids(texts):
         return True
     return all(isinstance(text, list) and text and _token_ids(text) for text in texts)
+
+
+def _inputs(asked: dict[str, Any]) -> int:
+    texts = asked["input"]
+    return len(texts) if isinstance(texts, list) and not _token_ids(texts) else 1
+
+
+def _has_token_ids(texts: Any) -> bool:
+    return isinstance(texts, list) and not isinstance(texts[0], str)
 
 
 def _token_ids(values: list[Any]) -> bool:

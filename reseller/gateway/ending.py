@@ -11,6 +11,7 @@ from typing import Any
 from reseller.clock import instant_of
 from reseller.domain import pricing
 from reseller.domain.calls import Admitted, Note, Outcome
+from reseller.domain.calls.settlement import storable
 from reseller.domain.usage import CallStatus, CostSource
 from reseller.errors import Refusal
 from reseller.gateway.quoting import Quote
@@ -22,13 +23,13 @@ class Seen:
     """What reached us of an answer."""
 
     status: CallStatus
-    usage: Usage | None
-    usage_invalid: bool
-    delivered_bytes: int
     prompt_bytes: int
-    generation_id: str | None
-    served_model: str | None
     images: int = 0
+    usage: Usage | None = None
+    usage_invalid: bool = False
+    delivered_bytes: int = 0
+    generation_id: str | None = None
+    served_model: str | None = None
     error_code: str | None = None
     response_metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -97,7 +98,7 @@ def _draft(quote: Quote, admitted: Admitted, seen: Seen) -> dict[str, Any]:
         "cost_usd": format(cost, "f"),
         "cost_source": source,
         "charge_nano": charge,
-        "served_model": seen.served_model,
+        "served_model": storable(seen.served_model),
         "error_code": seen.error_code,
         "flag": "usage_invalid" if seen.usage_invalid else None,
         "response_metadata": seen.response_metadata,

@@ -18,7 +18,6 @@ QUOTA, RATE, SERVER, NOT_FOUND = "insufficient_quota", "rate_limit_error", "serv
 
 # (status, type); the most specific class that is listed wins.
 FATE: dict[type[errors.Refusal], tuple[int, str]] = {
-    errors.Refusal: (400, INVALID),
     errors.InvalidKey: (401, AUTH),
     errors.InvalidRequest: (400, INVALID),
     errors.BodyTooLarge: (413, INVALID),

@@ -8,9 +8,8 @@ from reseller.domain.calls import Admitted
 from reseller.domain.limits import Allowance
 from reseller.money import format_nano
 
-EXPOSED = (
-    "x-request-id, x-request-cost, x-credits-remaining, x-should-retry, retry-after, retry-after-ms, "
-    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
+EXPOSED = "x-request-id, x-request-cost, x-credits-remaining, x-should-retry, retry-after, retry-after-ms, " + ", ".join(
+    f"x-ratelimit-{what}-requests{window}" for window in ("", "-minute", "-hour", "-day") for what in ("limit", "remaining", "reset")
 )
 ALLOWED_METHODS = "GET, POST, OPTIONS"
 PREFLIGHT_SECONDS = "86400"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from reseller.domain.keys import Caller
-from reseller.domain.pricing import Offer
+from reseller.domain.keys import ApiKey, Caller
+from reseller.domain.pricing import Offer, matches
 from reseller.errors import NotForSale
 from reseller.wiring import Wiring
 
@@ -40,16 +40,26 @@ def shown_model(offer: Offer) -> dict[str, Any]:
     }
 
 
-def list_models(house: Wiring, caller: Caller) -> dict[str, Any]:
+def _may_buy(house: Wiring, key: ApiKey, offer: Offer) -> bool:
+    """Whether this key may ask for the model, and somebody would answer."""
+    patterns = key.model_patterns
+    is_allowed = patterns is None or any(matches(pattern, offer.model) for pattern in patterns)
+    return is_allowed and house.upstreams.serving(offer.upstream) is not None
+
+
+def list_models(house: Wiring, caller: Caller, key: ApiKey) -> dict[str, Any]:
     """Every model this caller may buy from an upstream that we can ask."""
-    offers = [o for o in house.book.snapshot.models_for(caller.account_id) if house.upstreams.serving(o.upstream) is not None]
+    offers = [offer for offer in house.book.snapshot.models_for(caller.account_id) if _may_buy(house, key, offer)]
     shown = [shown_model(offer) for offer in offers]
     return {"object": "list", "data": shown, "total_count": len(shown), "links": {"next": None}}
 
 
-def one_model(house: Wiring, caller: Caller, slug: str) -> dict[str, Any]:
+def one_model(house: Wiring, caller: Caller, key: ApiKey, slug: str) -> dict[str, Any]:
     """One model by its id, slashes and colons included. Raises NotForSale."""
     try:
-        return shown_model(house.book.snapshot.offer(slug, caller.account_id))
+        offer = house.book.snapshot.offer(slug, caller.account_id)
+        if not _may_buy(house, key, offer):
+            raise NotForSale("not for this key")
+        return shown_model(offer)
     except NotForSale:
         raise NotForSale(f"The model '{slug[:200]}' does not exist or you do not have access to it.", param="model") from None

@@ -1,6 +1,6 @@
 """At most how much, from whom, on which terms: what a call is admitted with.
 
-A test key is answered by the sandbox whatever model it names, at no charge.
+A test key is answered by the sandbox whatever model for sale it names, at no charge.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from reseller.domain.calls import Admit, CallFacts, PriceTerms
 from reseller.domain.keys import Caller
 from reseller.domain.pricing import HoldTerms, Offer
 from reseller.errors import ContextTooLong, InvalidRequest, NotForSale, Unavailable
-from reseller.gateway.call import EMBEDDINGS, Call
+from reseller.gateway.call import Call
+from reseller.gateway.rebuilding import EMBEDDINGS
 from reseller.upstreams import SANDBOX
 from reseller.wiring import Wiring
 
@@ -43,7 +44,7 @@ class Quote:
 
 
 def quote(wiring: Wiring, caller: Caller, call: Call) -> Quote:
-    """What this call would cost at most. Raises NotForSale, InvalidRequest, ContextTooLong, UpstreamBusy."""
+    """What this call would cost at most. Raises NotForSale, InvalidRequest, ContextTooLong, UpstreamBusy, Unavailable."""
     offer = wiring.book.snapshot.offer(call.model, caller.account_id)
     if (offer.kind == "embedding") != (call.path == EMBEDDINGS):
         raise NotForSale(f"The model '{call.model}' is not offered on {call.path}.", param="model")
@@ -53,8 +54,14 @@ def quote(wiring: Wiring, caller: Caller, call: Call) -> Quote:
     if upstream is None:
         raise Unavailable(f"The model '{call.model}' is not available at the moment. Nothing was charged.")
     upstream.check()
+    draws = "image" in offer.output_modalities
     hold = offer.hold_terms(
-        prompt_tokens=call.size.tokens, images=call.size.images, files=0, n=call.n, wants_image_output=False, wants_audio=False
+        prompt_tokens=call.size.tokens,
+        images=call.size.images,
+        files=0,
+        n=call.n,
+        wants_image_output=draws,
+        wants_audio=False,
     )
     return Quote(offer, upstream, hold, _output_cap(offer, call), caller.is_test)
 

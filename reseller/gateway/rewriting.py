@@ -7,14 +7,13 @@ way is parsed and built again like a whole answer. Both ways give the same JSON 
 Quotes inside JSON strings are always escaped, so the learnt bytes cannot occur in a text.
 """
 
-import json
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from reseller.clients.sse import data_of, frames_in
+from reseller.gateway.exact_json import dump, exact_usage, parse
 from reseller.metering import Usage
 from reseller.money import format_nano
 
@@ -25,59 +24,6 @@ KEEP_ALIVE = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
 
 ReadUsage = Callable[[object], Usage | None]
-
-
-class NotJson(ValueError):
-    """The upstream's bytes are no JSON, or not of the form that was asked for."""
-
-
-def parse(raw: bytes) -> dict[str, Any]:
-    """The object in `raw`; NaN, Infinity and numbers out of range come as invalid text. Raises NotJson."""
-    try:
-        parsed = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        parsed = exact(raw)
-    if not isinstance(parsed, dict):
-        raise NotJson("not an object")
-    return parsed
-
-
-def exact(raw: bytes) -> Any:
-    """The same JSON with every number that has a point or exponent as Decimal. Raises NotJson."""
-    try:
-        return json.loads(raw, parse_float=Decimal, parse_constant=lambda name: f"not a number: {name}")
-    except (ValueError, RecursionError) as error:
-        raise NotJson(str(error)) from None
-
-
-def exact_usage(raw: bytes, usage: Any) -> Any:
-    """The usage object with exact decimals. Only its own bytes are parsed again, wherever they can be told apart."""
-    if not isinstance(usage, dict):
-        return usage
-    start = raw.rfind(b'"usage"')
-    try:
-        text = raw[start + 7 :].lstrip(b" \t\r\n:").decode()
-        found, _ = _DECODER.raw_decode(text)
-    except (ValueError, RecursionError):
-        found = None
-    if _with_floats(found) == usage:
-        return found
-    whole = exact(raw)
-    return whole.get("usage") if isinstance(whole, dict) else None
-
-
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda name: f"not a number: {name}")
-
-
-def _with_floats(value: Any) -> Any:
-    """For comparison only: decimals as the floats that a quick parse makes of them."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, dict):
-        return {k: _with_floats(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_with_floats(v) for v in value]
-    return value
 
 
 def shown_usage(usage: dict[str, Any], charge_nano: int | None) -> dict[str, Any]:
@@ -97,8 +43,19 @@ def shown_choices(choices: list[Any]) -> list[Any]:
     return choices
 
 
-def whole_answer(parsed: dict[str, Any], *, our_id: str, model: str | None, usage: dict[str, Any] | None) -> bytes:
-    """The bytes of a whole answer for the customer."""
+def with_usage(answer: bytes, usage: dict[str, Any], charge_nano: int | None) -> bytes:
+    """The whole answer with its usage as the last field."""
+    return answer[:-1] + b',"usage":' + dump(shown_usage(usage, charge_nano)) + b"}"
+
+
+def generation_id_of(parsed: dict[str, Any]) -> str | None:
+    """The upstream's own id of a call, where the body tells it (OpenRouter: `gen-…`)."""
+    value = parsed.get("id")
+    return value[:200] if isinstance(value, str) and value.startswith("gen-") else None
+
+
+def whole_answer(parsed: dict[str, Any], *, our_id: str, model: str | None) -> bytes:
+    """The bytes of a whole answer for the customer, still without usage. It always has an object field or more."""
     shown = {name: parsed[name] for name in SHOWN if name in parsed}
     if "id" in shown or "choices" in shown:
         shown["id"] = our_id
@@ -107,9 +64,7 @@ def whole_answer(parsed: dict[str, Any], *, our_id: str, model: str | None, usag
     if isinstance(shown.get("choices"), list):
         shown["choices"] = shown_choices(shown["choices"])
         shown.setdefault("system_fingerprint", None)  # openrouter SDK 1.3.84 refuses a chat without it
-    if usage is not None:
-        shown["usage"] = usage
-    return orjson.dumps(shown)
+    return dump(shown)
 
 
 class StreamRewriter:
@@ -127,6 +82,7 @@ class StreamRewriter:
         self.is_finished = False  # every choice seen so far has a finish reason
         self.finish_reason: str | None = None
         self.served_model: str | None = None
+        self.generation_id: str | None = None  # the upstream's, if its frames carry one
         self.output_bytes = 0  # text passed on, for an estimate if nobody tells the usage
         self._head: dict[str, Any] = {}
         self._template: _Template | None = None
@@ -154,7 +110,7 @@ class StreamRewriter:
     def usage_frame(self, charge_nano: int | None) -> bytes:
         """The frame for those who asked with stream_options.include_usage."""
         frame = {**self._head, "id": self.our_id, "choices": [], "usage": shown_usage(self.usage_shown, charge_nano)}
-        return b"data: " + orjson.dumps(frame) + b"\n\n"
+        return b"data: " + dump(frame) + b"\n\n"
 
     def _frame(self, frame: bytes) -> bytes:
         data = data_of(frame)
@@ -173,14 +129,14 @@ class StreamRewriter:
             self._learn_head(parsed)
             return b""
         self._note_choices(choices)
-        learnable = self._template is None and parsed.get("usage") is None
         before = _text_bytes(choices)
+        learnable = self._template is None and before > 0 and parsed.get("usage") is None  # a frame with text is what the next are like
         self.output_bytes += before
         template = _Template.learn(frame, parsed, self._outer(parsed), before) if learnable else None
         self._learn_head(parsed)
         if template is not None:
             self._template = template
-        return b"data: " + orjson.dumps({**self._outer(parsed), "choices": shown_choices(choices)}) + b"\n\n"
+        return b"data: " + dump({**self._outer(parsed), "choices": shown_choices(choices)}) + b"\n\n"
 
     def _outer(self, parsed: dict[str, Any]) -> dict[str, Any]:
         """Everything of a frame but its choices, as the customer sees it."""
@@ -194,6 +150,7 @@ class StreamRewriter:
         model = parsed.get("model")
         if isinstance(model, str):
             self.served_model = model
+        self.generation_id = self.generation_id or generation_id_of(parsed)
         self._head = self._outer(parsed)
 
     def _take_usage(self, data: bytes, usage: Any) -> None:
@@ -243,7 +200,7 @@ class _Template:
             return None
         front = {name: value for name, value in outer.items() if name not in behind}
         before = frame[: start + len(b'"choices":[{')]
-        new_before = b"data: " + orjson.dumps(front)[:-1] + b',"choices":[{'
+        new_before = b"data: " + dump(front)[:-1] + b',"choices":[{'
         return cls(before, after, new_before, len(frame) - text_bytes)
 
     def rewrite(self, block: bytes) -> tuple[bytes, int] | None:
@@ -251,6 +208,7 @@ class _Template:
         count = block.count(b"\n\n")
         if (
             block.count(self._before) != count
+            or block.count(b"\n") != 2 * count
             or not block.startswith(self._before)
             or block.count(self._after) != count
             or block.count(b'],"') != count * self._inner_ends
@@ -265,7 +223,7 @@ class _Template:
             return None
         if self._after != self._new_after:
             out = out.replace(self._after, self._new_after)
-        return out, max(len(block) - count * self._overhead, 0)
+        return out, max(len(block) - count * self._overhead, count)
 
 
 def _has_odd_spaces(block: bytes) -> bool:
@@ -286,7 +244,7 @@ def _text_bytes(choices: list[Any]) -> int:
                 if isinstance(text, str):
                     total += len(text.encode("utf-8", "surrogatepass"))
             if delta.get("tool_calls"):
-                total += len(orjson.dumps(delta["tool_calls"]))
+                total += len(dump(delta["tool_calls"]))
     return total
 
 

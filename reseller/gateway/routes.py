@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from reseller.gateway import account, models
 from reseller.gateway.access import identify
-from reseller.gateway.call import CHAT, COMPLETIONS, EMBEDDINGS
+from reseller.gateway.rebuilding import CHAT, COMPLETIONS, EMBEDDINGS
 from reseller.gateway.relay import relay
 from reseller.wiring import wiring
 
@@ -45,15 +45,15 @@ def embeddings() -> Response:
 def list_models() -> Response:
     house = wiring()
     caller = identify(request, house)
-    with account.reading(caller):
-        return answer(models.list_models(house, caller))
+    with account.reading(caller) as key:
+        return answer(models.list_models(house, caller, key))
 
 
 def one_model(slug: str) -> Response:
     house = wiring()
     caller = identify(request, house)
-    with account.reading(caller):
-        return answer(models.one_model(house, caller, slug.rstrip("/")))
+    with account.reading(caller) as key:
+        return answer(models.one_model(house, caller, key, slug.rstrip("/")))
 
 
 def key() -> Response:

@@ -5,7 +5,9 @@ before the first byte would keep its hold. Everything needed to end the call is 
 since the request context is gone by then. The charge is committed before the last bytes leave.
 """
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -17,7 +19,8 @@ from reseller.clock import monotonic
 from reseller.domain.usage import CallStatus
 from reseller.errors import Refusal, Unavailable, UpstreamDown, UpstreamFailure
 from reseller.gateway.errors import envelope
-from reseller.gateway.rewriting import DONE, KEEP_ALIVE, NotJson, StreamRewriter
+from reseller.gateway.exact_json import NotJson
+from reseller.gateway.rewriting import DONE, KEEP_ALIVE, StreamRewriter
 from reseller.gateway.watching import HangUpWatch
 
 HEARTBEAT_SECONDS = 10.0
@@ -44,11 +47,24 @@ class Stream:
         self._is_draining = False
         self._sent_bytes = 0  # text handed to the server
         self._delivered_bytes = 0  # text the server took before it asked for more
-        self.first_byte_at: float | None = None
+        self._handed_at: float | None = None  # since when the server tries to write what it was given
+        self._client: Any = None
 
     def watch(self, environ: dict[str, Any]) -> None:
         """From now on a hang-up closes the upstream at once (R9)."""
         self._watch = HangUpWatch(environ, self._hung_up)
+        self._client = environ.get("gunicorn.socket")
+
+    def cut_off_if_stalled(self, patience_seconds: float) -> None:
+        """A client that takes nothing for that long is gone: its socket is closed, so that the call can end and be charged."""
+        if self._handed_at is None or monotonic() - self._handed_at < patience_seconds:
+            return
+        self._is_gone = True
+        self._handed_at = None
+        self._reply.close()
+        if self._client is not None:
+            with suppress(OSError):
+                self._client.shutdown(socket.SHUT_RDWR)
 
     def drain(self) -> None:
         """The stream ends soon with an error event; its reader wakes up."""
@@ -59,16 +75,19 @@ class Stream:
         return self
 
     def __next__(self) -> bytes:
+        self._handed_at = None
         self._delivered_bytes = self._sent_bytes
         if self._is_over:
             raise StopIteration
         out = self._next_bytes()
         self._sent_bytes = self._rewriter.output_bytes
+        self._handed_at = monotonic()
         return out
 
     def close(self) -> None:
         """The upstream is closed and the call has ended, whatever was delivered. Idempotent."""
         self._is_over = True
+        self._handed_at = None
         if self._watch is not None:
             self._watch.stop()
         self._reply.close()
@@ -85,8 +104,6 @@ class Stream:
                 out = self._rewriter.pass_on(block) if block else b""
             except (UpstreamFailure, NotJson) as error:
                 return self._broken_off(error)
-            if self.first_byte_at is None:
-                self.first_byte_at = monotonic()
             if self._rewriter.error is not None:
                 return out + self._upstream_error(self._rewriter.error)
             if self._rewriter.is_done or not piece:

@@ -1,19 +1,21 @@
 """Jobs that end calls which cannot end by themselves (promises R9, R10, R11)."""
 
+from decimal import Decimal
+
 import structlog
 
 from reseller.clients.upstream import GenerationRecord
+from reseller.clock import instant_of
+from reseller.domain import pricing
 from reseller.domain.calls import processes, recovery
 from reseller.domain.calls.recovery import OpenHold
+from reseller.domain.usage import CostSource
 from reseller.errors import Refusal
 from reseller.metering import Usage
 from reseller.worker.context import Context
 
 STEADY_SECONDS = 15.0
 """After a time without database everybody looks silent: the living get this long to beat before anyone is declared lost."""
-
-GRACE_SECONDS = 120.0
-"""Beyond the longest answer, before a call of a living process counts as lost."""
 
 log = structlog.get_logger()
 
@@ -23,7 +25,7 @@ def recover_holds(context: Context) -> str:
     if not context.is_once and context.heart.steady_seconds < STEADY_SECONDS:
         return "waiting for heartbeats after a gap"
     wiring = context.wiring
-    lost = recovery.claim_lost(wiring.process_id, oldest_seconds=wiring.settings.upstream_total_seconds + GRACE_SECONDS)
+    lost = recovery.claim_lost(wiring.process_id)
     for hold in lost:
         if hold.generation_id is not None and _can_ask(context, hold):
             recovery.chase_lost(hold)
@@ -58,12 +60,22 @@ def _chase(context: Context, hold: OpenHold) -> bool:
             reasoning_tokens=record.reasoning_tokens,
             cost_usd=record.cost_usd,
         )
-        recovery.settle_by_record(context.wiring.till, hold, cost_usd=record.cost_usd, usage=usage, served_model=record.model)
+        cost, source = _cost(context, hold, record, usage)
+        recovery.settle_by_record(context.wiring.till, hold, cost_usd=cost, usage=usage, served_model=record.model, source=source)
         return True
     if not recovery.ask_later(hold):
         recovery.give_up(context.wiring.till, hold)
         log.warning("cost_unknown", call_id=hold.facts.call_id.hex, booked=hold.draft.get("fallback"))
     return False
+
+
+def _cost(context: Context, hold: OpenHold, record: GenerationRecord, usage: Usage) -> tuple[Decimal, CostSource]:
+    """The record's own cost; where it is only a fee on a key of ours (BYOK), the tokens at the rates of admission."""
+    terms = hold.facts.terms
+    if not record.is_byok or terms is None:
+        return record.cost_usd, CostSource.GENERATION
+    rates = context.wiring.book.rates_at(terms.price_version, hold.facts.model)
+    return pricing.cost_of(usage, rates.at(usage.prompt_tokens, instant_of(hold.facts.call_id))), CostSource.PRICE_SNAPSHOT
 
 
 def _record(context: Context, hold: OpenHold) -> GenerationRecord | None:

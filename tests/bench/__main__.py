@@ -28,6 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
     plan = _plan(asked)
     scenarios = [s for s in scenarios_of(plan) if asked.only in (None, s.name)]
     tally = Tally()
+    try:
+        books, machine = _run(scenarios, tally)
+    except RuntimeError as error:
+        print(f"WRONG: {error}")
+        return 1
+    _print(machine, scenarios, books, tally)
+    return 1 if tally.problems or books.problems else 0
+
+
+def _run(scenarios: list[Scenario], tally: Tally) -> tuple[Books, list[str]]:
+    """The scenarios have their runs, the tally its counts; the books and the machine they were kept on."""
     with running_stack() as stack:
         _tell(f"web {stack.ours.web.root}, bare {stack.bare.web.root}, PostgreSQL {stack.postgres.server.pid()} in {stack.folder}")
         machine = describe(stack.folder, stack.postgres.server.binaries.version)
@@ -35,9 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         others = Others()
         measure(stack, scenarios, tally, _tell)
         machine.append(others.share())
-        books = close_books(stack, tally.charged, failed=tally.failed_of_ours)
-    _print(machine, scenarios, books, tally)
-    return 1 if tally.problems or books.problems else 0
+        return close_books(stack, tally.charged, failed=tally.failed_of_ours), machine
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,8 +78,8 @@ def _print(machine: list[str], scenarios: list[Scenario], books: Books, tally: T
             print(line)
     per_call = books.commits / max(books.calls, 1)
     print(f"books: {books.calls:,} calls for ${plain(to_usd(books.charged_nano))}, {per_call:.2f} commits of any kind for each")
-    print("ledger: all agree" if not books.problems else "")
-    for problem in (*tally.problems, *books.problems):
+    print("ledger: all agree" if not books.problems else "ledger: WRONG")
+    for problem in (*tally.problems.values(), *books.problems):
         print(f"WRONG: {problem}")
 
 

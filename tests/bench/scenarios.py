@@ -56,10 +56,12 @@ def scenarios_of(plan: Plan) -> list[Scenario]:
 
 
 def warm_up(stack: Stack, tally: "Tally") -> None:
-    """Connections are open, statements prepared, code paths walked."""
+    """Connections are open, statements prepared, code paths walked. Raises RuntimeError if ours does not answer at all."""
     for target in (stack.ours, stack.bare):
         for kind in (WHOLE, BURST):
             tally.add(target, kind, stack.generator.run(target, kind, Size(CONNECTIONS, seconds=0.5)))
+    if not tally.charged.total():
+        raise RuntimeError(f"no right answer: {tally.problems}\n{stack.end_of_log('web')}")
 
 
 def measure(stack: Stack, scenarios: Sequence[Scenario], tally: "Tally", tell: Callable[[str], None]) -> None:
@@ -86,11 +88,12 @@ class Tally:
 
     charged: Counter[Kind] = field(default_factory=Counter)
     failed_of_ours: int = 0
-    problems: list[str] = field(default_factory=list)
+    problems: dict[tuple[str, str], str] = field(default_factory=dict)  # the first of each target and kind
 
     def add(self, target: Target, kind: Kind, run: Measured) -> None:
         if target.is_charged:
             self.charged[kind] += run.ok
             self.failed_of_ours += run.bad
         if run.bad:
-            self.problems.append(f"{target.name}, {kind.name}: {run.bad} wrong answers, the first: {run.first_bad}")
+            sentence = f"{target.name}, {kind.name}: {run.bad} wrong answers in one run, the first: {run.first_bad}"
+            self.problems.setdefault((target.name, kind.name), sentence)

@@ -51,6 +51,10 @@ class Stack:
         command = [_program("flask"), *arguments]
         return subprocess.run(command, env=dict(self.environment), cwd=ROOT, capture_output=True, text=True, check=False)
 
+    def end_of_log(self, name: str) -> str:
+        """The last that a process had to say."""
+        return _end_of_log(self.folder, name)
+
 
 @contextmanager
 def running_stack() -> Iterator[Stack]:
@@ -146,7 +150,11 @@ def _answers(port: int, path: str) -> Callable[[], bool]:
 def _await(name: str, process: subprocess.Popen[bytes], answers: Callable[[], bool], folder: Path) -> None:
     wait_until(lambda: process.poll() is not None or answers(), 30)
     if process.poll() is not None:
-        raise RuntimeError(f"{name} did not start:\n{(folder / f'{name}.log').read_text(errors='replace')[-3000:]}")
+        raise RuntimeError(f"{name} did not start:\n{_end_of_log(folder, name)}")
+
+
+def _end_of_log(folder: Path, name: str) -> str:
+    return (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")[-3000:]
 
 
 def _program(name: str) -> str:

@@ -54,6 +54,13 @@ def ended(customer: Customer, seconds: float = 15) -> dict[str, Any]:
     return row
 
 
+def was_asked_about(customer: Customer) -> bool:
+    """Whether the clock has asked the upstream for the record of the customer's only call, which is still open."""
+    holds = customer.holds
+    assert holds, customer.rows
+    return bool(holds[0]["chase_attempts"])
+
+
 def stream(customer: Customer, scenario: str, **more: Any) -> list[Any]:
     """The frames of a streamed call."""
     answer = customer.chat(f"fake/{scenario}", stream=True, **more)
@@ -185,7 +192,7 @@ def test_without_any_record_the_estimate_is_charged_and_marked(customer: Custome
     """R9: else an estimate of prompt and delivered output, never more than the hold."""
     customer.shop.fake.script("/generation", *[{"status": 404}] * 20)
     answer = customer.chat("fake/no-usage", stream=is_stream)
-    wait_until(lambda: customer.holds and customer.holds[0]["chase_attempts"] > 0)
+    wait_until(lambda: was_asked_about(customer), 20)
     customer.shop.query(
         "UPDATE holds SET chase_attempts = 9, chase_at = now() WHERE account_id = %s RETURNING id", customer.person.account_id
     )

@@ -6,13 +6,12 @@ what it decided. A refusal counts in no window and leaves no hold.
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
 from reseller.domain.calls.state import AccountState, KeyState
 from reseller.domain.limits import Allowance, WindowUse
-from reseller.domain.pricing import HoldTerms
+from reseller.domain.pricing import HoldTerms, matches
 from reseller.errors import (
     AccountFrozen,
     AccountHalted,
@@ -106,7 +105,7 @@ def _state_refusal(op: Admit, account: AccountState, key: KeyState) -> Refusal |
         return AccountSuspended("This account is suspended. Please contact support.")
     if account.is_halted:
         return AccountHalted("This account is being checked and cannot make calls at the moment. Please contact support.")
-    if key.model_patterns is not None and not any(fnmatchcase(op.model, pattern) for pattern in key.model_patterns):
+    if key.model_patterns is not None and not any(matches(pattern, op.model) for pattern in key.model_patterns):
         return ModelNotAllowed(f"This API key may not use the model {op.model}.", param="model")
     if account.price_version != op.terms.price_version:
         return StalePrices("prices changed")
@@ -139,10 +138,7 @@ def _traffic_refusal(op: Admit, account: AccountState) -> Refusal | None:
 
 def _reserve(op: Admit, account: AccountState, key: KeyState) -> tuple[int, int] | Refusal:
     """The output cap and the hold for it, as far as key limit and balance allow."""
-    cap = op.output_cap
-    limit = account.limits.get("max_tokens")
-    if limit is not None and not op.cap_is_clients:
-        cap = min(cap, limit)
+    cap = allowed_cap(op, account)
     if op.is_test:
         return cap, 0
     if account.available < 0:
@@ -166,6 +162,12 @@ def _reserve(op: Admit, account: AccountState, key: KeyState) -> tuple[int, int]
         affordable = account.available if room is None else min(account.available, room)
         cap = max(smallest, min(cap, op.hold.affordable_cap(affordable)))
     return cap, op.hold.hold_nano(cap)
+
+
+def allowed_cap(op: Admit, account: AccountState) -> int:
+    """The output cap before money is asked: the account's limit lowers ours, never the client's own (that is refused)."""
+    limit = account.limits.get("max_tokens")
+    return op.output_cap if limit is None or op.cap_is_clients else min(op.output_cap, limit)
 
 
 def _key_room(account: AccountState, key: KeyState) -> int | None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import orjson
 
+from reseller.batching import TryLater
 from reseller.clock import instant_of
 from reseller.domain.calls import admission, settlement
 from reseller.domain.calls.admission import Admit, Admitted
@@ -28,10 +29,13 @@ class Batch:
     """One commit's operations, what was read for them, and what is to be written.
 
     `told` are refusals of admissions that a commit in doubt may have written: they stay what they are.
+    With `skips_locked`, operations of accounts that somebody else holds are answered TryLater and nobody waits.
     """
 
-    def __init__(self, ops: Sequence[Op], told: Mapping[UUID, Refusal] | None = None) -> None:
+    def __init__(self, ops: Sequence[Op], told: Mapping[UUID, Refusal] | None = None, *, skips_locked: bool = False) -> None:
         self.ops = ops
+        self.skips_locked = skips_locked
+        self.busy: set[UUID] = set()  # accounts that exist and are held by somebody else
         self.told = dict(told or {})
         self.admits = [op for op in ops if isinstance(op, Admit)]
         self.settles = [op for op in ops if isinstance(op, Settle)]
@@ -55,7 +59,7 @@ class Batch:
             return []
         hold_ids = [op.call_id for op in self.admits] + [op.call_id for op in self.settles]
         queries: list[tuple[str, list[UUID]]] = [
-            ("till_lock", self.account_ids),
+            ("till_lock_free" if self.skips_locked else "till_lock", self.account_ids),
             ("till_accounts", self.account_ids),
             ("till_holds", hold_ids),
         ]
@@ -68,8 +72,9 @@ class Batch:
         """What `queries` found, in their order."""
         if not results:
             return
-        _, accounts, holds, *admitting = results
+        locked, accounts, holds, *admitting = results
         self.accounts = {row[0]: AccountState(*row) for row in accounts}
+        self.busy = set(self.accounts) - {row[0] for row in locked}
         self.holds = {row[0]: HoldState(*row) for row in holds}
         if admitting:
             for row in admitting[0]:
@@ -112,6 +117,8 @@ class Batch:
         return [Part(name, orjson.dumps(some), len(some)) for name, some in rows.items() if some]
 
     def _settle(self, op: Settle) -> Answer | BaseException:
+        if op.account_id in self.busy:
+            return TryLater("the account is held by somebody else")
         account = self.accounts.get(op.account_id)
         if account is None:
             return Settled(0, was_open=False)
@@ -126,12 +133,14 @@ class Batch:
         return answer
 
     def _admit(self, op: Admit) -> Answer | BaseException:
+        if op.account_id in self.busy:
+            return TryLater("the account is held by somebody else")
         account, key = self.accounts.get(op.account_id), self.keys.get(op.key_id)
         if account is None or key is None:
             return InvalidKey()
         known = self.holds.get(op.call_id)
         if known is not None:  # sent again after a COMMIT whose answer was lost
-            cap = min(op.output_cap, max(op.hold.affordable_cap(known.amount), 0)) if known.amount else op.output_cap
+            cap = min(admission.allowed_cap(op, account), max(op.hold.affordable_cap(known.amount), 0) if known.amount else op.output_cap)
             return Admitted(op.call_id, known.amount, known.key_amount, cap, account.available, Allowance())
         answer = self.told.get(op.call_id) or admission.decide(op, account, key)
         if isinstance(answer, Refusal):

@@ -22,7 +22,7 @@ from reseller.domain.calls.statements import COUNTED, PREPARED, write_of
 Rows = list[tuple[Any, ...]]
 
 SETTINGS = (
-    "SET reseller.acting_for = 'operator'; SET TIME ZONE 'UTC'; SET statement_timeout = '10s'; SET lock_timeout = '2s'; "
+    "SET reseller.acting_for = 'operator'; SET TIME ZONE 'UTC'; SET statement_timeout = '10s'; SET lock_timeout = '150ms'; "
     "SET idle_in_transaction_session_timeout = '15s'; SET synchronous_commit = on; "
     "SET plan_cache_mode = force_generic_plan; "
     # Every row is found by its key. A plan made while a table was small must not scan it when it has grown.

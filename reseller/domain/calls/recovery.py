@@ -44,13 +44,12 @@ class OpenHold:
 _FACTS = """h.id, h.account_id, h.api_key_id, h.endpoint, h.model, h.upstream, h.is_test, h.price_version, h.rule_id,
             h.markup_percent, h.min_cost_nano, h.request_metadata, h.generation_id, h.draft, h.chase_attempts"""
 
-# Lost: the owner has been silent, or never had a row, or the call is older than any call may be.
+# Lost: the owner has been silent, or has no row, or it is the worker itself, which claimed and did not end it. Never by age: a client that reads slowly has a living call.
 _LOST = f"""
 UPDATE holds h SET process_id = :me
   FROM (SELECT h.id FROM holds h LEFT JOIN processes p ON p.id = h.process_id
          WHERE h.draft IS NULL
-           AND (p.id IS NULL OR p.beat_at < now() - make_interval(secs => :silent)
-                OR h.created_at < now() - make_interval(secs => :oldest))
+           AND (p.id IS NULL OR p.beat_at < now() - make_interval(secs => :silent) OR p.id = :me)
          ORDER BY h.id LIMIT 500 FOR UPDATE OF h SKIP LOCKED) lost
  WHERE h.id = lost.id
 RETURNING {_FACTS}
@@ -67,13 +66,13 @@ _AGAIN = text("UPDATE holds SET chase_at = now() + make_interval(secs => :pause)
 _CHASE = text("UPDATE holds SET draft = CAST(:draft AS jsonb), chase_at = now() WHERE id = :id AND draft IS NULL")
 
 
-def claim_lost(worker_id: UUID, *, oldest_seconds: float) -> list[OpenHold]:
+def claim_lost(worker_id: UUID) -> list[OpenHold]:
     """Holds whose owner is gone now belong to this worker. At most 500 at a time.
 
     If we die here: they name a process that is silent again, and are claimed anew.
     """
     with transaction() as session:
-        rows = session.execute(text(_LOST), {"me": worker_id, "silent": SILENT_SECONDS, "oldest": oldest_seconds})
+        rows = session.execute(text(_LOST), {"me": worker_id, "silent": SILENT_SECONDS})
         return [_open_hold(row) for row in rows]
 
 
@@ -104,8 +103,10 @@ def void(till: Till, hold: OpenHold) -> Settled | None:
     return till.settle(Settle(hold.facts, outcome))
 
 
-def settle_by_record(till: Till, hold: OpenHold, *, cost_usd: Decimal, usage: Usage, served_model: str | None) -> Settled | None:
-    """The call is charged by the upstream's own record of it."""
+def settle_by_record(
+    till: Till, hold: OpenHold, *, cost_usd: Decimal, usage: Usage, served_model: str | None, source: CostSource = CostSource.GENERATION
+) -> Settled | None:
+    """The call is charged by the upstream's own record of it: its cost, or its tokens at the rates of admission."""
     terms = hold.facts.terms
     assert terms is not None
     draft = hold.draft
@@ -113,7 +114,7 @@ def settle_by_record(till: Till, hold: OpenHold, *, cost_usd: Decimal, usage: Us
         status=CallStatus(draft.get("status", CallStatus.PARTIAL)),
         usage=usage,
         cost_usd=cost_usd,
-        cost_source=CostSource.GENERATION,
+        cost_source=source,
         charge_nano=pricing.charge_nano(cost_usd, terms.markup_percent, min_cost_nano=terms.min_cost_nano),
         served_model=served_model or draft.get("served_model"),
         generation_id=hold.generation_id,

@@ -192,6 +192,12 @@ def stripped(op: Settle) -> Settle:
     return Settle(replace(op.facts, request_metadata={}), outcome)
 
 
+def stripped_note(note: Note) -> Note:
+    """The same draft without any text that came from outside."""
+    draft = {**note.draft, "served_model": None, "response_metadata": {}} if note.draft else None
+    return replace(note, draft=draft)
+
+
 def storable(text: str | None) -> str | None:
     """A stranger's text as PostgreSQL can keep it: no NUL, at most 200 characters. One bad text must not fail a settlement."""
     return None if text is None else text.replace("\x00", "")[:200]

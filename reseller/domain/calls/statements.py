@@ -13,6 +13,9 @@ from functools import cache
 
 LOCK = "SELECT account_id FROM balances WHERE account_id = ANY($1) ORDER BY account_id FOR UPDATE"
 
+LOCK_FREE = LOCK + " SKIP LOCKED"
+"""Used after a wait was in vain: accounts that somebody else holds are left out, and only their calls wait."""
+
 # A second statement on purpose: after a wait for the lock, its snapshot sees what the other process committed.
 READ_ACCOUNTS = """
 SELECT b.account_id, clock_timestamp(), b.settled_nano, b.held_nano, b.open_calls, b.usage_day, b.unposted_nano,
@@ -105,6 +108,7 @@ COUNTED = {
 
 PREPARED = {
     "till_lock": ("uuid[]", LOCK),
+    "till_lock_free": ("uuid[]", LOCK_FREE),
     "till_accounts": ("uuid[]", READ_ACCOUNTS),
     "till_admitting": ("uuid[]", READ_ADMITTING),
     "till_keys": ("uuid[]", READ_KEYS),

@@ -9,8 +9,10 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from psycopg.errors import LockNotAvailable
 
-from reseller.batching import BatchStats, GroupCommit, Retry
+from reseller.batching import BatchStats, GroupCommit, Retry, TryLater
+from reseller.clock import monotonic
 from reseller.domain.calls import settlement
 from reseller.domain.calls.admission import Admit, Admitted
 from reseller.domain.calls.batch import Answer, Batch, Op
@@ -24,6 +26,9 @@ log = structlog.get_logger()
 ADMIT_SECONDS = 2.5
 """How long a new call waits for its hold before it is answered 503 (R13)."""
 
+SKIP_SECONDS = 1.0
+"""How long locked accounts are skipped after one lock did not come in time."""
+
 SETTLE_SECONDS = 5.0
 """How long the last bytes of an answer wait for their charge; afterwards it stays queued and lands when the database returns."""
 
@@ -33,6 +38,7 @@ class Till:
 
     def __init__(self, database_url: str, *, observe: Callable[[int, float], None] | None = None) -> None:
         self._connection = TillConnection(database_url)
+        self._skips_until = 0.0  # after a lock did not come in time
         self._told: dict[UUID, Refusal] = {}  # refusals of commits in doubt, until those are sent again
         self._group: GroupCommit[Op, Answer] = GroupCommit(self._commit, orphaned=self._orphaned, observe=observe)
 
@@ -76,6 +82,9 @@ class Till:
             self._group.submit_kept(note, timeout_seconds=SETTLE_SECONDS)
         except Unavailable:
             return
+        except psycopg.Error:
+            log.critical("draft_stripped", call_id=note.call_id.hex, exc_info=True)
+            self._group.submit_kept(settlement.stripped_note(note), timeout_seconds=SETTLE_SECONDS)
 
     def note(self, note: Note) -> None:
         """The hold will know its generation id soon; nobody waits for it."""
@@ -102,7 +111,19 @@ class Till:
             self._group.enqueue(Settle(facts_of(op), outcome))
 
     def _commit(self, ops: Sequence[Op]) -> Sequence[Answer | BaseException]:
-        batch = Batch(ops, self._told)
+        """One transaction. A lock that does not come soon must not stop other accounts: for a while, locked ones are skipped."""
+        if monotonic() < self._skips_until:
+            return self._commit_batch(ops, skips_locked=True)
+        try:
+            return self._commit_batch(ops, skips_locked=False)
+        except TryLater as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            self._skips_until = monotonic() + SKIP_SECONDS
+            return self._commit_batch(ops, skips_locked=True)
+
+    def _commit_batch(self, ops: Sequence[Op], *, skips_locked: bool) -> Sequence[Answer | BaseException]:
+        batch = Batch(ops, self._told, skips_locked=skips_locked)
         try:
             with self._connection.transaction() as connection:
                 batch.load(connection.begin_and_read(batch.queries()))

@@ -1,6 +1,6 @@
 """Balances, ledger entries and holds: the only tables that say what is owed to whom.
 
-Written by `ledger/posting.py` and `ledger/holds.py`, and by the admission and settlement
+Written by `ledger/posting.py`, and by the admission and settlement
 commits of `calls`, which apply the same guards set by set. Money is integers of nano-dollars.
 """
 

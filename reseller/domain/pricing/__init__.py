@@ -24,7 +24,7 @@ from reseller.domain.pricing.changes import (
 from reseller.domain.pricing.explaining import ExplainedLine, Explanation, customer_lines, explain
 from reseller.domain.pricing.offer import Offer
 from reseller.domain.pricing.rates import PRICE_FIELDS, Override, Rates, dearest
-from reseller.domain.pricing.rules import Candidate, Rule
+from reseller.domain.pricing.rules import Candidate, Rule, matches
 from reseller.domain.pricing.tables import (
     Model,
     ModelKind,
@@ -76,6 +76,7 @@ __all__ = [
     "load",
     "load_rules",
     "marked_up",
+    "matches",
     "rates_at",
     "register_upstream",
     "reject",

@@ -103,7 +103,8 @@ def _band(tier: Rates, listed: Rates, places: int, factor: int) -> Band:
         prompt_audio=price(tier.prompt, tier.audio, tier.input_audio_cache),
         media=price(tier.prompt, tier.image_token),
         image=price(tier.image),
-        request=price(tier.request),
+        # A model that searches by itself bills at least one search; one we did not ask for is not asked for twice.
+        request=price(tier.request) + price(tier.web_search),
         completion=(price(*text), price(*text, *image), price(*text, *audio), price(*text, *image, *audio)),
         cap=_price_cap(listed),
     )

@@ -1,7 +1,7 @@
 """Sums of usage for charts, tables and the API: one query shape, three ways to group.
 
 Runs for whoever the transaction acts for; the account is named in the query all the same.
-Days are UTC. Test calls are counted apart: they cost nothing.
+Days are UTC. Test calls count as calls; they cost nothing.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Grouping = Literal["day", "model", "key"]
 _GROUPS: dict[str, str] = {
     "day": "to_char(u.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
     "model": "u.model",
-    "key": "coalesce(k.key_prefix || '…', '')",
+    "key": "coalesce(k.name || ' (' || k.key_prefix || '…)', u.api_key_id::text)",
 }
 
 _SUMS = """

@@ -25,7 +25,7 @@ class CallStatus(StrEnum):
     ABANDONED = "abandoned"  # the client hung up
     FAILED = "failed"  # the upstream gave no answer: no charge
     REFUSED = "refused"  # we said no before anything was sent: no charge
-    VOIDED = "voided"  # our process died and no generation is known: no charge
+    VOIDED = "voided"  # our process died and nobody could tell the cost: no charge
 
 
 class CostSource(StrEnum):

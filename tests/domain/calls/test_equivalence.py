@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from reseller.database import acting_as_operator
@@ -23,7 +23,7 @@ from reseller.domain.usage import CostSource
 from reseller.errors import NotForSale, Refusal
 from reseller.money import to_usd
 from reseller.wiring import wiring_of
-from tests.conftest import Cluster, running_app, settings_over
+from tests.deployment import Cluster, running_app, settings_over
 from tests.domain import scenes
 
 
@@ -174,7 +174,7 @@ def test_a_batch_equals_its_operations_one_by_one(shared_till: Till) -> None:
     """R12: the same answers, balances, holds, usage rows, key counters and windows; and R1 after whatever the stories did."""
 
     @given(purses=st.lists(purses, min_size=1, max_size=3), story=stories)
-    @settings(max_examples=30)
+    @settings(max_examples=30, phases=[Phase.reuse, Phase.generate])  # shrinking would take longer than a test may
     def tell(purses: list[Purse], story: list[list[Step]]) -> None:
         batched, single = Telling(purses), Telling(purses)
         for batch in story:

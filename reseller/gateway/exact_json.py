@@ -1,0 +1,89 @@
+"""JSON from a stranger and back, without losing a digit of money and without failing on bad text. Pure.
+
+Quick where the bytes are ordinary (orjson), exact where they hold money (Decimal), and tolerant where
+they are odd: NaN, numbers out of range, half characters.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+
+class NotJson(ValueError):
+    """The upstream's bytes are no JSON, or not of the form that was asked for."""
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The object in `raw`; NaN, Infinity and numbers out of range come as invalid text. Raises NotJson."""
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        parsed = exact(raw)
+    if not isinstance(parsed, dict):
+        raise NotJson("not an object")
+    return parsed
+
+
+def exact(raw: bytes) -> Any:
+    """The same JSON with every number that has a point or exponent as Decimal. Raises NotJson."""
+    try:
+        return json.loads(raw, parse_float=Decimal, parse_constant=lambda name: f"not a number: {name}")
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(error)) from None
+
+
+def exact_usage(raw: bytes, usage: Any) -> Any:
+    """The usage object with exact decimals. Only its own bytes are parsed again, wherever they can be told apart."""
+    if not isinstance(usage, dict):
+        return usage
+    start = raw.rfind(b'"usage"')
+    try:
+        text = raw[start + 7 :].lstrip(b" \t\r\n:").decode()
+        found, _ = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        found = None
+    if _with_floats(found) == usage:
+        return found
+    whole = exact(raw)
+    return whole.get("usage") if isinstance(whole, dict) else None
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda name: f"not a number: {name}")
+
+
+def _with_floats(value: Any) -> Any:
+    """For comparison only: decimals as the floats that a quick parse makes of them."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {k: _with_floats(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(v) for v in value]
+    return value
+
+
+def dump(shown: Any) -> bytes:
+    """JSON bytes of anything that `parse` can give: exact decimals stay exact, half characters become U+FFFD."""
+    try:
+        return orjson.dumps(shown, default=_number)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_speakable(shown), default=_number)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(type(value).__name__)
+
+
+def _speakable(value: Any) -> Any:
+    """The same value with lone surrogates replaced: UTF-8 has no bytes for them."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_speakable(k): _speakable(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_speakable(v) for v in value]
+    return value

@@ -1,0 +1,173 @@
+"""An admitted call until it has ended: what was quoted, what is held, and the two ways out, `finish` and `fail`.
+
+Whatever happens between, one of them is reached, and only the first counts.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from flask import request
+
+from reseller import metrics
+from reseller.clients.upstream import Reply
+from reseller.clock import monotonic
+from reseller.domain.calls import Admit, Admitted, Note, Outcome, Settle, facts_of
+from reseller.domain.usage import CallStatus
+from reseller.errors import Refusal, Unavailable, UpstreamDown
+from reseller.gateway.call import Call, upstream_user
+from reseller.gateway.ending import Seen, end, failed
+from reseller.gateway.quoting import Quote
+from reseller.gateway.rebuilding import EMBEDDINGS
+from reseller.gateway.watching import ClientGone, giving_up
+from reseller.live import LiveCalls
+from reseller.metering import Usage, read_usage
+from reseller.money import format_nano
+from reseller.wiring import Wiring
+
+log = structlog.get_logger()
+
+_ID_PREFIX = {"/chat/completions": "chatcmpl-", "/completions": "cmpl-", "/embeddings": "embd-"}
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A call, its price, and the operation that asks for its hold."""
+
+    call: Call
+    quote: Quote
+    op: Admit
+
+
+@dataclass(slots=True)
+class _Timings:
+    received_at: float
+    values: dict[str, float]
+
+    def mark(self, name: str) -> None:
+        self.values[name] = round((monotonic() - self.received_at) * 1000, 2)
+
+
+class Going:
+    """An admitted call until it has ended. Every way out leads through `finish` or `fail`, once."""
+
+    def __init__(self, house: Wiring, quoted: Quoted, admitted: Admitted, *, received_at: float, live: LiveCalls) -> None:
+        self.house = house
+        self.call = quoted.call
+        self.quote = quoted.quote
+        self.op = quoted.op
+        self.admitted = admitted
+        self.live = live
+        self.generation_id: str | None = None
+        self._is_ended = False
+        self._marks = _Timings(received_at, {})
+        self._marks.mark("admitted_ms")
+        live.begin(quoted.op.call_id)
+
+    @property
+    def timings(self) -> dict[str, float]:
+        return self._marks.values
+
+    @property
+    def our_id(self) -> str:
+        return _ID_PREFIX[self.call.path] + self.op.call_id.hex
+
+    def send(self) -> Reply:
+        """The upstream's answer has begun. Raises what stands against it, mapped to our words."""
+        offer = self.quote.offer
+        secret = self.house.settings.secret_key.get_secret_value().encode()
+        body = self.call.upstream_body(
+            model=offer.upstream_model,
+            output_cap=self.admitted.output_cap,
+            user=upstream_user(secret, self.op.account_id, self.call.user),
+            price_cap=offer.price_cap(self.quote.hold) if self.quote.upstream.takes_price_cap else None,
+        )
+        scenario = request.headers.get("x-sandbox-scenario") if self.op.is_test else None
+        self._marks.mark("sent_ms")
+        # A whole answer is finished and billed by the upstream although nobody waits for it: it is taken, and charged.
+        with giving_up(request.environ) if self.call.is_stream else nullcontext():
+            reply = self.quote.upstream.send(self.call.path, body, is_stream=self.call.is_stream, scenario=scenario)
+        self._marks.mark("first_byte_ms")
+        metrics.FIRST_BYTE_SECONDS.observe((self.timings["first_byte_ms"] - self.timings["sent_ms"]) / 1000)
+        self.generation_id = reply.generation_id
+        return reply
+
+    def read_usage(self, usage: object) -> Usage | None:
+        context = self.quote.offer.context_length or 10_000_000
+        answers = max(self.call.n, self.call.inputs)
+        return read_usage(usage, context_length=context, n=answers, completion_absent_is_zero=self.call.path == EMBEDDINGS)
+
+    def finish(self, seen: Seen) -> int | None:
+        """The call has ended with an answer; the charge, or None while it is not known or not durable yet."""
+        self._is_ended = True
+        self.live.end(self.op.call_id)
+        self._marks.mark("ended_ms")
+        seen.response_metadata.update(self.timings)
+        result = end(self.quote, self.admitted, seen)
+        if isinstance(result, Note):
+            self.house.till.pend(result)
+            self._ended(seen.status, None)
+            return None
+        settled = self.house.till.settle(Settle(facts_of(self.op), result))
+        charge = settled.charge_nano if settled and settled.was_open else None
+        self._ended(seen.status, charge)
+        return charge
+
+    def fail(self, refusal: Refusal) -> None:
+        """The call has ended without an answer; nothing is charged."""
+        if self._is_ended:
+            return
+        self._is_ended = True
+        self.live.end(self.op.call_id)
+        self._marks.mark("ended_ms")
+        outcome: Outcome = failed(refusal, self.generation_id)
+        outcome.response_metadata.update(self.timings)
+        self.house.till.settle(Settle(facts_of(self.op), outcome))
+        self.alarm(refusal)
+        self._ended(CallStatus.FAILED, 0)
+
+    def alarm(self, refusal: Refusal) -> None:
+        """Staff hear of what they must look at: our key, our credit, our limits at the upstream."""
+        alarm = getattr(refusal, "alarm", None)
+        if alarm:
+            metrics.ALARMS.labels(alarm).inc()
+            log.error("alarm", alarm=alarm, upstream=self.quote.upstream.name)
+
+    def seen(self, status: CallStatus, **more: Any) -> Seen:
+        """What reached us of the answer, with what is known of the request."""
+        return Seen(status=status, prompt_bytes=self.call.estimated_prompt_bytes, images=self.call.size.images, **more)
+
+    def _abandon(self) -> None:
+        """The client left before the upstream began to answer: there is no record to ask for, the prompt is estimated (R9)."""
+        self.finish(self.seen(CallStatus.ABANDONED, error_code="client_disconnected"))
+
+    @contextmanager
+    def ended_on_error(self) -> Iterator[None]:
+        """Whatever goes wrong inside, the call ends: nothing is charged, save the prompt of a client that left."""
+        try:
+            yield
+        except ClientGone:
+            self._abandon()
+            raise Unavailable("The client has hung up.") from None
+        except Refusal as refusal:
+            self.fail(refusal)
+            raise
+        except BaseException:
+            self.fail(UpstreamDown("The request failed. Nothing was charged."))
+            raise
+
+    def _ended(self, status: CallStatus, charge_nano: int | None) -> None:
+        metrics.CALLS.labels(self.call.path, status).inc()
+        if charge_nano:
+            metrics.CHARGED_USD.inc(charge_nano / 1e9)  # for graphs, never money
+        log.info(
+            "call_settled" if charge_nano is not None else "call_pending",
+            call_id=self.op.call_id.hex,
+            account_id=str(self.op.account_id),
+            model=self.call.model,
+            status=status,
+            charge_usd=None if charge_nano is None else format_nano(charge_nano),
+            ms=self.timings.get("ended_ms"),
+        )

@@ -1,0 +1,116 @@
+"""Leases of the clock's jobs: due, taken once, given up by time."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+from reseller.clock import new_id
+from reseller.database import acting_as_operator
+from reseller.domain import jobs
+from reseller.domain.jobs import LEASE_SECONDS
+from tests.domain import scenes
+
+pytestmark = pytest.mark.usefixtures("app")
+EVERY = 60.0
+
+
+def row(name: str = "tidy") -> dict[str, Any]:
+    return dict(scenes.rows("SELECT * FROM job_runs WHERE name = :name", name=name)[0])
+
+
+def earlier(seconds: float) -> None:
+    """Everything that happened to the jobs happened that much earlier."""
+    for column in ("started_at", "finished_at", "succeeded_at", "leased_until"):
+        scenes.execute(f"UPDATE job_runs SET {column} = {column} - make_interval(secs => :seconds)", seconds=seconds)
+
+
+def test_a_job_that_never_ran_is_due_at_once() -> None:
+    worker = new_id()
+
+    assert jobs.lease("tidy", EVERY, worker) is True
+    assert row()["leased_by"] == worker
+
+
+def test_a_job_that_is_running_is_not_given_to_anybody_else_nor_again() -> None:
+    worker = new_id()
+    jobs.lease("tidy", EVERY, worker)
+    earlier(EVERY * 2)
+
+    assert jobs.lease("tidy", EVERY, new_id()) is False
+    assert jobs.lease("tidy", EVERY, worker) is False
+
+
+def test_one_of_many_workers_gets_the_job(app: Flask) -> None:
+    def take() -> bool:
+        with app.app_context(), acting_as_operator():
+            return jobs.lease("tidy", EVERY, new_id())
+
+    assert sorted(scenes.in_threads(6, take)) == [False] * 5 + [True]
+
+
+def test_a_finished_job_is_due_again_after_its_interval() -> None:
+    worker = new_id()
+    jobs.lease("tidy", EVERY, worker)
+    jobs.finish("tidy", worker, result="done")
+
+    at_once = jobs.lease("tidy", EVERY, worker)
+    earlier(EVERY * 0.8)
+    too_early = jobs.lease("tidy", EVERY, worker)
+    earlier(EVERY * 0.2)
+
+    assert (at_once, too_early) == (False, False)
+    assert jobs.lease("tidy", EVERY, worker) is True
+
+
+def test_a_dead_workers_job_is_free_when_its_lease_has_run_out() -> None:
+    jobs.lease("tidy", EVERY, new_id())
+    earlier(LEASE_SECONDS - 1)
+    before = jobs.lease("tidy", EVERY, new_id())
+
+    earlier(2)
+
+    assert before is False
+    assert jobs.lease("tidy", EVERY, new_id()) is True
+
+
+def test_jobs_do_not_wait_for_each_other() -> None:
+    worker = new_id()
+
+    assert [jobs.lease(name, EVERY, worker) for name in ("tidy", "sweep")] == [True, True]
+
+
+def test_a_success_is_recorded_and_takes_the_last_error_away() -> None:
+    worker = new_id()
+    for error in ("broken", None):
+        jobs.lease("tidy", 0, worker)
+        jobs.finish("tidy", worker, error=error, result=None if error else "3 tidied")
+
+    after = row()
+    assert (after["last_error"], after["result"], after["leased_by"], after["leased_until"]) == (None, "3 tidied", None, None)
+    assert after["succeeded_at"] == after["finished_at"]
+
+
+def test_a_failure_keeps_the_last_success_and_result() -> None:
+    worker = new_id()
+    jobs.lease("tidy", 0, worker)
+    jobs.finish("tidy", worker, result="3 tidied")
+    succeeded = row()["succeeded_at"]
+    jobs.lease("tidy", 0, worker)
+
+    jobs.finish("tidy", worker, error="broken")
+
+    after = row()
+    assert (after["last_error"], after["result"], after["succeeded_at"]) == ("broken", "3 tidied", succeeded)
+
+
+def test_a_worker_that_lost_its_lease_does_not_end_the_run_of_the_next_one() -> None:
+    slow, next_one = UUID(int=1), UUID(int=2)
+    jobs.lease("tidy", EVERY, slow)
+    earlier(LEASE_SECONDS + EVERY)
+    jobs.lease("tidy", EVERY, next_one)
+
+    jobs.finish("tidy", slow, result="late")
+
+    assert (row()["leased_by"], row()["result"]) == (next_one, None)

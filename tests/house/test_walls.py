@@ -1,0 +1,143 @@
+"""Row-level security is the second wall (R23): for every table of an account, under the role that production has."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from reseller.database import Base, acting_for, db, transaction
+from reseller.domain.calls import Till
+from reseller.wiring import wiring_of
+from tests import factories
+from tests.domain import scenes
+
+OWNED = sorted(table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name != "pricing_rules")
+READ_BY_ALL = ("pricing_rules",)  # rules for everybody
+FORBIDDEN = "row-level security policy"
+
+
+@pytest.fixture
+def two(app: Flask) -> tuple[scenes.Customer, scenes.Customer]:
+    """Two accounts with at least one row in each of their tables."""
+    till: Till = wiring_of(app).till
+    people = []
+    for _ in range(2):
+        person = factories.make_person()
+        _, key = factories.mint_key(person)
+        who = scenes.Customer(person.account_id, key.id)
+        scenes.put_in(who, 1_000)
+        op = scenes.admission(who)
+        till.admit(op)
+        till.settle(scenes.settlement(op))
+        till.admit(scenes.admission(who))
+        people.append(who)
+    return people[0], people[1]
+
+
+def seen(table: str) -> set[Any]:
+    """Accounts whose rows this transaction finds without any filter."""
+    with transaction() as session:
+        return set(session.scalars(text(f"SELECT account_id FROM {table}")))
+
+
+def test_the_tests_run_under_a_role_that_walls_hold(app: Flask) -> None:
+    """A superuser would pass every test below for nothing."""
+    role = db.session.execute(text("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")).one()
+
+    assert tuple(role) == (False, False)
+
+
+@pytest.mark.parametrize("table", OWNED)
+def test_an_account_sees_its_own_rows_without_any_filter(two: tuple[scenes.Customer, scenes.Customer], table: str) -> None:
+    """R23."""
+    mine, theirs = two
+    everybodys = seen(table)
+
+    with acting_for(mine.account_id):
+        found = seen(table)
+
+    assert {mine.account_id, theirs.account_id} <= everybodys, f"Give {table} a row in the fixture, so that this test can fail"
+    assert found == {mine.account_id}, f"Protect {table} in a migration as 0007_row_level_security does"
+
+
+@pytest.mark.parametrize("table", OWNED)
+def test_an_account_changes_nothing_of_another(two: tuple[scenes.Customer, scenes.Customer], table: str) -> None:
+    """R23: neither takes a row over, nor pushes one across, nor deletes one."""
+    mine, theirs = two
+
+    with acting_for(mine.account_id):
+        taken = affected(f"UPDATE {table} SET account_id = :mine WHERE account_id = :theirs", mine=mine.account_id, theirs=theirs.account_id)
+        deleted = affected(f"DELETE FROM {table} WHERE account_id = :theirs", theirs=theirs.account_id)
+        with pytest.raises((ProgrammingError, IntegrityError)) as refused, transaction() as session:
+            session.execute(text(f"UPDATE {table} SET account_id = :theirs"), {"theirs": theirs.account_id})
+
+    assert (taken, deleted) == (0, 0)
+    assert FORBIDDEN in str(refused.value) or table == "ledger_entries"
+
+
+def affected(statement: str, **params: Any) -> int:
+    with transaction() as session:
+        return int(session.execute(text(statement), params).rowcount)  # type: ignore[attr-defined]
+
+
+def test_an_account_cannot_write_a_row_for_another(two: tuple[scenes.Customer, scenes.Customer]) -> None:
+    """R23: the check of the policy, not only its filter."""
+    mine, theirs = two
+
+    with acting_for(mine.account_id), pytest.raises(ProgrammingError, match=FORBIDDEN):
+        scenes.execute(
+            "INSERT INTO staff_actions (id, actor, action, subject_kind, subject_id, account_id, reason, changes, created_at)"
+            " VALUES (gen_random_uuid(), 'x', 'x', 'x', 'x', :id, '', '{}', now())",
+            id=theirs.account_id,
+        )
+
+
+@pytest.mark.parametrize("table", [*OWNED, "accounts", *READ_BY_ALL])
+def test_a_transaction_that_says_nothing_finds_nothing(two: Any, database_url: str, table: str) -> None:
+    """R23: a forgotten filter and a forgotten `acting_for`; rules for everybody are the open exception."""
+    factories.make_rule(account_id=two[0].account_id)
+
+    with psycopg.connect(database_url) as silent:
+        rows = silent.execute(f"SELECT * FROM {table}".encode()).fetchall()
+
+    assert rows == []
+
+
+def test_months_of_usage_cannot_be_read_past_the_wall(two: Any, database_url: str) -> None:
+    """R23: a partition has row-level security and no policy, so that only the parent's holds."""
+    months = [row["relname"] for row in scenes.rows("SELECT relname FROM pg_class WHERE relname LIKE 'usage_logs_2%' AND relkind = 'r'")]
+
+    with psycopg.connect(database_url) as reader:
+        reader.execute("SET reseller.acting_for = 'operator'")
+        found = [reader.execute(f"SELECT count(*) FROM {month}".encode()).fetchone() for month in months]
+        through_the_parent = reader.execute("SELECT count(*) FROM usage_logs").fetchone()
+
+    assert found == [(0,)] * len(months)
+    assert through_the_parent == (2,)
+
+
+def test_everybody_reads_rules_for_everybody_and_only_the_operator_writes_any(two: tuple[scenes.Customer, scenes.Customer]) -> None:
+    """R24."""
+    mine, theirs = two
+    factories.make_rule(pattern="for-all")
+    factories.make_rule(pattern="for-me", account_id=mine.account_id)
+    factories.make_rule(pattern="for-them", account_id=theirs.account_id)
+
+    with acting_for(mine.account_id):
+        patterns = {row["model_pattern"] for row in scenes.rows("SELECT model_pattern FROM pricing_rules")}
+        with pytest.raises(ProgrammingError, match=FORBIDDEN):
+            affected("UPDATE pricing_rules SET markup_percent = 0")
+
+    assert patterns == {"for-all", "for-me"}
+
+
+def test_the_wall_does_not_outlive_its_transaction(two: tuple[scenes.Customer, scenes.Customer]) -> None:
+    """R23: a pooled connection carries nothing over to the next request."""
+    mine, theirs = two
+    for who in (mine, theirs, mine):
+        with acting_for(who.account_id):
+            assert seen("balances") == {who.account_id}
+            assert seen("balances") == {who.account_id}
