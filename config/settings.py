@@ -14,10 +14,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 OUR_PREFIXES = (
-    "RESELLER_", "DATABASE_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
-    "MAIL_", "METRICS_", "BRAND_", "DRAIN_", "UPSTREAM_", "MAX_BODY_", "TRUSTED_", "PUBLIC_", "SECRET_",
+    "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
+    "MAIL_", "METRICS_", "BRAND_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
+
+ALIKE = 0.9
+"""So is one that is almost spelt like one of ours (difflib's ratio)."""
 
 DEFAULT_SECRETS = frozenset({"", "change-me", "changeme", "secret", "dev", "development", "test"})
 
@@ -178,7 +181,7 @@ VARIABLES = {variable_of(field): field for field in Settings.model_fields}
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from an environment. Raises SettingsRefused with every problem at once."""
-    problems = _misspelt(environ)
+    problems = misspelt(environ)
     values: dict[str, str] = {}
     for variable in VARIABLES:
         try:
@@ -209,12 +212,16 @@ def _value_of(variable: str, environ: Mapping[str, str]) -> str | None:
     return value if value else None
 
 
-def _misspelt(environ: Mapping[str, str]) -> list[str]:
+def misspelt(environ: Mapping[str, str]) -> list[str]:
+    """One sentence for each variable that seems to mean one of ours and is none."""
     known = set(VARIABLES) | {f"{name}_FILE" for name in VARIABLES}
     problems = []
     for name in environ:
-        if name.startswith(OUR_PREFIXES) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+        if name in known:
+            continue
+        alike = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
+        if alike or name.startswith(OUR_PREFIXES):
+            near = alike or difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             problems.append(f"{name} is not a setting{hint}")
     return sorted(problems)

@@ -92,7 +92,27 @@ def test_plain_decimal_text_is_an_amount(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " 1", "1 ", "1e3", "1E3", "+1", "1,000", "1_000", ".5", "5.", "٣", "１", "NaN", "Infinity", "0x1", "--1", "1\n", "0.0000000001", "9999999999999"],
+    [
+        "",
+        " 1",
+        "1 ",
+        "1e3",
+        "1E3",
+        "+1",
+        "1,000",
+        "1_000",
+        ".5",
+        "5.",
+        "٣",
+        "１",
+        "NaN",
+        "Infinity",
+        "0x1",
+        "--1",
+        "1\n",
+        "0.0000000001",
+        "9999999999999",
+    ],
 )
 def test_anything_else_is_no_amount(text: str) -> None:
     """R16 and convention 4: what `int()` or `Decimal()` would accept is not enough."""
@@ -107,7 +127,16 @@ def test_a_number_is_not_the_text_of_an_amount() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("1E-7", "0.0000001"), ("12.500", "12.5"), ("100", "100"), ("1E+2", "100"), ("-0", "0"), ("-0.000", "0"), ("0", "0"), ("-1.50", "-1.5")],
+    [
+        ("1E-7", "0.0000001"),
+        ("12.500", "12.5"),
+        ("100", "100"),
+        ("1E+2", "100"),
+        ("-0", "0"),
+        ("-0.000", "0"),
+        ("0", "0"),
+        ("-1.50", "-1.5"),
+    ],
 )
 def test_decimals_are_written_plainly(value: str, text: str) -> None:
     assert format_decimal(Decimal(value)) == text
@@ -115,7 +144,14 @@ def test_decimals_are_written_plainly(value: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("0", "$0.00"), ("1234567.5", "$1,234,567.50"), ("0.0000004", "$0.00"), ("0.000004", "$0.000004"), ("-2.5", "-$2.50"), ("-0.0000001", "$0.00")],
+    [
+        ("0", "$0.00"),
+        ("1234567.5", "$1,234,567.50"),
+        ("0.0000004", "$0.00"),
+        ("0.000004", "$0.000004"),
+        ("-2.5", "-$2.50"),
+        ("-0.0000001", "$0.00"),
+    ],
 )
 def test_people_see_two_to_six_places(value: str, text: str) -> None:
     assert display_usd(Decimal(value)) == text

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 from flask.cli import AppGroup
@@ -44,6 +45,38 @@ def load(file: Path, as_json: bool) -> None:
     """Add the rules of FILE (default: config/price_book.toml) that are not there yet."""
     added = [_rule_json(rule) for rule in pricing.load_rules(read_price_book(file), actor())]
     emit({"added": added, "file": str(file)}, as_json, [f"added: {len(added)}", *(f"  {_rule_line(rule)}" for rule in added)])
+
+
+@prices.command()
+@click.argument("model")
+@click.option("--reason", default="", help="Why; staff will read it.")
+@json_option
+@as_operator
+def accept(model: str, reason: str, as_json: bool) -> None:
+    """Accept the quarantined price of MODEL; it is for sale at once."""
+    pricing.accept(model, actor(), reason=reason)
+    emit({"model": model, "price": "accepted"}, as_json, [f"{model}: the new price is in force"])
+
+
+@prices.command()
+@click.argument("model")
+@click.option("--reason", default="", help="Why; staff will read it.")
+@json_option
+@as_operator
+def reject(model: str, reason: str, as_json: bool) -> None:
+    """Reject the quarantined price of MODEL."""
+    pricing.reject(model, actor(), reason=reason)
+    emit({"model": model, "price": "rejected"}, as_json, [f"{model}: the new price is rejected"])
+
+
+@prices.command()
+@click.argument("rule_id", type=click.UUID)
+@json_option
+@as_operator
+def retire(rule_id: UUID, as_json: bool) -> None:
+    """Retire the pricing rule with this id; usage rows that name it keep explaining themselves."""
+    pricing.retire_rule(rule_id, actor())
+    emit({"rule_id": str(rule_id), "is_active": False}, as_json, [f"rule {rule_id} is retired"])
 
 
 @prices.command("add", context_settings={"ignore_unknown_options": True})

@@ -71,3 +71,15 @@ def restore(email: str, as_json: bool) -> None:
     person = accounts.find_person(email)
     accounts.restore(person.account_id, actor=actor())
     emit({"account_id": str(person.account_id), "status": "active"}, as_json, [f"{person.email} is active"])
+
+
+@users.command()
+@click.argument("email")
+@click.option("--reason", required=True, help="What was found and mended; staff will read it.")
+@json_option
+@as_operator
+def resume(email: str, reason: str, as_json: bool) -> None:
+    """Let an account make calls again after the ledger audit has halted it."""
+    person = accounts.find_person(email)
+    accounts.resume(person.account_id, actor=actor(), reason=reason)
+    emit({"account_id": str(person.account_id), "halted": False}, as_json, [f"{person.email} may make calls again"])

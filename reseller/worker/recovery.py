@@ -1,8 +1,11 @@
 """Jobs that end calls which cannot end by themselves (promises R9, R10, R11)."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
+import psycopg
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from reseller.clients.upstream import GenerationRecord
 from reseller.clock import instant_of
@@ -26,21 +29,16 @@ def recover_holds(context: Context) -> str:
         return "waiting for heartbeats after a gap"
     wiring = context.wiring
     lost = recovery.claim_lost(wiring.process_id)
-    for hold in lost:
-        if hold.generation_id is not None and _can_ask(context, hold):
-            recovery.chase_lost(hold)
-        else:
-            recovery.void(wiring.till, hold)
-        log.warning("call_recovered", call_id=hold.facts.call_id.hex, asks=hold.generation_id is not None)
+    recovered = _each(lost, lambda hold: _recover(context, hold))
     if context.is_once and any(hold.generation_id for hold in lost):
         chase_costs(context)
-    return f"{len(lost)} recovered"
+    return f"{recovered} recovered"
 
 
 def chase_costs(context: Context) -> str:
     """Calls that ended without a known cost are charged by the upstream's record, at last by our estimate."""
     due = recovery.claim_due()
-    found = sum(_chase(context, hold) for hold in due)
+    found = _each(due, lambda hold: _chase(context, hold))
     return f"{found} of {len(due)} costs found"
 
 
@@ -48,6 +46,32 @@ def forget_processes(context: Context) -> str:  # noqa: ARG001 - every job has t
     """Rows of processes that died long ago and owe nothing are gone."""
     processes.forget_silent()
     return "done"
+
+
+def _each(holds: list[OpenHold], work: Callable[[OpenHold], bool]) -> int:
+    """How many were done. One that the database refuses stays open for the next round and keeps no other from its end.
+
+    Raises RuntimeError that names the first of those, after all were tried.
+    """
+    done, refused = 0, []
+    for hold in holds:
+        try:
+            done += work(hold)
+        except (psycopg.Error, SQLAlchemyError) as error:
+            refused.append(f"{hold.facts.call_id.hex}: {type(error).__name__}")
+            log.error("call_not_ended", call_id=hold.facts.call_id.hex, exc_info=True)
+    if refused:
+        raise RuntimeError(f"{len(refused)} calls could not be ended, first: {refused[0]}")
+    return done
+
+
+def _recover(context: Context, hold: OpenHold) -> bool:
+    if hold.generation_id is not None and _can_ask(context, hold):
+        recovery.chase_lost(hold)
+    else:
+        recovery.void(context.wiring.till, hold)
+    log.warning("call_recovered", call_id=hold.facts.call_id.hex, asks=hold.generation_id is not None)
+    return True
 
 
 def _chase(context: Context, hold: OpenHold) -> bool:

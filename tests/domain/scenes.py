@@ -11,18 +11,19 @@ from typing import Any
 from uuid import UUID
 
 import gevent
+import pytest
 from sqlalchemy import null, text
 
 from reseller.clock import new_id
-from reseller.database import acting_as_operator as operator
 from reseller.database import transaction
 from reseller.domain import keys, ledger
 from reseller.domain.accounts import Account
 from reseller.domain.calls import Admit, Outcome, PriceTerms, Settle, Till, facts_of
 from reseller.domain.ledger import Balance, EntryDraft, EntryKind
-from reseller.domain.limits import RateLimit, RequestCounter
+from reseller.domain.limits import WINDOW_SECONDS, RateLimit, RequestCounter, SlidingWindow
 from reseller.domain.pricing import HoldTerms
 from reseller.domain.usage import CallStatus, CostSource
+from reseller.errors import Refusal
 from reseller.metering import Usage
 
 PROCESS = UUID("01900000-0000-7000-8000-00000000d0e5")
@@ -192,3 +193,16 @@ def make_it_yesterday(who: Customer) -> None:
 def problems() -> list[str]:
     """What the audit of the books complains about: nothing, if all is well (R1)."""
     return [f"{mismatch.row}: {mismatch.problem}" for mismatch in ledger.verify().mismatches]
+
+
+def counted(who: Customer) -> dict[str, int]:
+    """Calls in each window of the account."""
+    row = rows("SELECT * FROM request_counters WHERE account_id = :id", id=who.account_id)[0]
+    return {name: SlidingWindow(width, bytes(row[name])).used for name, width in WINDOW_SECONDS.items()}
+
+
+def refused(till: Till, op: Any) -> Refusal:
+    """The refusal that stands against the call."""
+    with pytest.raises(Refusal) as refusal:
+        till.admit(op)
+    return refusal.value

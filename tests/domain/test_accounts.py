@@ -12,7 +12,10 @@ from tests.domain import scenes
 
 
 def actions() -> list[tuple[str, str, str]]:
-    return [(row["action"], row["actor"], row["reason"]) for row in scenes.rows("SELECT * FROM staff_actions WHERE action <> 'user.create' ORDER BY id")]
+    return [
+        (row["action"], row["actor"], row["reason"])
+        for row in scenes.rows("SELECT * FROM staff_actions WHERE action <> 'user.create' ORDER BY id")
+    ]
 
 
 def test_a_password_matches_its_own_hash_only() -> None:

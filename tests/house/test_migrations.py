@@ -16,8 +16,8 @@ from reseller.database import acting_as_operator, db
 from reseller.domain.calls import Till
 from reseller.wiring import wiring_of
 from tests.deployment import Cluster, named, running_app, settings_over
-from tests.house.source import ROOT
 from tests.domain import scenes
+from tests.house.source import ROOT
 
 DIRECTORY = str(ROOT / "migrations")
 
@@ -90,11 +90,12 @@ def test_every_single_migration_goes_down_and_up_again(empty_app: Flask) -> None
 def filled(till: Till) -> scenes.Customer:
     """Money, a posted day, an open hold, a refusal, a job and a process."""
     who = scenes.customer(nano=1_000)
-    for _ in range(2):
+    for day in ("yesterday", "today"):
         op = scenes.admission(who)
         till.admit(op)
         till.settle(scenes.settlement(op))
-        scenes.make_it_yesterday(who)
+        if day == "yesterday":
+            scenes.make_it_yesterday(who)
     till.admit(scenes.admission(who))
     scenes.in_one_commit(till, [scenes.admission(who, hold=10**9)])
     scenes.execute("INSERT INTO price_versions (reason, actor, created_at) VALUES ('x', 'test', now())")

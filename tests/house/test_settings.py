@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from config.settings import OUR_PREFIXES, VARIABLES, Settings
+from config.settings import VARIABLES, Settings, misspelt
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / "config" / "env.example").read_text(), re.MULTILINE)
@@ -42,7 +42,8 @@ def test_every_setting_has_help_in_one_line() -> None:
 
 def test_a_misspelt_setting_can_be_noticed() -> None:
     for name in set(VARIABLES) - UNPREFIXED:
-        assert name.startswith(OUR_PREFIXES), f"add a prefix for {name} to OUR_PREFIXES in config/settings.py"
+        slip = name[:-2] + name[-1] + name[-2] if name[-1] != name[-2] else name[:-1]
+        assert misspelt({slip: "x"}), f"{slip} would pass unseen: {name} needs a prefix in OUR_PREFIXES, or ALIKE another value"
 
 
 def test_durations_and_sizes_carry_their_unit() -> None:

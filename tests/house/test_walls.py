@@ -69,7 +69,9 @@ def test_an_account_changes_nothing_of_another(two: tuple[scenes.Customer, scene
     mine, theirs = two
 
     with acting_for(mine.account_id):
-        taken = affected(f"UPDATE {table} SET account_id = :mine WHERE account_id = :theirs", mine=mine.account_id, theirs=theirs.account_id)
+        taken = affected(
+            f"UPDATE {table} SET account_id = :mine WHERE account_id = :theirs", mine=mine.account_id, theirs=theirs.account_id
+        )
         deleted = affected(f"DELETE FROM {table} WHERE account_id = :theirs", theirs=theirs.account_id)
         with pytest.raises((ProgrammingError, IntegrityError)) as refused, transaction() as session:
             session.execute(text(f"UPDATE {table} SET account_id = :theirs"), {"theirs": theirs.account_id})

@@ -44,12 +44,13 @@ class OpenHold:
 _FACTS = """h.id, h.account_id, h.api_key_id, h.endpoint, h.model, h.upstream, h.is_test, h.price_version, h.rule_id,
             h.markup_percent, h.min_cost_nano, h.request_metadata, h.generation_id, h.draft, h.chase_attempts"""
 
-# Lost: the owner has been silent, or has no row, or it is the worker itself, which claimed and did not end it. Never by age: a client that reads slowly has a living call.
+# Lost: the owner is silent, has no row, or is a worker (which begins no calls: it claimed one and did not end it).
+# Never by age: a client that reads slowly has a living call.
 _LOST = f"""
 UPDATE holds h SET process_id = :me
   FROM (SELECT h.id FROM holds h LEFT JOIN processes p ON p.id = h.process_id
          WHERE h.draft IS NULL
-           AND (p.id IS NULL OR p.beat_at < now() - make_interval(secs => :silent) OR p.id = :me)
+           AND (p.id IS NULL OR p.beat_at < now() - make_interval(secs => :silent) OR p.kind = 'worker')
          ORDER BY h.id LIMIT 500 FOR UPDATE OF h SKIP LOCKED) lost
  WHERE h.id = lost.id
 RETURNING {_FACTS}

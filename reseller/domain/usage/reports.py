@@ -30,7 +30,8 @@ SELECT {group} AS grouped, count(*) FILTER (WHERE u.status <> 'refused') AS call
        coalesce(sum(u.prompt_tokens), 0) AS prompt_tokens, coalesce(sum(u.completion_tokens), 0) AS completion_tokens,
        coalesce(sum(u.charge_nano), 0) AS charge_nano
   FROM usage_logs u LEFT JOIN api_keys k ON k.id = u.api_key_id
- WHERE u.account_id = :account_id AND u.created_at >= :start AND u.created_at < CAST(:end AS date) + 1
+ WHERE u.account_id = :account_id AND u.created_at >= CAST(:start AS timestamp) AT TIME ZONE 'UTC'
+   AND u.created_at < CAST(CAST(:end AS date) + 1 AS timestamp) AT TIME ZONE 'UTC'
  GROUP BY 1 ORDER BY 1
 """
 

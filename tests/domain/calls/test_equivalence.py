@@ -5,7 +5,7 @@ with a commit for each operation. Windows of an hour and a day are wide enough f
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -104,7 +104,7 @@ class Telling:
                 terms = {"hold": step.nano % 7, "per_token": 1, "output_cap": 40, "cap_is_clients": False}
             op = self.calls[step.call] = scenes.admission(who, **terms)
             self.numbers[op.call_id] = len(self.numbers)
-        return self.calls[step.call]
+        return replace(self.calls[step.call])  # another object of the same call, as when it is sent again
 
     def _end(self, step: Step) -> Any:
         op = self.calls.get(step.call)
@@ -134,7 +134,10 @@ class Telling:
 STATE = {
     "balances": ("SELECT * FROM balances WHERE account_id = ANY(:ids)", ("settled_nano", "held_nano", "open_calls", "unposted_nano")),
     "holds": ("SELECT * FROM holds WHERE account_id = ANY(:ids)", ("amount_nano", "key_nano", "generation_id")),
-    "usage": ("SELECT * FROM usage_logs WHERE account_id = ANY(:ids)", ("charge_nano", "status", "hold_nano", "overage_loss_nano", "error_code")),
+    "usage": (
+        "SELECT * FROM usage_logs WHERE account_id = ANY(:ids)",
+        ("charge_nano", "status", "hold_nano", "overage_loss_nano", "error_code"),
+    ),
     "keys": ("SELECT * FROM api_keys WHERE account_id = ANY(:ids)", ("spent_nano", "held_nano", "total_nano", "calls")),
     "windows": (
         """SELECT account_id, coalesce(sum(get_byte(hour, 8 + 4 * n)), 0) AS hour, coalesce(sum(get_byte(day, 8 + 4 * n)), 0) AS day

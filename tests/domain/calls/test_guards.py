@@ -211,7 +211,8 @@ def test_two_entries_of_an_account_cannot_have_one_place(app: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "amount"), [(EntryKind.TOP_UP, -1), (EntryKind.REFUND, 1), (EntryKind.USAGE, 1), (EntryKind.ADJUSTMENT, 0), (EntryKind.DISPUTE, 0)]
+    ("kind", "amount"),
+    [(EntryKind.TOP_UP, -1), (EntryKind.REFUND, 1), (EntryKind.USAGE, 1), (EntryKind.ADJUSTMENT, 0), (EntryKind.DISPUTE, 0)],
 )
 def test_an_entry_with_the_wrong_sign_is_refused_by_the_table(app: Any, kind: EntryKind, amount: int) -> None:
     """Guard: the CHECKs of ledger_entries."""
@@ -269,5 +270,6 @@ def test_a_call_whose_month_has_no_room_is_not_charged_in_secret(till: Till) -> 
 
     with pytest.raises(IntegrityError, match="no partition"):
         scenes.execute(
-            "INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, CAST(:rows AS json))", rows=json.dumps([row], default=str)
+            "INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, CAST(:rows AS json))",
+            rows=json.dumps([row], default=str),
         )

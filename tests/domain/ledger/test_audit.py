@@ -77,11 +77,17 @@ def test_clean_books_are_clean(who: scenes.Customer) -> None:
         ("UPDATE balances SET entries_nano = entries_nano + 1 WHERE account_id = '{id}'", "or their sum differs"),
         ("UPDATE balances SET held_nano = held_nano + 1 WHERE account_id = '{id}'", "held is 0.000000101, open holds make 0.0000001"),
         ("UPDATE balances SET open_calls = open_calls + 1 WHERE account_id = '{id}'", "2 calls are counted as open, 1 holds are"),
-        ("UPDATE balances SET last_hash = repeat('0', 64) WHERE account_id = '{id}'", "the last entry is not the one the balance remembers"),
+        (
+            "UPDATE balances SET last_hash = repeat('0', 64) WHERE account_id = '{id}'",
+            "the last entry is not the one the balance remembers",
+        ),
         ("UPDATE holds SET amount_nano = amount_nano - 1 WHERE account_id = '{id}'", "open holds make 0.000000099"),
         ("DELETE FROM holds WHERE account_id = '{id}'", "1 calls are counted as open, 0 holds are"),
         ("UPDATE api_keys SET held_nano = 99 WHERE account_id = '{id}'", "key holds 0.000000099, its open holds make 0.0000001"),
-        ("UPDATE usage_logs SET charge_nano = charge_nano + 1 WHERE account_id = '{id}' AND charge_nano = 30", "usage rows make 0.000000043"),
+        (
+            "UPDATE usage_logs SET charge_nano = charge_nano + 1 WHERE account_id = '{id}' AND charge_nano = 30",
+            "usage rows make 0.000000043",
+        ),
         ("UPDATE usage_logs SET charge_nano = charge_nano + 1 WHERE account_id = '{id}' AND charge_nano = 5", "the books hold 0.000000005"),
         ("DELETE FROM usage_logs WHERE account_id = '{id}' AND charge_nano = 12", "usage rows make 0.00000003"),
     ],
@@ -183,7 +189,9 @@ def test_books_do_not_depend_on_the_servers_time_zone(app: Flask, till: Till, su
     till.settle(scenes.settlement(op, charge=30))
     with psycopg.connect(superuser_url, autocommit=True) as superuser:
         superuser.execute(f"ALTER DATABASE {superuser.info.dbname} SET timezone = 'Asia/Kolkata'".encode())
-        superuser.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        superuser.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
     scenes.put_in(who, 50)
 

@@ -222,7 +222,9 @@ def test_a_correction_refers_to_the_entry_it_corrects(app: Any) -> None:
     who = scenes.customer(nano=0)
     wrong = ledger.grant(who.account_id, Decimal(5), reason="typed wrongly", actor="user:1")
 
-    ledger.post(EntryDraft(who.account_id, EntryKind.ADJUSTMENT, -4 * 10**9, "fix-1", "user:1", reason="was meant to be 1", corrects_id=wrong.id))
+    ledger.post(
+        EntryDraft(who.account_id, EntryKind.ADJUSTMENT, -4 * 10**9, "fix-1", "user:1", reason="was meant to be 1", corrects_id=wrong.id)
+    )
 
     assert scenes.entries(who)[1]["corrects_id"] == wrong.id
     assert scenes.money(who) == (10**9, 0)
