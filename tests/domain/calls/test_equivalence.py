@@ -87,13 +87,14 @@ class Telling:
 
     def operations(self, batch: list[Step]) -> list[Any]:
         """The batch's operations, settlements before admissions as the till does them. A call that has ended is not tried again."""
-        ends = [step for step in batch if step.verb != "admit"]
-        made = [self._end(step) for step in ends] + [self._admission(step) for step in batch if step.verb == "admit"]
-        return [op for op in made if op is not None]
+        ends = [op for op in (self._end(step) for step in batch if step.verb != "admit") if op is not None]
+        over = {op.call_id for op in ends if isinstance(op, Settle)}
+        self.calls = {number: op for number, op in self.calls.items() if op.call_id not in over}
+        return ends + [self._admission(step) for step in batch if step.verb == "admit"]
 
     def learn(self, ops: list[Any], answers: list[Any]) -> None:
-        """What has ended or was refused is over."""
-        over = {op.call_id for op, answer in zip(ops, answers, strict=True) if isinstance(op, Settle) or isinstance(answer, Refusal)}
+        """What was refused is over."""
+        over = {op.call_id for op, answer in zip(ops, answers, strict=True) if isinstance(answer, Refusal)}
         self.calls = {number: op for number, op in self.calls.items() if op.call_id not in over}
 
     def _admission(self, step: Step) -> Admit:

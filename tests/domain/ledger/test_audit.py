@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from reseller.clock import new_id
+from reseller.database import acting_as_operator
 from reseller.domain import ledger
 from reseller.domain.calls import Till
 from reseller.domain.keys import SpendPeriod
@@ -221,8 +222,7 @@ def test_the_audit_sees_one_picture_while_money_moves(app: Flask, database_url: 
         return []
 
     def audit_meanwhile(till: Till) -> list[Any]:
-        from_here = app.app_context()
-        with from_here, scenes.operator():
+        with app.app_context(), acting_as_operator():
             seen.extend(scenes.problems() for _ in range(15))
         return []
 
