@@ -3,11 +3,9 @@
 import pytest
 
 from reseller.domain import keys
-from reseller.domain.calls import Till
+from reseller.domain.calls import Admitted, Till
 from reseller.domain.keys import SpendPeriod
-from reseller.errors import (
-    SpendLimitReached,
-)
+from reseller.errors import SpendLimitReached
 from reseller.money import to_usd
 from tests.domain import scenes
 
@@ -78,3 +76,19 @@ def test_a_key_without_a_spend_limit_holds_nothing_of_its_own(till: Till) -> Non
 
     assert till.admit(scenes.admission(who)).key_nano == 0
     assert scenes.key_of(who)["held_nano"] == 0
+
+
+@pytest.mark.parametrize(("charge", "fits"), [(10, True), (100, True), (151, False)])
+def test_a_call_that_ends_in_the_same_commit_counts_with_its_charge_and_no_longer_with_its_hold(
+    till: Till, charge: int, fits: bool
+) -> None:
+    """R12: as if it had ended a commit earlier."""
+    who = spending_key(SpendPeriod.DAY, limit=250)
+    first, second = scenes.admission(who), scenes.admission(who)
+    scenes.in_one_commit(till, [first])
+
+    following = scenes.admission(who, hold=250 - charge if fits else 100)
+    _, answer = scenes.in_one_commit(till, [scenes.settlement(first, charge=charge), following])
+
+    assert isinstance(answer, Admitted if fits else SpendLimitReached)
+    assert isinstance(scenes.refused(till, second), SpendLimitReached)
