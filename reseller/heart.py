@@ -6,6 +6,7 @@ One greenlet. A database that does not answer makes it unsteady, never dead.
 import gevent
 import structlog
 from flask import Flask
+from gevent.event import Event
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,6 +16,7 @@ from reseller.domain.calls import processes
 from reseller.wiring import wiring_of
 
 TICK_SECONDS = 1.0
+STOP_SECONDS = 3.0
 
 log = structlog.get_logger()
 
@@ -29,6 +31,7 @@ class Heart:
         self._steady_since = monotonic()
         self._beat_at: float | None = None
         self._greenlet: gevent.Greenlet | None = None
+        self._stopping = Event()
 
     @property
     def steady_seconds(self) -> float:
@@ -40,9 +43,13 @@ class Heart:
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """No more beats; a process that owes nothing takes its row away."""
+        """No more beats; a process that owes nothing takes its row away.
+
+        A beat in hand is waited for: killed inside a query, its connection would be left in the middle of an answer.
+        """
+        self._stopping.set()
         if self._greenlet is not None:
-            self._greenlet.kill()
+            self._greenlet.join(STOP_SECONDS)
         with self._app.app_context(), acting_as_operator():
             try:
                 processes.forget(self._wiring.process_id)
@@ -69,6 +76,5 @@ class Heart:
         self._wiring.book.refresh_if_moved(version)
 
     def _run(self) -> None:
-        while True:
-            gevent.sleep(TICK_SECONDS)
+        while not self._stopping.wait(TICK_SECONDS):
             self.tick()

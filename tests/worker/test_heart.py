@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import gevent
 import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
@@ -98,3 +99,23 @@ def test_a_process_that_owes_the_end_of_a_call_leaves_its_row(app: Flask) -> Non
     heart.stop()
 
     assert len(beats()) == 1
+
+
+def test_a_beat_in_hand_is_waited_for_when_the_process_ends(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heart killed inside a query would leave its connection in the middle of an answer, and the process hanging."""
+    beats: list[str] = []
+    heart = Heart(app, "web")
+    heart.start()
+
+    def slow_tick() -> None:
+        beats.append("begun")
+        gevent.sleep(0.3)
+        beats.append("done")
+
+    monkeypatch.setattr(heart, "tick", slow_tick)
+    monkeypatch.setattr("reseller.heart.TICK_SECONDS", 0.01)
+    gevent.sleep(1.2)
+    heart.stop()
+
+    assert beats
+    assert beats[-1] == "done"

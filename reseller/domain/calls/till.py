@@ -72,7 +72,15 @@ class Till:
             return None
         except psycopg.Error:
             log.critical("settlement_stripped", call_id=op.call_id.hex, exc_info=True)
+            return self._settle_stripped(op)
+        assert isinstance(answer, Settled)
+        return answer
+
+    def _settle_stripped(self, op: Settle) -> Settled | None:
+        try:
             answer = self._group.submit_kept(settlement.stripped(op), timeout_seconds=SETTLE_SECONDS)
+        except Unavailable:
+            return None
         assert isinstance(answer, Settled)
         return answer
 

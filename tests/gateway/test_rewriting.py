@@ -1,0 +1,80 @@
+"""What a customer sees of a stream: the quick way gives what the slow way gives, and nothing of the supplier (R28)."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+
+from reseller.clients.sse import data_of, frames_in
+from reseller.gateway.exact_json import NotJson, dump, parse
+from reseller.gateway.rewriting import StreamRewriter
+from reseller.metering import Usage
+
+
+def frame(delta: dict[str, Any], **more: Any) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": None, "native_finish_reason": None, "logprobs": None}
+    outer = {"id": "gen-secret", "provider": "Secret", "model": "a/b", "object": "chat.completion.chunk", "created": 1}
+    return b"data: " + orjson.dumps({**outer, "choices": [choice], **more}) + b"\n\n"
+
+
+def rewriter() -> StreamRewriter:
+    return StreamRewriter(our_id="chatcmpl-1", model=None, read_usage=lambda usage: Usage(1, 1) if usage else None)
+
+
+WORDS = [frame({"content": word}) for word in ("one", ' "two"', ' ],\\"x\\":[', " vier é 日本", "\n\n", " provider")]
+
+
+def test_the_quick_way_gives_what_the_slow_way_gives() -> None:
+    stream = [frame({"role": "assistant", "content": "", "refusal": None, "reasoning": None}), *WORDS * 3]
+    in_blocks, one_by_one = rewriter(), rewriter()
+
+    blocks = in_blocks.pass_on(stream[0] + stream[1]) + in_blocks.pass_on(b"".join(stream[2:]))
+    singles = b""
+    for each in stream:
+        one_by_one._template = None  # always the slow way
+        singles += one_by_one.pass_on(each)
+
+    read = [[orjson.loads(data_of(f) or b"") for f in frames_in(out)] for out in (blocks, singles)]
+    assert read[0] == read[1]
+    assert b"Secret" not in blocks
+    assert b"gen-secret" not in blocks
+
+
+def test_delivered_text_is_counted_although_the_first_frame_is_larger_than_the_next() -> None:
+    """R9: an estimate rests on it; a stream of a hundred words must not count as nothing."""
+    stream = rewriter()
+    stream.pass_on(frame({"role": "assistant", "content": "", "refusal": None, "reasoning": None}))
+
+    for number in range(100):
+        stream.pass_on(frame({"content": f" word{number:02}"}))
+
+    assert stream.output_bytes == 100 * len(" word00")
+    assert stream.generation_id == "gen-secret"
+
+
+@pytest.mark.parametrize("line", [b": provider=Secret\n", b"event: Secret\n", b"id: gen-secret\n"])
+def test_a_line_inside_an_event_does_not_slip_through(line: bytes) -> None:
+    """R28: only data reaches the customer, however the upstream mixes it."""
+    stream = rewriter()
+    first, second = WORDS[:2]
+    stream.pass_on(first)
+
+    with pytest.raises(NotJson):  # two data lines in one event: the stream is broken off, nothing of it is passed
+        stream.pass_on(first[:-1] + line + second)
+
+
+def test_nothing_after_the_end_is_passed_on() -> None:
+    stream = rewriter()
+    stream.pass_on(WORDS[0] + b"data: [DONE]\n\n")
+
+    assert stream.is_done
+    assert stream.pass_on(WORDS[1]) == b""
+
+
+@pytest.mark.parametrize("raw", [b'{"a": "\\ud83d", "b": 0.10}', b'{"a": NaN, "b": 0.10}', b'{"a": 1e999, "b": 0.10}'])
+def test_odd_json_can_always_be_sent_on(raw: bytes) -> None:
+    """R8: what was read and charged must not fail on its way out."""
+    sent = dump(parse(raw))
+
+    assert json.loads(sent, parse_float=float)["b"] == 0.1
