@@ -56,7 +56,7 @@ class Connections:
             raise ValueError("an upstream's address is a host and a path, nothing else")
         self._host = url.hostname
         self._port = url.port or (443 if url.scheme == "https" else 80)
-        self._tls = (tls or _verified_tls()) if url.scheme == "https" else None
+        self._tls = _strict(tls or _verified_tls()) if url.scheme == "https" else None
         self._tls_session: Any = None
         self._connect_seconds = connect_seconds
         self._max_kept = max_kept
@@ -163,6 +163,12 @@ def _verified_tls() -> Any:
     context.load_default_certs()
     context.load_verify_locations(certifi.where())
     context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _strict(context: Any) -> Any:
+    """An answer that was cut without TLS's own goodbye is an error, also where Python asks OpenSSL to overlook it."""
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # OpenSSL 1.1.1 has no such option
     return context
 
 
