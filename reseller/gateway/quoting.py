@@ -105,5 +105,5 @@ def admission(wiring: Wiring, caller: Caller, call: Call, quoted: Quote, call_id
 def refused_facts(caller: Caller, path: str, asked: dict[str, Any] | None, call_id: UUID) -> CallFacts:
     """What is known of a call that was refused before it had a price."""
     model = asked.get("model") if asked else None
-    shown = model.replace("\x00", "")[:200] if isinstance(model, str) else ""
+    shown = model if isinstance(model, str) else ""
     return CallFacts(call_id, caller.account_id, caller.key_id, path, shown, None, caller.is_test, False, None, {})

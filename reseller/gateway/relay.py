@@ -11,6 +11,7 @@ from flask import Response, g, request
 
 from reseller import metrics
 from reseller.clients.upstream import Reply, failure_inside
+from reseller.domain.calls.settlement import storable
 from reseller.domain.keys import Caller
 from reseller.domain.usage import CallStatus
 from reseller.errors import Refusal, StalePrices, Unavailable, UpstreamDown, UpstreamFailure
@@ -177,4 +178,4 @@ def _finish_reason(parsed: dict[str, Any]) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return value.replace("\x00", "")[:200] if isinstance(value, str) else None
+    return storable(value) if isinstance(value, str) else None

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from reseller.clients.sse import data_of, frames_in
+from reseller.domain.calls.settlement import storable
 from reseller.gateway.exact_json import dump, exact_usage, parse
 from reseller.metering import Usage
 from reseller.money import format_nano
@@ -168,7 +169,7 @@ class StreamRewriter:
         for choice in choices:
             reason = choice.get("finish_reason") if isinstance(choice, dict) else None
             if isinstance(reason, str):
-                self.finish_reason = reason.replace("\x00", "")[:200]
+                self.finish_reason = storable(reason)
                 self.is_finished = True
 
 
