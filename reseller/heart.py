@@ -1,4 +1,4 @@
-"""What every long-lived process does beside its work: says that it lives, and notices when prices move.
+"""What every long-lived process does beside its work: says that it lives, notices when prices move, hands over its figures.
 
 One greenlet. A database that does not answer makes it unsteady, never dead.
 """
@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db, transaction
 from reseller.domain.calls import processes
+from reseller.metrics import flush
 from reseller.wiring import wiring_of
 
 TICK_SECONDS = 1.0
@@ -48,6 +49,7 @@ class Heart:
         A beat in hand is waited for: killed inside a query, its connection would be left in the middle of an answer.
         """
         self._stopping.set()
+        flush()
         if self._greenlet is not None:
             self._greenlet.join(STOP_SECONDS)
         with self._app.app_context(), acting_as_operator():
@@ -77,4 +79,5 @@ class Heart:
 
     def _run(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):
+            flush()
             self.tick()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reseller.database import db
 from reseller.live import LiveCalls
+from reseller.metrics import flush
 from reseller.schema import is_current
 from reseller.wiring import wiring
 
@@ -38,6 +39,7 @@ def readyz() -> tuple[dict[str, Any], int]:
 def metrics() -> Response:
     """Prometheus text, summed over the web processes of this machine."""
     _may_read_metrics()
+    flush()
     registry: CollectorRegistry = THIS_PROCESS
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()

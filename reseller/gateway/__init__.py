@@ -9,12 +9,11 @@ from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Una
 from reseller.gateway.body import discarding
 from reseller.gateway.errors import response_of
 from reseller.gateway.headers import allow_browsers, request_id
-from reseller.gateway.routes import add_routes
+from reseller.gateway.routes import PREFIXES, add_routes, is_api
+from reseller.gateway.sessions import PageSessions
 from reseller.live import LiveCalls
 
 log = structlog.get_logger()
-
-PREFIXES = ("/v1", "/api/v1")
 
 
 def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
@@ -53,6 +52,7 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
 
 def install(app: Flask, live: LiveCalls) -> None:
     """The API answers under every prefix; paths below it that lead nowhere answer in JSON, and browsers may ask first."""
+    app.session_interface = PageSessions()
     for prefix in PREFIXES:
         app.register_blueprint(blueprint(prefix, live))
 
@@ -79,7 +79,3 @@ def _refusal_of(error: HTTPException) -> Refusal:
     if status == 413:
         return BodyTooLarge("The request body is too large.")
     return InvalidRequest(error.description or error.name) if 400 <= status < 500 else Unavailable()
-
-
-def is_api(path: str) -> bool:
-    return path in PREFIXES or path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES))

@@ -90,7 +90,7 @@ class Going:
         with giving_up(request.environ) if self.call.is_stream else nullcontext():
             reply = self.quote.upstream.send(self.call.path, body, is_stream=self.call.is_stream, scenario=scenario)
         self._marks.mark("first_byte_ms")
-        metrics.FIRST_BYTE_SECONDS.observe((self.timings["first_byte_ms"] - self.timings["sent_ms"]) / 1000)
+        metrics.observe(metrics.FIRST_BYTE_SECONDS, (self.timings["first_byte_ms"] - self.timings["sent_ms"]) / 1000)
         self.generation_id = reply.generation_id
         return reply
 
@@ -132,7 +132,7 @@ class Going:
         """Staff hear of what they must look at: our key, our credit, our limits at the upstream."""
         alarm = getattr(refusal, "alarm", None)
         if alarm:
-            metrics.ALARMS.labels(alarm).inc()
+            metrics.count(metrics.ALARMS, alarm)
             log.error("alarm", alarm=alarm, upstream=self.quote.upstream.name)
 
     def seen(self, status: CallStatus, **more: Any) -> Seen:
@@ -159,9 +159,9 @@ class Going:
             raise
 
     def _ended(self, status: CallStatus, charge_nano: int | None) -> None:
-        metrics.CALLS.labels(self.call.path, status).inc()
+        metrics.count(metrics.CALLS, self.call.path, status)
         if charge_nano:
-            metrics.CHARGED_USD.inc(charge_nano / 1e9)  # for graphs, never money
+            metrics.count(metrics.CHARGED_USD, by=charge_nano / 1e9)  # for graphs, never money
         log.info(
             "call_settled" if charge_nano is not None else "call_pending",
             call_id=self.op.call_id.hex,

@@ -62,7 +62,7 @@ def _record(house: Wiring, caller: Caller, path: str, asked: dict[str, Any] | No
     """
     with account.reading(caller):
         pass
-    metrics.CALLS.labels(path, refusal.code).inc()
+    metrics.count(metrics.CALLS, path, refusal.code)
     house.till.record(quoting.refused_facts(caller, path, asked, g.call_id), refusal)
 
 
@@ -81,10 +81,10 @@ def _admitted(house: Wiring, caller: Caller, call: Call, path: str) -> "Going":
             house.book.refresh()
             continue
         except Refusal as refusal:
-            metrics.CALLS.labels(path, refusal.code).inc()
+            metrics.count(metrics.CALLS, path, refusal.code)
             raise
         going = Going(house, Quoted(call, quoted, op), admitted, received_at=g.received_at, live=live_calls())
-        metrics.ADDED_SECONDS.observe(going.timings["admitted_ms"] / 1000)
+        metrics.observe(metrics.ADDED_SECONDS, going.timings["admitted_ms"] / 1000)
         return going
     raise Unavailable
 

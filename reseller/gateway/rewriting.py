@@ -92,17 +92,30 @@ class StreamRewriter:
         """What the customer gets of these whole frames. The usage frame and [DONE] are held back; so is all after an error."""
         if self._has_ended():
             return b""
-        quick = self._template.rewrite(block) if self._template else None
-        if quick is not None:
-            out, text_bytes = quick
-            self.output_bytes += text_bytes
-            return out
-        out_frames = []
-        for frame in frames_in(block):
-            out_frames.append(self._frame(frame))
+        quick, rest = self._quickly(block)
+        out = [quick]
+        frames = iter(frames_in(rest)) if rest else iter(())
+        for frame in frames:
+            had_template = self._template is not None
+            out.append(self._frame(frame))
             if self._has_ended():
                 break
-        return b"".join(out_frames)
+            if not had_template and self._template is not None:  # learnt from this frame
+                out.append(self.pass_on(b"".join(frames)))
+        return b"".join(out)
+
+    def _quickly(self, block: bytes) -> tuple[bytes, bytes]:
+        """The frames before the one that finishes, by the template alone, and the frames that must be read."""
+        if self._template is None:
+            return b"", block
+        finish = block.find(b'"finish_reason":"')
+        ordinary = len(block) if finish < 0 else _end_of_frame_before(block, finish)
+        quick = self._template.rewrite(block[:ordinary]) if ordinary else None
+        if quick is None:
+            return b"", block
+        out, text_bytes = quick
+        self.output_bytes += text_bytes
+        return out, block[ordinary:]
 
     def _has_ended(self) -> bool:
         """Nothing that comes now belongs to the answer."""
@@ -225,6 +238,12 @@ class _Template:
         if self._after != self._new_after:
             out = out.replace(self._after, self._new_after)
         return out, max(len(block) - count * self._overhead, count)
+
+
+def _end_of_frame_before(block: bytes, position: int) -> int:
+    """Where the last whole frame before that position ends; 0 if it stands in the first one."""
+    blank = block.rfind(b"\n\n", 0, position)
+    return blank + 2 if blank >= 0 else 0
 
 
 def _has_odd_spaces(block: bytes) -> bool:

@@ -11,6 +11,13 @@ from reseller.gateway.rebuilding import CHAT, COMPLETIONS, EMBEDDINGS
 from reseller.gateway.relay import relay
 from reseller.wiring import wiring
 
+PREFIXES = ("/v1", "/api/v1")
+
+
+def is_api(path: str) -> bool:
+    """Whether the path belongs to the API, whatever is there."""
+    return path.startswith(("/v1/", "/api/v1/")) or path in PREFIXES
+
 
 def answer(payload: dict[str, Any]) -> Response:
     return Response(orjson.dumps(payload), content_type="application/json")

@@ -41,6 +41,27 @@ def test_the_quick_way_gives_what_the_slow_way_gives() -> None:
     assert b"gen-secret" not in blocks
 
 
+def test_a_burst_gives_what_its_frames_give_one_by_one() -> None:
+    """Beginning, words, finish, usage and end may come in one piece."""
+    finish = frame({}).replace(b'"finish_reason":null', b'"finish_reason":"stop"')
+    usage = b'data: {"id":"gen-secret","model":"a/b","choices":[],"usage":{"prompt_tokens":1}}\n\n'
+    stream = [b": OPENROUTER PROCESSING\n\n", frame({"role": "assistant", "content": ""}), *WORDS * 3, finish, usage, b"data: [DONE]\n\n"]
+    at_once, one_by_one = rewriter(), rewriter()
+
+    burst = at_once.pass_on(b"".join(stream))
+    singles = b""
+    for each in stream:
+        one_by_one._template = None  # always the slow way
+        singles += one_by_one.pass_on(each)
+
+    read = [[orjson.loads(data_of(f) or b"null") for f in frames_in(out)] for out in (burst, singles)]
+    assert read[0] == read[1]
+    assert at_once._template is not None
+    assert (at_once.usage, at_once.finish_reason, at_once.is_done) == (Usage(1, 1), "stop", True)
+    assert at_once.output_bytes >= one_by_one.output_bytes > 0  # escapes are counted as they are sent
+    assert b"Secret" not in burst
+
+
 def test_delivered_text_is_counted_although_the_first_frame_is_larger_than_the_next() -> None:
     """R9: an estimate rests on it; a stream of a hundred words must not count as nothing."""
     stream = rewriter()

@@ -1,7 +1,6 @@
 """The till's own database connection: prepared once, one message each way, reopened when it breaks.
 
-BEGIN, the locks and all reads travel as one message, the write and COMMIT as another: a client
-library's cost per statement would be most of a commit's CPU otherwise. The values of an EXECUTE
+BEGIN, the locks and all reads travel as one message, the write and COMMIT as another. The values of an EXECUTE
 are literals, quoted by libpq. One connection a process, used by one greenlet at a time. It says openly that it acts for the
 operator (row-level security), once per connection, so the paid call does not get dearer by it.
 """
@@ -13,11 +12,11 @@ from uuid import UUID
 
 import psycopg
 from psycopg import errors as pg
-from psycopg.pq import Escaping
 from sqlalchemy import make_url
 
 from reseller.batching import Retry, TryLater
 from reseller.domain.calls.statements import COUNTED, PREPARED, write_of
+from reseller.domain.calls.wire import Wire
 
 Rows = list[tuple[Any, ...]]
 
@@ -55,7 +54,7 @@ class TillConnection:
     def __init__(self, database_url: str) -> None:
         url = make_url(database_url).set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
-        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._wire: Wire | None = None
         self._prepared: set[str] = set()  # the writes that this connection knows
 
     @contextmanager
@@ -85,50 +84,48 @@ class TillConnection:
 
     def begin_and_read(self, reads: Sequence[tuple[str, list[UUID]]]) -> list[Rows]:
         """BEGIN and these reads in one message; the rows of each. Each read has one argument, a list of ids."""
-        connection = self._open()
         executes = [f"EXECUTE {name}('{{{','.join(map(str, ids))}}}')" for name, ids in reads]
-        cursor = connection.execute(";".join(["BEGIN", *executes]).encode(), prepare=False)
-        found: list[Rows] = []
-        while cursor.nextset():
-            found.append(cursor.fetchall())
-        return found
+        return self._open().run(";".join(["BEGIN", *executes]).encode())
 
     def write_and_commit(self, parts: Sequence[Part]) -> None:
         """The write and COMMIT in one message; if the write fails, COMMIT is never executed."""
-        connection = self._open()
-        escape = Escaping(connection.pgconn).escape_literal
+        wire = self._open()
         name, prepare = write_of(tuple(part.name for part in parts))
-        values = [escape(part.rows) for part in parts] + [b"%d" % part.expected for part in parts if part.name in COUNTED]
+        values = [wire.escape(part.rows) for part in parts] + [b"%d" % part.expected for part in parts if part.name in COUNTED]
         message = b"EXECUTE " + name.encode() + b"(" + b",".join(values) + b");COMMIT"
         if name not in self._prepared:
             self._prepared.add(name)
             message = prepare.encode() + b";" + message
-        connection.execute(message, prepare=False)
+        wire.run(message)
 
     def end_read(self) -> None:
         """Nothing to write: give the locks back."""
-        self._open().execute("ROLLBACK")
+        self._open().run(b"ROLLBACK")
 
     def close(self) -> None:
         self._discard()
 
-    def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self._conninfo, autocommit=True, connect_timeout=3, application_name="reseller-till")
-            self._connection.execute(SETTINGS)
-            self._prepared = set()
-            for name, (types, sql) in PREPARED.items():
-                self._connection.execute(f"PREPARE {name}({types}) AS {sql}".encode())
-        return self._connection
+    def _open(self) -> Wire:
+        if self._wire is None:
+            wire = Wire(self._conninfo, "reseller-till")
+            try:
+                wire.run(SETTINGS.encode())
+                for name, (types, sql) in PREPARED.items():
+                    wire.run(f"PREPARE {name}({types}) AS {sql}".encode())
+            except BaseException:
+                wire.close()
+                raise
+            self._wire, self._prepared = wire, set()
+        return self._wire
 
     def _roll_back(self) -> None:
         try:
-            if self._connection is not None:
-                self._connection.execute("ROLLBACK")
+            if self._wire is not None:
+                self._wire.run(b"ROLLBACK")
         except psycopg.Error:
             self._discard()
 
     def _discard(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
