@@ -59,6 +59,14 @@ def parse_usd(text: str) -> Decimal:
     return amount
 
 
+def exact_number(text: str) -> Decimal | str:
+    """A JSON number as Decimal; one whose exponent no Decimal has comes as text, which is no number to anybody."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return f"not a number: {text[:20]}"
+
+
 def format_decimal(value: Decimal) -> str:
     """Plain digits without exponent and without trailing zeros: "0.0000006", "12.5", "0"."""
     text = format(value, "f")

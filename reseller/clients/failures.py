@@ -178,7 +178,8 @@ def _content_refused(envelope: Envelope) -> Refusal | None:
     if envelope.reason == "region_restricted":
         return ContentRefused(REGION)
     if envelope.is_flagged or envelope.reason in _CONTENT_TYPES:
-        because = f" Reasons: {', '.join(envelope.reasons)}." if envelope.reasons else ""
+        reasons = [said for reason in envelope.reasons if (said := cleaned(reason, envelope.suppliers))]
+        because = f" Reasons: {', '.join(reasons)}." if reasons else ""
         return ContentRefused(CONTENT + because)
     return None
 

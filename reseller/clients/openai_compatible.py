@@ -6,7 +6,6 @@ Nothing of a customer's request but the body that the gateway built reaches it (
 
 import json
 import re
-from decimal import Decimal
 from typing import Any, NoReturn
 
 import requests
@@ -19,6 +18,7 @@ from reseller.clients.failures import DOWN, SLOW, BrokenAnswer, failure_of
 from reseller.clients.transport import Exchange, Patience, Transport
 from reseller.clock import monotonic
 from reseller.errors import UpstreamDown, UpstreamFailure, UpstreamTimeout
+from reseller.money import exact_number
 
 ERROR_BODY_BYTES = 65_536
 LIST_SECONDS = 30.0
@@ -168,7 +168,7 @@ class OpenAICompatible:
 def parse_object(body: bytes) -> dict[str, Any]:
     """A JSON object whose broken numbers are Decimal and whose NaN is refused. Raises BrokenAnswer."""
     try:
-        parsed = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        parsed = json.loads(body, parse_float=exact_number, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BrokenAnswer("the answer is not JSON") from error
     if not isinstance(parsed, dict):

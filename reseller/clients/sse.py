@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from reseller.clients.failures import BrokenAnswer
 
 MAX_LINE_BYTES = 1_048_576
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 
@@ -83,6 +84,7 @@ def frames_in(block: bytes) -> Iterator[bytes]:
 
 def data_of(frame: bytes) -> bytes | None:
     """The data of a frame, several `data:` lines joined by newlines; None if it has none (a comment)."""
+    frame = frame.removeprefix(BYTE_ORDER_MARK)
     if frame.startswith(b"data: ") and frame.count(b"\n") == 2:
         return frame[6:].rstrip(b"\r\n")
     lines = [line.removesuffix(b"\r") for line in frame.split(b"\n")]

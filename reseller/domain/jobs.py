@@ -1,7 +1,8 @@
 """The clock's memory: when each job last ran, who is running it, and what went wrong.
 
-A job is leased with one UPDATE that repeats its condition, so two workers do not run the same job
-at once for LEASE_SECONDS; a worker that died gives its lease up by time. Jobs are safe to run twice.
+A job is leased with one UPDATE that repeats its condition, so two workers do not run the same job at once for
+LEASE_SECONDS. A lease ends with its holder's heartbeat, and a worker may take its own again (it runs each job in one
+greenlet, so the lease it finds is of a run whose end could not be recorded). Jobs are safe to run twice.
 """
 
 from datetime import datetime
@@ -11,6 +12,7 @@ from sqlalchemy import Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.database import Base, transaction
+from reseller.domain.calls import processes
 
 LEASE_SECONDS = 300
 
@@ -33,7 +35,10 @@ class JobRun(Base):
 _ENSURE = text("INSERT INTO job_runs (name) VALUES (:name) ON CONFLICT DO NOTHING")
 _LEASE = text(
     """UPDATE job_runs SET leased_by = :worker, leased_until = now() + make_interval(secs => :lease), started_at = now()
-        WHERE name = :name AND (leased_until IS NULL OR leased_until < now())
+        WHERE name = :name
+          AND (leased_until IS NULL OR leased_until < now() OR leased_by = :worker
+               OR NOT EXISTS (SELECT 1 FROM processes p
+                               WHERE p.id = leased_by AND p.beat_at >= now() - make_interval(secs => :silent)))
           AND (started_at IS NULL OR started_at <= now() - make_interval(secs => :every))"""
 )
 _FINISH = text(
@@ -49,7 +54,13 @@ def lease(name: str, every_seconds: float, worker_id: UUID) -> bool:
     with transaction() as session:
         session.execute(_ENSURE, {"name": name})
         # A tenth less than the interval, so that a clock tick does not turn "every 5 s" into "every 10 s".
-        params = {"name": name, "worker": worker_id, "lease": LEASE_SECONDS, "every": every_seconds * 0.9}
+        params = {
+            "name": name,
+            "worker": worker_id,
+            "lease": LEASE_SECONDS,
+            "every": every_seconds * 0.9,
+            "silent": processes.SILENT_SECONDS,
+        }
         return session.execute(_LEASE, params).rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 

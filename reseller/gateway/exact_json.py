@@ -10,9 +10,11 @@ from typing import Any
 
 import orjson
 
+from reseller.money import exact_number
+
 
 class NotJson(ValueError):
-    """The upstream's bytes are no JSON, or not of the form that was asked for."""
+    """The upstream's bytes are no JSON, not of the form that was asked for, or nothing that can be written again."""
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -27,9 +29,9 @@ def parse(raw: bytes) -> dict[str, Any]:
 
 
 def exact(raw: bytes) -> Any:
-    """The same JSON with every number that has a point or exponent as Decimal. Raises NotJson."""
+    """The same JSON with every number that has a point or exponent, or more than 64 bits, as Decimal. Raises NotJson."""
     try:
-        return json.loads(raw, parse_float=Decimal, parse_constant=lambda name: f"not a number: {name}")
+        return json.loads(raw, parse_float=exact_number, parse_int=_integer, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None
 
@@ -50,7 +52,16 @@ def exact_usage(raw: bytes, usage: Any) -> Any:
     return whole.get("usage") if isinstance(whole, dict) else None
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda name: f"not a number: {name}")
+def _integer(text: str) -> int | Decimal | str:
+    """An integer that can be sent on as one; a longer one keeps its digits."""
+    return int(text) if len(text) < 19 else exact_number(text)
+
+
+def _no_number(name: str) -> str:
+    return f"not a number: {name}"
+
+
+_DECODER = json.JSONDecoder(parse_float=exact_number, parse_int=_integer, parse_constant=_no_number)
 
 
 def _with_floats(value: Any) -> Any:
@@ -65,11 +76,17 @@ def _with_floats(value: Any) -> Any:
 
 
 def dump(shown: Any) -> bytes:
-    """JSON bytes of anything that `parse` can give: exact decimals stay exact, half characters become U+FFFD."""
+    """JSON bytes of what `parse` gave: exact decimals stay exact, half characters become U+FFFD.
+
+    Raises NotJson for what is nested deeper than orjson writes (254 levels; it reads 1,024).
+    """
     try:
         return orjson.dumps(shown, default=_number)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_speakable(shown), default=_number)
+        try:
+            return orjson.dumps(_speakable(shown), default=_number)
+        except (orjson.JSONEncodeError, RecursionError):
+            raise NotJson("nested too deeply to be sent on") from None
 
 
 def _number(value: Any) -> Any:

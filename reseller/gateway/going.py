@@ -95,9 +95,8 @@ class Going:
         return reply
 
     def read_usage(self, usage: object) -> Usage | None:
-        context = self.quote.offer.context_length or 10_000_000
-        answers = max(self.call.n, self.call.inputs)
-        return read_usage(usage, context_length=context, n=answers, completion_absent_is_zero=self.call.path == EMBEDDINGS)
+        answers, is_embedding = max(self.call.n, self.call.inputs), self.call.path == EMBEDDINGS
+        return read_usage(usage, context_length=self.quote.offer.context_length, n=answers, completion_absent_is_zero=is_embedding)
 
     def finish(self, seen: Seen) -> int | None:
         """The call has ended with an answer; the charge, or None while it is not known or not durable yet."""

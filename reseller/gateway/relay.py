@@ -28,6 +28,7 @@ from reseller.live import LiveCalls
 from reseller.wiring import Wiring, wiring
 
 MAX_REQUOTES = 3
+UNREADABLE = "The upstream's answer could not be read. Nothing was charged."
 SSE_HEADERS = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")]
 
 
@@ -102,10 +103,7 @@ def _whole(going: Going, reply: Reply) -> Response:
         raw = reply.read_all()
     finally:
         reply.close()
-    try:
-        parsed = parse(raw)
-    except NotJson:
-        raise UpstreamDown("The upstream's answer could not be read. Nothing was charged.") from None
+    parsed = _readable(raw)
     _refuse_empty(parsed, going.call.path)
     sent = exact_usage(raw, parsed.get("usage"))
     usage = going.read_usage(sent)
@@ -118,15 +116,31 @@ def _whole(going: Going, reply: Reply) -> Response:
         served_model=_text(parsed.get("model")),
         response_metadata={"finish_reason": _finish_reason(parsed)},
     )
-    answer = rewriting.whole_answer(parsed, our_id=going.our_id, model=going.quote.shown_model)
+    answer = _sendable(going, parsed)
     charge = going.finish(seen)  # only what can be sent is charged: the answer is built before
     body = rewriting.with_usage(answer, parsed["usage"], charge) if usage is not None else answer
     return Response(body, headers=[("Content-Type", "application/json"), *call_headers(going.admitted, charge)])
 
 
+def _readable(raw: bytes) -> dict[str, Any]:
+    try:
+        return parse(raw)
+    except NotJson:
+        raise UpstreamDown(UNREADABLE) from None
+
+
+def _sendable(going: Going, parsed: dict[str, Any]) -> bytes:
+    try:
+        return rewriting.whole_answer(parsed, our_id=going.our_id, model=going.quote.shown_model)
+    except NotJson:
+        raise UpstreamDown(UNREADABLE) from None
+
+
 def _streamed(going: Going, reply: Reply) -> Response:
     """The stream with its registry entry and its watch on the client; it settles itself."""
-    rewriter = rewriting.StreamRewriter(our_id=going.our_id, model=going.quote.shown_model, read_usage=going.read_usage)
+    rewriter = rewriting.StreamRewriter(
+        our_id=going.our_id, model=going.quote.shown_model, read_usage=going.read_usage, choices=going.call.n
+    )
     stream = Stream(reply, rewriter, partial(_finish_stream, going), wants_usage=going.call.wants_usage)
     going.live.answered(going.op.call_id, going.generation_id, stream)
     stream.watch(request.environ)
@@ -137,7 +151,9 @@ def _finish_stream(
     going: Going, status: CallStatus, rewriter: rewriting.StreamRewriter, error_code: str | None, delivered_bytes: int
 ) -> int | None:
     """What a stream's end means for the money."""
-    nothing_came = rewriter.usage is None and not rewriter.saw_invalid_usage and rewriter.output_bytes == 0
+    has_failed = rewriter.error is not None or rewriter.finish_reason == "error"
+    has_usage = rewriter.usage is not None or rewriter.saw_invalid_usage
+    nothing_came = rewriter.output_bytes == 0 and (has_failed or not has_usage)
     if rewriter.error is not None:
         going.alarm(failure_inside(rewriter.error) or UpstreamDown(""))
     if status == CallStatus.PARTIAL and nothing_came and error_code != Unavailable.code:
@@ -146,7 +162,7 @@ def _finish_stream(
     seen = going.seen(
         status,
         usage=rewriter.usage,
-        usage_invalid=rewriter.saw_invalid_usage and rewriter.usage is None,
+        usage_invalid=rewriter.saw_invalid_usage,
         delivered_bytes=delivered_bytes,
         generation_id=going.generation_id or rewriter.generation_id,
         served_model=rewriter.served_model,
@@ -160,7 +176,8 @@ def _refuse_empty(parsed: dict[str, Any], path: str) -> None:
     """A 200 that holds an error and no output, or not what was asked for, is no answer (R9)."""
     inside = failure_inside(parsed)
     output = parsed.get("data" if path == EMBEDDINGS else "choices")
-    if isinstance(output, list) and output and (inside is None or rewriting.delivered_bytes(parsed)):
+    has_failed = inside is not None or _status_of(parsed) == CallStatus.PARTIAL
+    if isinstance(output, list) and output and (not has_failed or rewriting.delivered_bytes(parsed)):
         return
     if inside is not None:
         raise inside

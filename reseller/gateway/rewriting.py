@@ -1,10 +1,8 @@
 """Upstream answers as customers see them: our id, our price, nothing of the supplier. Pure.
 
 Whole answers are parsed and built again from an explicit list of fields. Streams are relayed
-as bytes: what stands before and after `choices` is learnt from the first frame as exact bytes
-and exchanged in every frame that begins and ends the same way; a frame that differs in any
-way is parsed and built again like a whole answer. Both ways give the same JSON (tested).
-Quotes inside JSON strings are always escaped, so the learnt bytes cannot occur in a text.
+as bytes where they can be (`template`); a frame that differs in any way from its stream's template
+is parsed and built again like a whole answer. Both ways give the same JSON (tested).
 """
 
 from collections.abc import Callable
@@ -14,13 +12,13 @@ import orjson
 
 from reseller.clients.sse import data_of, frames_in
 from reseller.domain.calls.settlement import storable
-from reseller.gateway.exact_json import dump, exact_usage, parse
+from reseller.gateway.exact_json import NotJson, dump, exact_usage, parse
+from reseller.gateway.template import SHOWN_IN_CHOICE, Template, end_of_frame_before
 from reseller.metering import Usage
 from reseller.money import format_nano
 
 SHOWN = ("id", "object", "created", "model", "choices", "data", "service_tier", "system_fingerprint")
 SHOWN_USAGE = ("prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details")
-HIDDEN_IN_CHOICE = ("native_finish_reason", "error")
 KEEP_ALIVE = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
 
@@ -29,19 +27,24 @@ ReadUsage = Callable[[object], Usage | None]
 
 def shown_usage(usage: dict[str, Any], charge_nano: int | None) -> dict[str, Any]:
     """Token counts as the upstream sent them, and what the customer was charged as a JSON number with exact digits."""
-    shown = {name: usage[name] for name in SHOWN_USAGE if usage.get(name) is not None}
+    shown = {name: count for name in SHOWN_USAGE if (count := _counts(usage.get(name))) is not None}
     if charge_nano is not None:
         shown["cost"] = orjson.Fragment(format_nano(charge_nano))
     return shown
 
 
+def _counts(value: Any) -> Any:
+    """A token count, or the counts in an object of them; None for anything else."""
+    if isinstance(value, dict):
+        return {name: count for name, count in value.items() if _counts(count) is not None and not isinstance(count, dict)}
+    return value if type(value) is int and abs(value) < 2**53 else None
+
+
 def shown_choices(choices: list[Any]) -> list[Any]:
     """Choices without the supplier's own words."""
-    for choice in choices:
-        if isinstance(choice, dict):
-            for name in HIDDEN_IN_CHOICE:
-                choice.pop(name, None)
-    return choices
+    return [
+        {name: choice[name] for name in SHOWN_IN_CHOICE if name in choice} if isinstance(choice, dict) else choice for choice in choices
+    ]
 
 
 def with_usage(answer: bytes, usage: dict[str, Any], charge_nano: int | None) -> bytes:
@@ -71,7 +74,7 @@ def whole_answer(parsed: dict[str, Any], *, our_id: str, model: str | None) -> b
 class StreamRewriter:
     """One stream's frames, in order, for the customer. Keeps no text; what it learnt is in its attributes."""
 
-    def __init__(self, *, our_id: str, model: str | None, read_usage: ReadUsage) -> None:
+    def __init__(self, *, our_id: str, model: str | None, read_usage: ReadUsage, choices: int = 1) -> None:
         self.our_id = our_id
         self.model = model  # None: show the one that served
         self._read_usage = read_usage
@@ -79,14 +82,16 @@ class StreamRewriter:
         self.usage_shown: dict[str, Any] = {}
         self.saw_invalid_usage = False
         self.error: dict[str, Any] | None = None  # the frame that ended the stream early
+        self.broken: NotJson | None = None  # a frame that nobody can read ended it
         self.is_done = False
-        self.is_finished = False  # every choice seen so far has a finish reason
+        self._choices = choices  # as many as were asked for
+        self._finished: set[int] = set()  # indexes of those that have a finish reason
         self.finish_reason: str | None = None
         self.served_model: str | None = None
         self.generation_id: str | None = None  # the upstream's, if its frames carry one
         self.output_bytes = 0  # text passed on, for an estimate if nobody tells the usage
         self._head: dict[str, Any] = {}
-        self._template: _Template | None = None
+        self._template: Template | None = None
 
     def pass_on(self, block: bytes) -> bytes:
         """What the customer gets of these whole frames. The usage frame and [DONE] are held back; so is all after an error."""
@@ -97,7 +102,10 @@ class StreamRewriter:
         frames = iter(frames_in(rest)) if rest else iter(())
         for frame in frames:
             had_template = self._template is not None
-            out.append(self._frame(frame))
+            try:
+                out.append(self._frame(frame))
+            except NotJson as error:  # what came before it is passed on all the same
+                self.broken = error
             if self._has_ended():
                 break
             if not had_template and self._template is not None:  # learnt from this frame
@@ -109,7 +117,7 @@ class StreamRewriter:
         if self._template is None:
             return b"", block
         finish = block.find(b'"finish_reason":"')
-        ordinary = len(block) if finish < 0 else _end_of_frame_before(block, finish)
+        ordinary = len(block) if finish < 0 else end_of_frame_before(block, finish)
         quick = self._template.rewrite(block[:ordinary]) if ordinary else None
         if quick is None:
             return b"", block
@@ -119,7 +127,17 @@ class StreamRewriter:
 
     def _has_ended(self) -> bool:
         """Nothing that comes now belongs to the answer."""
-        return self.is_done or self.error is not None
+        return self.is_done or self.error is not None or self.broken is not None
+
+    @property
+    def is_finished(self) -> bool:
+        """Every choice has its end, though the stream's own mark may be missing."""
+        return len(self._finished) >= self._choices
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing of an answer has come: no text, no end of a choice, no usage."""
+        return self.output_bytes == 0 and not self._finished and self.usage is None and not self.saw_invalid_usage
 
     def usage_frame(self, charge_nano: int | None) -> bytes:
         """The frame for those who asked with stream_options.include_usage."""
@@ -128,9 +146,10 @@ class StreamRewriter:
 
     def _frame(self, frame: bytes) -> bytes:
         data = data_of(frame)
-        if data is None:
+        mark = None if data is None else data.strip()
+        if data is None or not mark:
             return KEEP_ALIVE
-        if data.strip() == b"[DONE]":
+        if mark == b"[DONE]":
             self.is_done = True
             return b""
         parsed = parse(data)
@@ -146,7 +165,7 @@ class StreamRewriter:
         before = _text_bytes(choices)
         learnable = self._template is None and before > 0 and parsed.get("usage") is None  # a frame with text is what the next are like
         self.output_bytes += before
-        template = _Template.learn(frame, parsed, self._outer(parsed), before) if learnable else None
+        template = Template.learn(frame, parsed, self._outer(parsed), before) if learnable else None
         self._learn_head(parsed)
         if template is not None:
             self._template = template
@@ -180,75 +199,12 @@ class StreamRewriter:
 
     def _note_choices(self, choices: list[Any]) -> None:
         for choice in choices:
-            reason = choice.get("finish_reason") if isinstance(choice, dict) else None
+            if not isinstance(choice, dict):
+                continue
+            reason, index = choice.get("finish_reason"), choice.get("index")
             if isinstance(reason, str):
                 self.finish_reason = storable(reason)
-                self.is_finished = True
-
-
-class _Template:
-    """What every ordinary frame of this stream begins and ends with, as exact bytes, and what takes its place."""
-
-    __slots__ = ("_after", "_before", "_inner_ends", "_new_after", "_new_before", "_overhead")
-
-    def __init__(self, before: bytes, after: bytes, new_before: bytes, overhead: int) -> None:
-        self._before = before
-        self._after = after
-        self._new_before = new_before
-        self._new_after = b"]}\n\n"
-        self._inner_ends = after.count(b'],"')
-        self._overhead = overhead
-
-    @classmethod
-    def learn(cls, frame: bytes, parsed: dict[str, Any], outer: dict[str, Any], text_bytes: int) -> "_Template | None":
-        """From a frame whose other fields all stand before `choices`, or behind it with the value null."""
-        start = frame.find(b'"choices":[{')
-        keys = list(parsed)
-        behind = keys[keys.index("choices") + 1 :]
-        if start < 0 or not frame.startswith(b"data: {") or any(parsed[name] is not None for name in behind):
-            return None
-        if not frame.endswith(b"}\n\n") or b"\r" in frame or _has_odd_spaces(frame):
-            return None
-        after = b"]" + b"".join(b',"' + name.encode() + b'":null' for name in behind) + b"}\n\n"
-        if not frame.endswith(after):
-            return None
-        front = {name: value for name, value in outer.items() if name not in behind}
-        before = frame[: start + len(b'"choices":[{')]
-        new_before = b"data: " + dump(front)[:-1] + b',"choices":[{'
-        return cls(before, after, new_before, len(frame) - text_bytes)
-
-    def rewrite(self, block: bytes) -> tuple[bytes, int] | None:
-        """The block with its frames' beginnings and ends exchanged, and the bytes of text in it; None if any frame differs."""
-        count = block.count(b"\n\n")
-        if (
-            block.count(self._before) != count
-            or block.count(b"\n") != 2 * count
-            or not block.startswith(self._before)
-            or block.count(self._after) != count
-            or block.count(b'],"') != count * self._inner_ends
-            or b'"finish_reason":"' in block
-            or b'"error"' in block
-            or b"\r" in block
-            or _has_odd_spaces(block)
-        ):
-            return None
-        out = block.replace(self._before, self._new_before).replace(b',"native_finish_reason":null', b"")
-        if b'"native_finish_reason"' in out:
-            return None
-        if self._after != self._new_after:
-            out = out.replace(self._after, self._new_after)
-        return out, max(len(block) - count * self._overhead, count)
-
-
-def _end_of_frame_before(block: bytes, position: int) -> int:
-    """Where the last whole frame before that position ends; 0 if it stands in the first one."""
-    blank = block.rfind(b"\n\n", 0, position)
-    return blank + 2 if blank >= 0 else 0
-
-
-def _has_odd_spaces(block: bytes) -> bool:
-    """Whether a key could follow a bracket in another spelling than `],"`. A text with "] " in it takes the slow way too."""
-    return b"] " in block or b', "' in block or b"\t" in block
+                self._finished.add(index if isinstance(index, int) else 0)
 
 
 def _text_bytes(choices: list[Any]) -> int:

@@ -19,7 +19,6 @@ from reseller.clock import monotonic
 from reseller.domain.usage import CallStatus
 from reseller.errors import Refusal, Unavailable, UpstreamDown, UpstreamFailure
 from reseller.gateway.errors import envelope
-from reseller.gateway.exact_json import NotJson
 from reseller.gateway.rewriting import DONE, KEEP_ALIVE, StreamRewriter
 from reseller.gateway.watching import HangUpWatch
 
@@ -102,8 +101,10 @@ class Stream:
                     return KEEP_ALIVE
                 block = self._frames.take_block(piece) if piece else self._last_block()
                 out = self._rewriter.pass_on(block) if block else b""
-            except (UpstreamFailure, NotJson) as error:
+            except UpstreamFailure as error:
                 return self._broken_off(error)
+            if self._rewriter.broken is not None:
+                return out + self._broken_off(self._rewriter.broken)
             if self._rewriter.error is not None:
                 return out + self._upstream_error(self._rewriter.error)
             if self._rewriter.is_done or not piece:
@@ -121,6 +122,8 @@ class Stream:
         rewriter = self._rewriter
         if not has_mark and not rewriter.is_finished and rewriter.usage is None:
             return self._broken_off(UpstreamDown("The answer ended early."))
+        if rewriter.is_empty:
+            return self._broken_off(UpstreamDown("The answer was empty."))
         if rewriter.finish_reason == "error":
             status, code = CallStatus.PARTIAL, "upstream_error"
         else:

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-import psycopg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from reseller.clients.upstream import GenerationRecord
 from reseller.clock import instant_of
@@ -49,7 +47,7 @@ def forget_processes(context: Context) -> str:  # noqa: ARG001 - every job has t
 
 
 def _each(holds: list[OpenHold], work: Callable[[OpenHold], bool]) -> int:
-    """How many were done. One that the database refuses stays open for the next round and keeps no other from its end.
+    """How many were done. One that fails, whatever the surprise, stays open for the next round and keeps no other from its end.
 
     Raises RuntimeError that names the first of those, after all were tried.
     """
@@ -57,7 +55,7 @@ def _each(holds: list[OpenHold], work: Callable[[OpenHold], bool]) -> int:
     for hold in holds:
         try:
             done += work(hold)
-        except (psycopg.Error, SQLAlchemyError) as error:
+        except Exception as error:  # noqa: BLE001 - an upstream may say anything about a call
             refused.append(f"{hold.facts.call_id.hex}: {type(error).__name__}")
             log.error("call_not_ended", call_id=hold.facts.call_id.hex, exc_info=True)
     if refused:
@@ -107,10 +105,21 @@ def _record(context: Context, hold: OpenHold) -> GenerationRecord | None:
     if upstream is None or hold.generation_id is None:
         return None
     try:
-        return upstream.find_generation(hold.generation_id)
+        record = upstream.find_generation(hold.generation_id)
     except Refusal as refusal:
         log.warning("generation_not_found", upstream=upstream.name, error=type(refusal).__name__)
         return None
+    if record is None or _is_believable(context, hold, record):
+        return record
+    log.error("generation_not_believed", upstream=upstream.name, call_id=hold.facts.call_id.hex)
+    return None
+
+
+def _is_believable(context: Context, hold: OpenHold, record: GenerationRecord) -> bool:
+    """R8 for a record: no more tokens than the model has room for."""
+    choices = hold.facts.request_metadata.get("n") or 1
+    most = context.wiring.book.snapshot.most_tokens(hold.facts.model) * choices
+    return max(record.prompt_tokens, record.completion_tokens, record.cached_tokens, record.reasoning_tokens) <= most
 
 
 def _can_ask(context: Context, hold: OpenHold) -> bool:

@@ -3,26 +3,31 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from reseller.silence import CLOCK_SECONDS
 from reseller.worker import prices, recovery, upkeep
 from reseller.worker.context import Context
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`run` returns one line for people, or raises; `every` is in seconds."""
+    """`run` returns one line for people, or raises; `every` is in seconds.
+
+    `patience` is how long one answer of the database may take; None for statements that go through whole tables.
+    """
 
     name: str
     every: float
     run: Callable[[Context], str]
+    patience: float | None = CLOCK_SECONDS
 
 
 JOBS = (
     Job("chase costs", 1, recovery.chase_costs),
     Job("recover holds", 5, recovery.recover_holds),
     Job("forget processes", 60, recovery.forget_processes),
-    Job("post usage", 600, upkeep.post_usage),
+    Job("post usage", 600, upkeep.post_usage, patience=None),
     Job("make partitions", 3600, upkeep.make_partitions),
-    Job("verify ledger", 3600, upkeep.verify_ledger),
+    Job("verify ledger", 3600, upkeep.verify_ledger, patience=None),
     Job("sync catalogue", 3600, prices.sync_catalogue),
     Job("expire quarantine", 600, prices.expire_quarantine),
 )

@@ -1,4 +1,4 @@
-"""Leases of the clock's jobs: due, taken once, given up by time."""
+"""Leases of the clock's jobs: due, taken once, given up by time or with their holder."""
 
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from flask import Flask
 from reseller.clock import new_id
 from reseller.database import acting_as_operator
 from reseller.domain import jobs
+from reseller.domain.calls import processes
 from reseller.domain.jobs import LEASE_SECONDS
 from tests.domain import scenes
 
@@ -26,6 +27,13 @@ def earlier(seconds: float) -> None:
         scenes.execute(f"UPDATE job_runs SET {column} = {column} - make_interval(secs => :seconds)", seconds=seconds)
 
 
+def living_worker() -> UUID:
+    """A worker with a heartbeat."""
+    worker = new_id()
+    processes.beat(worker, "worker")
+    return worker
+
+
 def test_a_job_that_never_ran_is_due_at_once() -> None:
     worker = new_id()
 
@@ -33,13 +41,35 @@ def test_a_job_that_never_ran_is_due_at_once() -> None:
     assert row()["leased_by"] == worker
 
 
-def test_a_job_that_is_running_is_not_given_to_anybody_else_nor_again() -> None:
-    worker = new_id()
-    jobs.lease("tidy", EVERY, worker)
+def test_a_job_that_is_running_is_not_given_to_anybody_else() -> None:
+    jobs.lease("tidy", EVERY, living_worker())
     earlier(EVERY * 2)
 
     assert jobs.lease("tidy", EVERY, new_id()) is False
-    assert jobs.lease("tidy", EVERY, worker) is False
+
+
+def test_a_worker_whose_run_could_not_be_recorded_takes_its_own_job_again_when_it_is_due() -> None:
+    """The database was away when the run ended: the job must not wait for the lease to run out."""
+    worker = living_worker()
+    jobs.lease("tidy", EVERY, worker)
+
+    at_once = jobs.lease("tidy", EVERY, worker)
+    earlier(EVERY * 2)
+
+    assert at_once is False
+    assert jobs.lease("tidy", EVERY, worker) is True
+
+
+def test_the_lease_of_a_worker_that_was_killed_ends_with_its_heartbeat() -> None:
+    """R10, R11: what a dead worker was recovering is recovered by the next."""
+    killed, next_one = living_worker(), living_worker()
+    jobs.lease("tidy", EVERY, killed)
+    earlier(EVERY * 2)
+    while_it_beats = jobs.lease("tidy", EVERY, next_one)
+    scenes.execute("UPDATE processes SET beat_at = beat_at - make_interval(secs => 31) WHERE id = :id", id=killed)
+
+    assert while_it_beats is False
+    assert jobs.lease("tidy", EVERY, next_one) is True
 
 
 def test_one_of_many_workers_gets_the_job(app: Flask) -> None:
@@ -64,8 +94,8 @@ def test_a_finished_job_is_due_again_after_its_interval() -> None:
     assert jobs.lease("tidy", EVERY, worker) is True
 
 
-def test_a_dead_workers_job_is_free_when_its_lease_has_run_out() -> None:
-    jobs.lease("tidy", EVERY, new_id())
+def test_the_job_of_a_worker_that_hangs_is_free_when_its_lease_has_run_out() -> None:
+    jobs.lease("tidy", EVERY, living_worker())
     earlier(LEASE_SECONDS - 1)
     before = jobs.lease("tidy", EVERY, new_id())
 
@@ -106,7 +136,7 @@ def test_a_failure_keeps_the_last_success_and_result() -> None:
 
 
 def test_a_worker_that_lost_its_lease_does_not_end_the_run_of_the_next_one() -> None:
-    slow, next_one = UUID(int=1), UUID(int=2)
+    slow, next_one = living_worker(), living_worker()
     jobs.lease("tidy", EVERY, slow)
     earlier(LEASE_SECONDS + EVERY)
     jobs.lease("tidy", EVERY, next_one)

@@ -4,7 +4,7 @@ import ast
 
 from tests.house.source import files, functions, imports, module, short, tree
 
-GROUND = ("money", "clock", "errors", "metering", "batching", "database", "schema", "metrics")
+GROUND = ("money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence")
 DOORS = ("gateway", "worker", "cli", "pages", "probes")
 PROCESS = ("wiring", "upstreams", "live", "heart", "serving")
 DOMAIN_ORDER = ("staff", "accounts", "keys", "limits", "pricing", "ledger", "usage", "calls", "registration", "jobs", "demo")

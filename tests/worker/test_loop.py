@@ -8,6 +8,7 @@ from flask import Flask
 
 from reseller.clock import new_id
 from reseller.domain import jobs
+from reseller.domain.calls import processes
 from reseller.worker import loop
 from reseller.worker.context import Context
 from reseller.worker.schedule import JOBS, Job
@@ -73,6 +74,7 @@ def test_a_job_that_is_not_due_is_not_run_and_has_not_failed(app: Flask, schedul
 def test_a_job_that_another_worker_runs_is_left_to_it(app: Flask, schedule: Callable[..., None]) -> None:
     schedule(tidy=broken)
     other = new_id()
+    processes.beat(other, "worker")
     jobs.lease("tidy", 60, other)
 
     failed = loop.run_once(app)

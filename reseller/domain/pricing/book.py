@@ -26,6 +26,9 @@ from reseller.errors import NotForSale
 
 MAX_KEPT_RATES = 10_000
 
+UNKNOWN_CONTEXT = 10_000_000
+"""Tokens that no model has room for: the bound for one that is not listed any more."""
+
 
 class PriceBook:
     """Everything for sale at one version and instant. Immutable; answers are remembered."""
@@ -52,6 +55,11 @@ class PriceBook:
         if offer is None:
             raise NotForSale(f"The model '{model_slug[:200]}' does not exist or is not for sale.", param="model")
         return offer
+
+    def most_tokens(self, model_slug: str) -> int:
+        """More than the model can read or write for one choice (R8): twice its context, as far as that is known."""
+        model = self._models.get(model_slug)
+        return 2 * (UNKNOWN_CONTEXT if model is None else model.context_length)
 
     def models_for(self, account_id: UUID | None) -> list[Offer]:
         """All offers for this account, by name."""
