@@ -1,13 +1,13 @@
-"""One JSON object per line on stderr, with the request's id; keys and tokens are masked (R37).
+"""One JSON object per line on stderr; keys and tokens are masked (R37).
 
-Ours and the libraries' records end in the same shape. Context is bound per request with
-`structlog.contextvars`; it must be cleared first thing in each request, since keep-alive
-requests of one connection share a greenlet.
+Ours and the libraries' records end in the same shape. Nothing is bound to a context: keep-alive requests of one
+connection share a greenlet, and would share it.
 """
 
 import logging
 import re
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -18,9 +18,12 @@ _SECRETS = re.compile(
     r"(sk_(?:live|test)_[0-9A-Za-z]{4})[0-9A-Za-z]+"
     r"|(sk-or-v1-)[0-9A-Za-z-]+"
     r"|((?:rk|sk|whsec)_(?:live_|test_)?)[0-9A-Za-z]{12,}"
-    r"|(Bearer )[^\s\"']+"
-    r"|(://[^:/@\s]+:)[^@\s]+(?=@)"
+    r"|(Bearer )[^\s\"'\\]+"
+    r"|(://[^:/@\s\"\\]+:)[^@\s\"\\]+(?=@)"
 )
+_MAY_HOLD_SECRETS = re.compile(rb"[rs]k_|sk-or|whsec|Bearer|://")
+"""Quicker than the above, and never wrong where that would find something."""
+
 _HIDDEN_FIELDS = frozenset({"authorization", "api_key", "password", "secret", "token", "cookie", "prompt", "messages", "body", "content"})
 
 
@@ -29,37 +32,37 @@ def mask(text: str) -> str:
     return _SECRETS.sub(lambda m: next(g for g in m.groups() if g) + "…", text)
 
 
-def _mask_event(logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:
-    for key, value in event_dict.items():
-        if key in _HIDDEN_FIELDS:
-            event_dict[key] = "…"
-        elif isinstance(value, str):
-            event_dict[key] = mask(value)
+def _complete(logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:
+    """With level and time, without what must not be told. One step: every step of a log line costs each call a microsecond."""
+    for key in _HIDDEN_FIELDS & event_dict.keys():
+        event_dict[key] = "…"
+    event_dict["level"] = method
+    event_dict["timestamp"] = datetime.now(UTC).isoformat()
     return event_dict
 
 
-def _dump(event_dict: dict[str, Any], **_: Any) -> str:
-    return orjson.dumps(event_dict, default=str).decode()
+def _line(event_dict: dict[str, Any], **_: Any) -> bytes:
+    """The line, masked as a whole: whatever its fields hold, and at once."""
+    line = orjson.dumps(event_dict, default=str)
+    return mask(line.decode()).encode() if _MAY_HOLD_SECRETS.search(line) else line
 
 
-def configure_logging(level: str = "INFO", *, process: str = "web") -> None:
+def _text_line(event_dict: dict[str, Any], **more: Any) -> str:
+    return _line(event_dict, **more).decode()
+
+
+def configure_logging(level: str = "INFO") -> None:
     """Every logger of this process writes JSON lines to stderr from now on."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _mask_event,
-    ]
+    shared: list[Any] = [_complete, structlog.processors.format_exc_info]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_dump)],
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_line)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=False,
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(serializer=_dump)],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(serializer=_text_line)],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -68,4 +71,3 @@ def configure_logging(level: str = "INFO", *, process: str = "web") -> None:
     root.setLevel(level)
     for noisy in ("urllib3", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.contextvars.clear_contextvars()

@@ -4,7 +4,9 @@
 """
 
 import secrets
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from flask import Flask, Response, g
 from flask_migrate import Migrate
@@ -36,11 +38,18 @@ ENGINE = {
 }
 
 
+class Plain(Flask):
+    """Flask without coroutines: it would ask of every view and hook, with every request, whether it is one."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole app, wired. Raises SettingsRefused; touches no table."""
     settings = settings or settings_for()
     database_url = database_url_for(settings)
-    app = Flask(__name__, static_folder=None)
+    app = Plain(__name__, static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         SQLALCHEMY_DATABASE_URI=database_url,
@@ -78,13 +87,9 @@ def _open_session(app: Flask) -> Session:
 
 
 def _add_security_headers(app: Flask) -> None:
-    @app.before_request
-    def make_nonce() -> None:
-        g.csp_nonce = ""
-
     @app.context_processor
     def nonce() -> dict[str, str]:
-        g.csp_nonce = g.csp_nonce or secrets.token_urlsafe(16)
+        g.csp_nonce = g.get("csp_nonce") or secrets.token_urlsafe(16)
         return {"csp_nonce": g.csp_nonce}
 
     @app.after_request

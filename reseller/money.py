@@ -76,8 +76,10 @@ def format_decimal(value: Decimal) -> str:
 
 
 def format_nano(nano: int) -> str:
-    """Nano-dollars as a plain decimal string of dollars."""
-    return format_decimal(to_usd(nano))
+    """Nano-dollars as a plain decimal string of dollars. In integers: a call writes four of them."""
+    dollars, rest = divmod(abs(nano), NANO)
+    places = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{'-' if nano < 0 else ''}{dollars}{places}"
 
 
 def display_usd(amount_usd: Decimal) -> str:

@@ -15,7 +15,7 @@ from reseller.worker import loop
 @with_appcontext
 def worker(once: bool) -> None:
     """Run the clock: recovery, costs, partitions, catalogue, books."""
-    configure_logging(process="worker")
+    configure_logging()
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
     if not once:
         loop.run_forever(app)

@@ -195,14 +195,11 @@ class Directory:
         if not has_key_shape(token):
             raise InvalidKey
         digest = digest_of(token)
-        caller = self._known.get(digest)
-        if caller is None:
-            caller = self._look_up(digest)
-        return caller
+        return self._known.get(digest) or self._look_up(digest)
 
-    def remembers(self, token: str) -> bool:
-        """Whether `identify` would answer without the database."""
-        return has_key_shape(token) and digest_of(token) in self._known
+    def remembered(self, token: str) -> Caller | None:
+        """Whose key this is, if that is known without asking the database; malformed ones never are."""
+        return self._known.get(digest_of(token)) if token.isascii() else None
 
     def _look_up(self, digest: str) -> Caller:
         with acting_as_operator():

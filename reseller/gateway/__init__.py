@@ -32,7 +32,7 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
 
     @api.after_request
     def finish(response: Response) -> Response:
-        response.headers["x-request-id"] = request_id(g.get("call_id") or new_id())  # a preflight never began a call
+        response.headers.add("x-request-id", request_id(g.get("call_id") or new_id()))  # a preflight never began a call
         return allow_browsers(response, None)
 
     @api.errorhandler(Refusal)

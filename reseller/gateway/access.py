@@ -64,8 +64,9 @@ _look_ups = LookUps()
 def identify(request: Request, house: Wiring) -> Caller:
     """The caller behind the request's key. Raises InvalidKey, TooManyFailures."""
     token = presented_key(request)
-    if house.directory.remembers(token):
-        return house.directory.identify(token)
+    known = house.directory.remembered(token)
+    if known is not None:
+        return known
     address = client_address(request, house.settings.trusted_proxies)
     if not (has_key_shape(token) and _look_ups.take()):
         _throttle.check(address)

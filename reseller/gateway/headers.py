@@ -56,8 +56,8 @@ def call_headers(admitted: Admitted, charge_nano: int | None = None) -> list[tup
 
 def allow_browsers(response: Response, asked_headers: str | None) -> Response:
     """CORS for any origin, never with credentials: the key is the credential and the page must hold it itself."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Expose-Headers"] = EXPOSED
+    response.headers.add("Access-Control-Allow-Origin", "*")  # nobody else sets these, so nothing need be looked for
+    response.headers.add("Access-Control-Expose-Headers", EXPOSED)
     if asked_headers is not None:
         response.headers["Access-Control-Allow-Methods"] = ALLOWED_METHODS
         response.headers["Access-Control-Allow-Headers"] = asked_headers[:2000]

@@ -13,14 +13,18 @@ import orjson
 from reseller.clients.sse import data_of, frames_in
 from reseller.domain.calls.settlement import storable
 from reseller.gateway.exact_json import NotJson, dump, exact_usage, parse
-from reseller.gateway.template import SHOWN_IN_CHOICE, Template, end_of_frame_before
+from reseller.gateway.template import TEXTS, Template, end_of_frame_before
 from reseller.metering import Usage
 from reseller.money import format_nano
 
 SHOWN = ("id", "object", "created", "model", "choices", "data", "service_tier", "system_fingerprint")
 SHOWN_USAGE = ("prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details")
+SHOWN_IN_CHOICE = ("index", "message", "delta", "text", "finish_reason", "logprobs")
 KEEP_ALIVE = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
+
+MAX_LESSONS = 8
+"""How often a stream may change its ways (from reasoning to text, say) before its frames are read one by one."""
 
 ReadUsage = Callable[[object], Usage | None]
 
@@ -92,29 +96,31 @@ class StreamRewriter:
         self.output_bytes = 0  # text passed on, for an estimate if nobody tells the usage
         self._head: dict[str, Any] = {}
         self._template: Template | None = None
+        self._lessons = 0
 
     def pass_on(self, block: bytes) -> bytes:
         """What the customer gets of these whole frames. The usage frame and [DONE] are held back; so is all after an error."""
         if self._has_ended():
             return b""
         quick, rest = self._quickly(block)
-        out = [quick]
-        frames = iter(frames_in(rest)) if rest else iter(())
-        for frame in frames:
-            had_template = self._template is not None
+        out, read = [quick], 0
+        for frame in frames_in(rest):
+            known = self._template
+            read += len(frame)
             try:
                 out.append(self._frame(frame))
             except NotJson as error:  # what came before it is passed on all the same
                 self.broken = error
             if self._has_ended():
                 break
-            if not had_template and self._template is not None:  # learnt from this frame
-                out.append(self.pass_on(b"".join(frames)))
+            if self._template is not known:  # learnt from this frame
+                out.append(self.pass_on(rest[read:]))
+                break
         return b"".join(out)
 
     def _quickly(self, block: bytes) -> tuple[bytes, bytes]:
         """The frames before the one that finishes, by the template alone, and the frames that must be read."""
-        if self._template is None:
+        if self._template is None or not block:
             return b"", block
         finish = block.find(b'"finish_reason":"')
         ordinary = len(block) if finish < 0 else end_of_frame_before(block, finish)
@@ -162,14 +168,19 @@ class StreamRewriter:
             self._learn_head(parsed)
             return b""
         self._note_choices(choices)
-        before = _text_bytes(choices)
-        learnable = self._template is None and before > 0 and parsed.get("usage") is None  # a frame with text is what the next are like
-        self.output_bytes += before
-        template = Template.learn(frame, parsed, self._outer(parsed), before) if learnable else None
+        self.output_bytes += _text_bytes(choices)
         self._learn_head(parsed)
+        shown = {**self._head, "choices": shown_choices(choices)}
+        if self._lessons < MAX_LESSONS and parsed.get("usage") is None:
+            self._learn(frame, shown)
+        return b"data: " + dump(shown) + b"\n\n"
+
+    def _learn(self, frame: bytes, shown: dict[str, Any]) -> None:
+        """The frames that follow are probably like this one, if it holds a text."""
+        template = Template.learn(frame, shown["choices"], shown)
         if template is not None:
             self._template = template
-        return b"data: " + dump({**self._outer(parsed), "choices": shown_choices(choices)}) + b"\n\n"
+            self._lessons += 1
 
     def _outer(self, parsed: dict[str, Any]) -> dict[str, Any]:
         """Everything of a frame but its choices, as the customer sees it."""
@@ -215,7 +226,7 @@ def _text_bytes(choices: list[Any]) -> int:
             continue
         delta = choice.get("delta") or choice.get("message") or choice
         if isinstance(delta, dict):
-            for name in ("content", "reasoning", "text", "refusal"):
+            for name in TEXTS:
                 text = delta.get(name)
                 if isinstance(text, str):
                     total += len(text.encode("utf-8", "surrogatepass"))

@@ -1,84 +1,98 @@
 """The quick way through a stream: frames exchanged as bytes, without being parsed. Pure.
 
-What stands before and after `choices` is learnt from the first frame with text, as exact bytes, and exchanged in
-every frame that begins and ends the same way. Quotes inside JSON strings are always escaped, so the learnt bytes
-cannot occur in a text. Whatever looks different in any way is refused: `rewriting` reads it then.
+Most frames of a stream are the same but for one text. What stands before and behind that text is learnt from one frame as
+exact bytes, on our side and on the upstream's; from then on the text alone is taken over. What is not exactly those
+bytes around one sound JSON text is refused, and `rewriting` reads it.
 """
 
+import re
 from typing import Any
 
 from reseller.gateway.exact_json import dump
 
-SHOWN_IN_CHOICE = ("index", "message", "delta", "text", "finish_reason", "logprobs")
-"""Members of a choice that customers see."""
+TEXTS = ("content", "reasoning", "text", "refusal")
+"""Members of a delta, or of a choice of the older completions, that hold what the model wrote."""
+
+_MARK = "-the-text-stands-here-"
+_CONTROLS = bytes(range(32))
+_ESCAPED = re.compile(rb'(?:[^"\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
 
 
 class Template:
-    """What every ordinary frame of this stream begins and ends with, as exact bytes, and what takes its place."""
+    """What surrounds the text of every ordinary frame, and what takes its place."""
 
-    __slots__ = ("_after", "_before", "_inner_ends", "_new_after", "_new_before", "_overhead")
+    __slots__ = ("_after", "_before", "_between", "_new_after", "_new_before", "_new_between")
 
-    def __init__(self, before: bytes, after: bytes, new_before: bytes, overhead: int) -> None:
-        self._before = before
-        self._after = after
-        self._new_before = new_before
-        self._new_after = b"]}\n\n"
-        self._inner_ends = after.count(b'],"')
-        self._overhead = overhead
+    def __init__(self, before: bytes, after: bytes, new_before: bytes, new_after: bytes) -> None:
+        self._before, self._after, self._between = before, after, after + before
+        self._new_before, self._new_after, self._new_between = new_before, new_after, new_after + new_before
 
     @classmethod
-    def learn(cls, frame: bytes, parsed: dict[str, Any], outer: dict[str, Any], text_bytes: int) -> "Template | None":
-        """From a frame whose other fields all stand before `choices`, or behind it with the value null."""
-        start = frame.find(b'"choices":[{')
-        keys = list(parsed)
-        behind = keys[keys.index("choices") + 1 :]
-        if start < 0 or not frame.startswith(b"data: {") or any(parsed[name] is not None for name in behind) or _has_secrets(parsed):
+    def learn(cls, frame: bytes, choices: list[Any], shown: dict[str, Any]) -> "Template | None":
+        """From a frame with one choice that holds one text and no end; `shown` is what the customer gets of it.
+
+        `choices` is the list inside `shown`; it is as before when this returns.
+        """
+        holder, name = _only_text(choices)
+        if holder is None or not frame.startswith(b"data: {") or not frame.endswith(b"}\n\n") or frame.count(b"\n") != 2:
             return None
-        if not frame.endswith(b"}\n\n") or b"\r" in frame or _has_odd_spaces(frame):
+        text = holder[name]
+        written = dump(text)[1:-1]
+        holder[name] = _MARK
+        try:
+            ours = (b"data: " + dump(shown) + b"\n\n").split(_MARK.encode())
+        finally:
+            holder[name] = text
+        theirs = frame.split(b'"%b":"%b"' % (name.encode(), written))
+        if len(ours) != 2 or len(theirs) != 2:
             return None
-        after = b"]" + b"".join(b',"' + name.encode() + b'":null' for name in behind) + b"}\n\n"
-        if not frame.endswith(after):
-            return None
-        front = {name: value for name, value in outer.items() if name not in behind}
-        before = frame[: start + len(b'"choices":[{')]
-        new_before = b"data: " + dump(front)[:-1] + b',"choices":[{'
-        return cls(before, after, new_before, len(frame) - text_bytes)
+        return cls(theirs[0] + b'"%b":"' % name.encode(), b'"' + theirs[1], ours[0], ours[1])
 
     def rewrite(self, block: bytes) -> tuple[bytes, int] | None:
-        """The block with its frames' beginnings and ends exchanged, and the bytes of text in it; None if any frame differs."""
-        count = block.count(b"\n\n")
-        if (
-            block.count(self._before) != count
-            or block.count(b"\n") != 2 * count
-            or not block.startswith(self._before)
-            or block.count(self._after) != count
-            or block.count(b'],"') != count * self._inner_ends
-            or b'"finish_reason":"' in block
-            or b'"error"' in block
-            or b"\r" in block
-            or _has_odd_spaces(block)
-        ):
+        """The block with everything but its texts exchanged, and the bytes of the texts; None if any frame differs."""
+        before, after = self._before, self._after
+        if not block.startswith(before) or not block.endswith(after) or len(block) < len(before) + len(after):
             return None
-        out = block.replace(self._before, self._new_before).replace(b',"native_finish_reason":null', b"")
-        if b'"native_finish_reason"' in out or b'"provider' in out:
+        texts = block[len(before) : -len(after)].split(self._between)
+        written = b"".join(texts)
+        if not _is_sound(written, texts):
             return None
-        if self._after != self._new_after:
-            out = out.replace(self._after, self._new_after)
-        return out, max(len(block) - count * self._overhead, count)
+        return self._new_before + self._new_between.join(texts) + self._new_after, len(written)
 
 
-def _has_secrets(parsed: dict[str, Any]) -> bool:
-    """Whether a choice has members that are not shown, but for the one that the quick way takes out."""
-    known = {*SHOWN_IN_CHOICE, "native_finish_reason"}
-    return any(not isinstance(choice, dict) or not known.issuperset(choice) for choice in parsed["choices"])
+def _only_text(choices: list[Any]) -> tuple[dict[str, Any] | None, str]:
+    """The delta that holds the only text of these choices, and the text's name there; None if that is not how it is."""
+    choice = choices[0] if len(choices) == 1 else None
+    if not isinstance(choice, dict) or choice.get("finish_reason") is not None:
+        return None, ""
+    holder = choice.get("delta", choice)
+    if not isinstance(holder, dict):
+        return None, ""
+    names = [name for name in TEXTS if isinstance(holder.get(name), str) and holder[name]]
+    return (holder, names[0]) if len(names) == 1 else (None, "")
+
+
+def _is_sound(written: bytes, texts: list[bytes]) -> bool:
+    """Whether each is the inside of a JSON string: nothing that ends it, no control character, UTF-8."""
+    if len(written.translate(None, _CONTROLS)) != len(written):
+        return False
+    if b"\\" in written:
+        if not all(_ESCAPED.fullmatch(text) for text in texts):
+            return False
+    elif b'"' in written:
+        return False
+    return written.isascii() or _is_utf8(written)
+
+
+def _is_utf8(written: bytes) -> bool:
+    try:
+        written.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def end_of_frame_before(block: bytes, position: int) -> int:
     """Where the last whole frame before that position ends; 0 if it stands in the first one."""
     blank = block.rfind(b"\n\n", 0, position)
     return blank + 2 if blank >= 0 else 0
-
-
-def _has_odd_spaces(block: bytes) -> bool:
-    """Whether a key could follow a bracket in another spelling than `],"`. A text with "] " in it takes the slow way too."""
-    return b"] " in block or b', "' in block or b"\t" in block

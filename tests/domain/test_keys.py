@@ -102,7 +102,7 @@ def test_a_malformed_key_is_refused_without_the_database(token: str) -> None:
     with pytest.raises(InvalidKey):
         directory.identify(token)
 
-    assert directory.remembers(token) is False
+    assert directory.remembered(token) is None
 
 
 def test_malformed_and_unknown_keys_get_the_same_refusal(app: Any) -> None:
@@ -147,8 +147,8 @@ def test_a_key_is_looked_up_once_and_remembered_by_its_full_digest(app: Any, mon
     monkeypatch.setattr(Directory, "_look_up", NoDatabase._look_up)
 
     assert directory.identify(token) is first
-    assert directory.remembers(token)
-    assert not directory.remembers(other)
+    assert directory.remembered(token) is not None
+    assert directory.remembered(other) is None
     with pytest.raises(AssertionError):
         directory.identify(other)
 
@@ -176,7 +176,7 @@ def test_the_memory_of_keys_is_bounded(app: Any, monkeypatch: pytest.MonkeyPatch
     for token in tokens:
         directory.identify(token)
 
-    assert [directory.remembers(token) for token in tokens] == [False, False, True]
+    assert [directory.remembered(token) is not None for token in tokens] == [False, False, True]
 
 
 @pytest.mark.parametrize(

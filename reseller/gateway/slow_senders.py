@@ -1,0 +1,46 @@
+"""Bodies that come too slowly are not waited for (promise R29).
+
+One look every now and then at all that are being read, instead of a timer for each: nearly every body has arrived already.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from gevent import get_hub, getcurrent
+
+from reseller.clock import monotonic
+
+LOOK_SECONDS = 0.25
+ENDED_AT_ONCE = 25
+
+
+class SentTooSlowly(Exception):
+    """Thrown into a greenlet that reads a body whose sender is overdue."""
+
+
+class SlowSenders:
+    """Ends the reading of overdue bodies. A body that has arrived costs two writes into a dict, no timer."""
+
+    def __init__(self) -> None:
+        self._due: dict[Any, float] = {}
+        self._timer: Any = None
+
+    def read(self, source: Callable[[int], bytes], size: int, due: float) -> bytes:
+        """`source(size)`. Raises SentTooSlowly if it is not there when it is due."""
+        reader = getcurrent()
+        self._due[reader] = due
+        if self._timer is None:
+            self._timer = get_hub().loop.timer(LOOK_SECONDS, repeat=LOOK_SECONDS, ref=False)
+            self._timer.start(self._look)
+        try:
+            return source(size)
+        finally:
+            self._due.pop(reader, None)
+
+    def _look(self) -> None:
+        """Runs in the hub, so that whoever is found here does nothing but wait for bytes. A crowd is not answered all at once."""
+        now = monotonic()
+        overdue = [reader for reader, due in self._due.items() if now > due]
+        for reader in overdue[:ENDED_AT_ONCE]:
+            if self._due.pop(reader, None) is not None:
+                reader.throw(SentTooSlowly())
