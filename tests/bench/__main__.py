@@ -14,6 +14,7 @@ from reseller.money import to_usd
 from tests.bench import report
 from tests.bench.answers import plain
 from tests.bench.books import Books, close_books
+from tests.bench.killing import Killed, kill_under_load
 from tests.bench.machine import Others, describe
 from tests.bench.scenarios import DEFAULT, FULL, QUICK, Plan, Scenario, Tally, measure, scenarios_of, warm_up
 from tests.bench.stack import running_stack
@@ -29,24 +30,29 @@ def main(arguments: list[str] | None = None) -> int:
     scenarios = [s for s in scenarios_of(plan) if asked.only in (None, s.name)]
     tally = Tally()
     try:
-        books, machine = _run(scenarios, tally)
+        books, killed, machine = _run(scenarios, tally)
     except RuntimeError as error:
         print(f"WRONG: {error}")
         return 1
-    _print(machine, scenarios, books, tally)
-    return 1 if tally.problems or books.problems else 0
+    _print(machine, scenarios)
+    problems = [*tally.problems.values(), *_print_books(books, killed)]
+    for problem in problems:
+        print(f"WRONG: {problem}")
+    return 1 if problems else 0
 
 
-def _run(scenarios: list[Scenario], tally: Tally) -> tuple[Books, list[str]]:
-    """The scenarios have their runs, the tally its counts; the books and the machine they were kept on."""
-    with running_stack() as stack:
-        _tell(f"web {stack.ours.web.root}, bare {stack.bare.web.root}, PostgreSQL {stack.postgres.server.pid()} in {stack.folder}")
+def _run(scenarios: list[Scenario], tally: Tally) -> tuple[list[Books], Killed, list[str]]:
+    """The scenarios have their runs, the tally its counts; the books, the killing and the machine."""
+    with running_stack(with_grown=any(scenario.name == "grown" for scenario in scenarios)) as stack:
+        roots = ", ".join(f"{target.name} {target.web.root}" for target in stack.targets)
+        _tell(f"{roots}, PostgreSQL {stack.postgres.server.pid()} in {stack.folder}")
         machine = describe(stack.folder, stack.postgres.server.binaries.version)
         warm_up(stack, tally)
         others = Others()
         measure(stack, scenarios, tally, _tell)
         machine.append(others.share())
-        return close_books(stack, tally.charged, failed=tally.failed_of_ours), machine
+        books = [close_books(stack, book, tally.of(book), failed=tally.failed[book]) for book in tally.books]
+        return books, kill_under_load(stack), machine
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,18 +75,26 @@ def _tell(text: str) -> None:
     print(f"[{time.monotonic() - STARTED:5.1f} s] {text}", file=sys.stderr, flush=True)
 
 
-def _print(machine: list[str], scenarios: list[Scenario], books: Books, tally: Tally) -> None:
+def _print(machine: list[str], scenarios: list[Scenario]) -> None:
     print("\n".join(["", *machine, ""]))
     for line in report.table(scenarios):
         print(line)
     for scenario in scenarios:
         for line in report.added_latency(scenario):
             print(line)
-    per_call = books.commits / max(books.calls, 1)
-    print(f"books: {books.calls:,} calls for ${plain(to_usd(books.charged_nano))}, {per_call:.2f} commits of any kind for each")
-    print("ledger: all agree" if not books.problems else "ledger: WRONG")
-    for problem in (*tally.problems.values(), *books.problems):
-        print(f"WRONG: {problem}")
+
+
+def _print_books(books: list[Books], killed: Killed) -> list[str]:
+    """What the books say, line by line; what is wrong with them."""
+    problems = [problem for book in books for problem in book.problems]
+    for book in books:
+        per_call = book.commits / max(book.calls, 1)
+        print(f"books: {book.calls:,} calls for ${plain(to_usd(book.charged_nano))}, {per_call:.2f} commits of any kind for each")
+    print(f"kill -9 under load: {killed.whole_answers:,} whole answers, {killed.charged_calls:,} charged calls")
+    if not killed.is_right:
+        problems.append(f"after kill -9, answers and charges differ: {killed}")
+    print("ledger: all agree" if not problems else "ledger: WRONG")
+    return problems
 
 
 if __name__ == "__main__":

@@ -22,27 +22,27 @@ class Books:
     problems: tuple[str, ...]
 
 
-def close_books(stack: Stack, calls: Mapping[Kind, int], *, failed: int) -> Books:
-    """The usage rows compared with the answers that were counted, and `flask ledger verify`.
+def close_books(stack: Stack, book: str, calls: Mapping[Kind, int], *, failed: int) -> Books:
+    """The usage rows of that database compared with the answers that were counted, and `flask ledger verify`.
 
     Answers that went wrong may have been charged or not, so with any of them the sums are not compared.
     """
     expected_calls = sum(calls.values())
     expected_nano = sum(kind.charge_nano * count for kind, count in calls.items())
-    with psycopg.connect(database_dsn(stack.postgres), autocommit=True) as connection:
+    with psycopg.connect(database_dsn(stack.postgres, book), autocommit=True) as connection:
         with suppress(AssertionError):  # the rows below say what is missing
             wait_until(lambda: _one(connection, "SELECT count(*) FROM holds") == 0 or failed, 10)
-        booked = _one(connection, "SELECT count(*) FROM usage_logs WHERE status = 'completed'")
+        booked = _one(connection, "SELECT count(*) FROM usage_logs WHERE status = 'completed' AND charge_nano > 0")
         charged = _one(connection, "SELECT coalesce(sum(charge_nano), 0)::bigint FROM usage_logs")
         others = _one(connection, "SELECT count(*) FROM usage_logs WHERE status <> 'completed'")
         holds = _one(connection, "SELECT count(*) FROM holds")
-        commits = _one(connection, "SELECT xact_commit FROM pg_stat_database WHERE datname = 'reseller'")
+        commits = _one(connection, "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
     problems = []
     if not failed and (booked, charged) != (expected_calls, expected_nano):
         problems.append(f"{booked} calls for {charged} nano-dollars are booked, {expected_calls} for {expected_nano} were answered")
     if not failed and (others or holds):
         problems.append(f"{others} calls did not end well and {holds} holds are open")
-    verified = stack.flask("ledger", "verify")
+    verified = stack.flask(book, "ledger", "verify")
     if verified.returncode:
         problems.append(f"flask ledger verify: {(verified.stdout + verified.stderr).strip()[-1000:]}")
     return Books(booked, charged, commits, tuple(problems))

@@ -18,15 +18,19 @@ COMMITS = "reseller_batch_operations_count"  # of the histogram of operations th
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that answers paid calls. `web` and `database` are the processes whose work it is."""
+    """Something that answers paid calls. `web` and `database` are the processes whose work it is, `book` its database's name.
+
+    With several keys, each call uses the next one.
+    """
 
     name: str
     port: int
     path: str
-    key: str
+    keys: tuple[str, ...]
     is_charged: bool
     web: Tree
     database: Tree | None = None
+    book: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,11 @@ class Generator:
             commits=_counter(target.port, COMMITS) - commits if target.is_charged else 0,
         )
 
+    def run_until_it_dies(self, target: Target, kind: Kind, size: Size) -> int:
+        """How many answers arrived whole before the target was gone."""
+        result, _ = self._perform(_spec(target, kind, size), target.web)
+        return int(result["ok"])
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
@@ -113,7 +122,7 @@ def _spec(target: Target, kind: Kind, size: Size) -> dict[str, Any]:
     return {
         "port": target.port,
         "path": target.path,
-        "key": target.key,
+        "keys": target.keys,
         "body": kind.request_body(),
         "marks": kind.marks(is_charged=target.is_charged),
         "events": kind.events,

@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from itertools import cycle
 from typing import Any
 
 from tests.bench.checking import Expected, Framing, framing_of, problem_with
@@ -22,8 +23,9 @@ class Run:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         body = spec["body"].encode()
-        head = f"POST {spec['path']} HTTP/1.1\r\nHost: 127.0.0.1:{spec['port']}\r\nAuthorization: Bearer {spec['key']}\r\n"
-        self.request = f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        head = f"POST {spec['path']} HTTP/1.1\r\nHost: 127.0.0.1:{spec['port']}\r\nAuthorization: Bearer "
+        rest = f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        self.requests = cycle([(head + key).encode() + rest for key in spec["keys"]])
         self.expected = Expected(tuple(mark.encode() for mark in spec["marks"]), spec["events"])
         self.connections: int = spec["connections"]
         self.calls_each: int | None = spec["calls_each"]
@@ -105,7 +107,7 @@ class Client(asyncio.Protocol):
         self._framing, self._first_at, self._is_waiting = None, 0.0, True
         self._asked += 1
         self._asked_at = time.perf_counter()
-        self._transport.write(self._run.request)
+        self._transport.write(next(self._run.requests))
 
     def _take(self, framing: Framing) -> None:
         now, run = time.perf_counter(), self._run

@@ -39,7 +39,8 @@ class Scenario:
     kind: Kind
     rounds: int
     size: Size
-    has_direct: bool = False
+    targets: tuple[str, ...] = ("ours", "bare")
+    baseline: str = "bare"
     runs: dict[str, list[Measured]] = field(default_factory=dict)
 
 
@@ -49,17 +50,19 @@ def scenarios_of(plan: Plan) -> list[Scenario]:
     streams = Size(plan.streams, calls_each=plan.calls_each, ramp_seconds=RAMP_SECONDS)
     return [
         Scenario("whole", WHOLE, plan.rounds, crowd),
-        Scenario("latency", WHOLE, plan.latency_rounds, Size(1, seconds=plan.latency_seconds), has_direct=True),
+        Scenario("latency", WHOLE, plan.latency_rounds, Size(1, seconds=plan.latency_seconds), ("ours", "bare", "direct")),
         Scenario("burst", BURST, plan.rounds, crowd),
+        Scenario("grown", WHOLE, plan.rounds, crowd, ("ten", "thousand"), "ten"),
         Scenario("slow", SLOW, plan.stream_rounds, streams),
     ]
 
 
 def warm_up(stack: Stack, tally: "Tally") -> None:
-    """Connections are open, statements prepared, code paths walked. Raises RuntimeError if ours does not answer at all."""
-    for target in (stack.ours, stack.bare):
+    """Connections are open, statements prepared, every key known. Raises RuntimeError if ours does not answer at all."""
+    for target in stack.targets:
         for kind in (WHOLE, BURST):
-            tally.add(target, kind, stack.generator.run(target, kind, Size(CONNECTIONS, seconds=0.5)))
+            size = Size(CONNECTIONS, calls_each=max(10, len(target.keys) // CONNECTIONS + 1))
+            tally.add(target, kind, stack.generator.run(target, kind, size))
     if not tally.charged.total():
         raise RuntimeError(f"no right answer: {tally.problems}\n{stack.end_of_log('web')}")
 
@@ -67,8 +70,7 @@ def warm_up(stack: Stack, tally: "Tally") -> None:
 def measure(stack: Stack, scenarios: Sequence[Scenario], tally: "Tally", tell: Callable[[str], None]) -> None:
     """Every scenario has its runs."""
     for scenario in scenarios:
-        targets = stack.targets if scenario.has_direct else (stack.ours, stack.bare)
-        for target in _interleaved(targets, scenario.rounds):
+        for target in _interleaved([stack.target(name) for name in scenario.targets], scenario.rounds):
             run = stack.generator.run(target, scenario.kind, scenario.size)
             tally.add(target, scenario.kind, run)
             scenario.runs.setdefault(target.name, []).append(run)
@@ -86,14 +88,23 @@ def _interleaved(targets: Sequence[Target], rounds: int) -> Iterator[Target]:
 class Tally:
     """Every answer that was counted: right ones of ours by kind, and wrong ones of anybody."""
 
-    charged: Counter[Kind] = field(default_factory=Counter)
-    failed_of_ours: int = 0
+    charged: Counter[tuple[str, Kind]] = field(default_factory=Counter)  # by database
+    failed: Counter[str] = field(default_factory=Counter)
     problems: dict[tuple[str, str], str] = field(default_factory=dict)  # the first of each target and kind
+
+    @property
+    def books(self) -> list[str]:
+        """The databases that anything was charged in."""
+        return sorted({book for book, _ in self.charged})
+
+    def of(self, book: str) -> Counter[Kind]:
+        """Right answers by kind that this database has charged."""
+        return Counter({kind: count for (name, kind), count in self.charged.items() if name == book})
 
     def add(self, target: Target, kind: Kind, run: Measured) -> None:
         if target.is_charged:
-            self.charged[kind] += run.ok
-            self.failed_of_ours += run.bad
+            self.charged[target.book, kind] += run.ok
+            self.failed[target.book] += run.bad
         if run.bad:
             sentence = f"{target.name}, {kind.name}: {run.bad} wrong answers in one run, the first: {run.first_bad}"
             self.problems.setdefault((target.name, kind.name), sentence)

@@ -17,6 +17,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
+from psycopg import sql
+
 from config.postgres import Running, ensure
 from tests.bench.answers import MARKUP_PERCENT
 from tests.bench.generator import Generator, Target
@@ -25,6 +28,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 DISK = Path("/var/tmp")  # a folder on a disk, where /tmp may be memory
+SMALL, GROWN = "reseller", "grown"  # databases
 EMAIL = "bench@example.com"
 GRANTED_USD = "1000000"
 CONNECTIONS = 4000  # of the bare view; ours sets its own
@@ -32,24 +36,21 @@ CONNECTIONS = 4000  # of the bare view; ours sets its own
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What runs. `environment` is that of the product's processes and commands."""
+    """What runs. `environments` are those of the product's processes and commands, by the name of their database."""
 
     folder: Path
-    environment: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, str]]
     postgres: Running
     generator: Generator
-    ours: Target
-    bare: Target
-    direct: Target
+    targets: tuple[Target, ...]
 
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        return self.ours, self.bare, self.direct
+    def target(self, name: str) -> Target:
+        return next(target for target in self.targets if target.name == name)
 
-    def flask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command of the product, run to its end."""
+    def flask(self, book: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command of the product, run to its end on that database."""
         command = [_program("flask"), *arguments]
-        return subprocess.run(command, env=dict(self.environment), cwd=ROOT, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=dict(self.environments[book]), cwd=ROOT, capture_output=True, text=True, check=False)
 
     def end_of_log(self, name: str) -> str:
         """The last that a process had to say."""
@@ -57,8 +58,11 @@ class Stack:
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
-    """Everything answers. Raises RuntimeError with the end of a log if something does not start."""
+def running_stack(*, with_grown: bool) -> Iterator[Stack]:
+    """Everything answers. Raises RuntimeError with the end of a log if something does not start.
+
+    `with_grown`: beside the small shop, another one with many accounts and a past, in a database of its own.
+    """
     with ExitStack() as ends:
         folder = Path(tempfile.mkdtemp(prefix="reseller-bench-", dir=DISK if os.access(DISK, os.W_OK) else None))
         ends.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -66,44 +70,69 @@ def running_stack() -> Iterator[Stack]:
         postgres = ensure(folder / "instance")
         ends.callback(shutil.rmtree, postgres.server.home, ignore_errors=True)
         ends.callback(postgres.stop)
-        upstream_port, our_port, bare_port = (_free_port() for _ in range(3))
+        upstream_port, our_port, bare_port, grown_port = (_free_port() for _ in range(4))
         upstream_url = f"http://127.0.0.1:{upstream_port}/api/v1"
-        environment = _environment(folder, postgres, upstream_url, our_port)
+        server = postgres.url.rpartition("/")[0]
+        environments = {
+            SMALL: _environment(folder, f"{server}/{SMALL}", upstream_url, our_port),
+            GROWN: _environment(folder, f"{server}/{GROWN}", upstream_url, grown_port),
+        }
 
-        def launch(name: str, command: list[str], port: int, path: str, **more: str) -> Tree:
-            process = start(command, {**environment, **more}, cwd=ROOT, log=folder / f"{name}.log")
+        def launch(name: str, command: list[str], port: int, path: str, book: str = SMALL, **more: str) -> Tree:
+            process = start(command, {**environments[book], **more}, cwd=ROOT, log=folder / f"{name}.log")
             ends.callback(stop, process)
             _await(name, process, _answers(port, path), folder)
             return Tree(process.pid)
 
         upstream = launch("upstream", [sys.executable, "-m", "tests.bench.upstream", str(upstream_port)], upstream_port, "/api/v1/models")
-        key = _prepare(environment)
-        web = launch("web", [_program("gunicorn"), "-c", "config/gunicorn.py", "wsgi:app"], our_port, "/readyz")
+        key = _prepare(environments[SMALL])
+        ten = _fill(environments[SMALL], accounts=10, rows=0) if with_grown else ()
+        serve = [_program("gunicorn"), "-c", "config/gunicorn.py", "wsgi:app"]
+        web = launch("web", serve, our_port, "/readyz")
         bind = ["-k", "gevent", "--worker-connections", str(CONNECTIONS), "-b", f"127.0.0.1:{bare_port}"]
         view = launch("bare", [_program("gunicorn"), *bind, "tests.bench.bare:app"], bare_port, "/", BARE_UPSTREAM=upstream_url)
         generator = Generator(ROOT)
         ends.callback(generator.stop)
         pid = postgres.server.pid()
         assert pid is not None
-        yield Stack(
-            folder=folder,
-            environment=environment,
-            postgres=postgres,
-            generator=generator,
-            ours=Target("ours", our_port, "/v1/chat/completions", key, is_charged=True, web=web, database=Tree(pid)),
-            bare=Target("bare", bare_port, "/v1/chat/completions", key, is_charged=False, web=view),
-            direct=Target("direct", upstream_port, "/api/v1/chat/completions", key, is_charged=False, web=upstream),
-        )
+        database, path = Tree(pid), "/v1/chat/completions"
+        targets = [
+            Target("ours", our_port, path, (key,), is_charged=True, web=web, database=database, book=SMALL),
+            Target("bare", bare_port, path, (key,), is_charged=False, web=view),
+            Target("direct", upstream_port, "/api" + path, (key,), is_charged=False, web=upstream),
+        ]
+        if with_grown:
+            _create_database(postgres, GROWN)
+            _prepare(environments[GROWN])
+            thousand = _fill(environments[GROWN], accounts=1000, rows=100_000)
+            grown = launch("grown", serve, grown_port, "/readyz", GROWN)
+            targets.append(Target("ten", our_port, path, ten, is_charged=True, web=web, database=database, book=SMALL))
+            targets.append(Target("thousand", grown_port, path, thousand, is_charged=True, web=grown, database=database, book=GROWN))
+        yield Stack(folder, environments, postgres, generator, tuple(targets))
 
 
-def _environment(folder: Path, postgres: Running, upstream_url: str, port: int) -> dict[str, str]:
+def _create_database(postgres: Running, name: str) -> None:
+    with psycopg.connect(postgres.admin_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} OWNER reseller").format(sql.Identifier(name)))
+
+
+def _fill(environment: Mapping[str, str], *, accounts: int, rows: int) -> tuple[str, ...]:
+    """The shop has that many more accounts and usage rows; the keys of the accounts."""
+    command = [sys.executable, "-m", "tests.bench.fill", str(accounts), str(rows)]
+    done = subprocess.run(command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip()[-3000:])
+    return tuple(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _environment(folder: Path, database_url: str, upstream_url: str, port: int) -> dict[str, str]:
     """Of the environment outside only what programs need: a setting left there must not change a figure."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
     return {
         **kept,
         "RESELLER_ENV": "testing",
-        "RESELLER_INSTANCE": str(folder / "instance"),
-        "DATABASE_URL": postgres.url,
+        "RESELLER_INSTANCE": str(folder / "product"),  # not the one that our PostgreSQL is in: the database is named by its URL
+        "DATABASE_URL": database_url,
         "SECRET_KEY": "for-one-benchmark-and-never-again-0123456789",
         "OPENROUTER_API_KEY": "sk-or-v1-benchmark",
         "OPENROUTER_BASE_URL": upstream_url,
@@ -168,6 +197,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def database_dsn(postgres: Running) -> str:
-    """The product's database, as the superuser."""
-    return urlsplit(postgres.admin_url)._replace(path="/reseller").geturl()
+def database_dsn(postgres: Running, book: str) -> str:
+    """A database of the product, as the superuser."""
+    return urlsplit(postgres.admin_url)._replace(path=f"/{book}").geturl()
