@@ -7,18 +7,40 @@ too long are closed, and when nearly all places are taken, those that have waite
 
 import socket
 import time
+from ctypes import CDLL
 from email.utils import formatdate
 from types import TracebackType
 from typing import Any
 
 import gevent
 from gunicorn.http import wsgi
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
 LOOK_SECONDS = 1.0
+FIRST_HEAD_SECONDS = 20.0
+HEAD_BYTES = 16_384
+SMALL_REST = 65_536
+LINGER_SECONDS = 2.0
+MALFORMED_SECONDS = 0.2
+M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES = -3, 262_144  # mallopt(3); glibc would raise the threshold with every block that is freed
 FULL = 0.95
 ROOM = 0.9
 """Shares of the connections a worker may have: above the first the longest waiting are closed, down to the second."""
+
+
+class BoundedRequest(Request):  # type: ignore[misc]
+    """A request whose head, first line included, is not read on once it is too large (R29)."""
+
+    def read_into(self, unreader: Any, buf: bytearray, stop: bool = False) -> None:
+        if len(buf) > HEAD_BYTES:
+            raise LimitRequestHeaders("the head of the request is too large")
+        super().read_into(unreader, buf, stop)
+
+
+RequestParser.mesg_class = BoundedRequest
 
 
 class OneSend(wsgi.Response):  # type: ignore[misc]
@@ -66,6 +88,11 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         self._waiting: dict[Any, float] = {}  # connection → since when it owes us a whole request; longest first
         self._open = 0
 
+    def init_process(self) -> None:
+        """Large blocks go back to the system when they are free, so that memory is flat (R29)."""
+        CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        super().init_process()
+
     def run(self) -> None:
         """Serves until told to stop, then until the last answer."""
         gevent.spawn(self._look_at_waiting)
@@ -86,7 +113,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         greenlet = gevent.getcurrent()
         context: _Waiting | None = getattr(greenlet, "waiting", None)
         if context is None:
-            context = greenlet.waiting = _Waiting(self._waiting, self._client)
+            context = greenlet.waiting = _Waiting(self._waiting, self._client, self.cfg.keepalive - FIRST_HEAD_SECONDS)
         return context
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
@@ -107,6 +134,9 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
             response.force_close()
         except (gevent.GreenletExit, SystemExit):
             response.force_close()
+        if _much_is_unread(req.body):
+            _throw_away(sock)
+            raise StopIteration
         if response.should_close():
             raise StopIteration
 
@@ -119,6 +149,11 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         finally:
             if hasattr(answer, "close"):
                 answer.close()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What is no request is answered a little later: thousands of them a second would leave no time for others."""
+        gevent.sleep(MALFORMED_SECONDS)
+        super().handle_error(req, client, addr, exc)
 
     def _look_at_waiting(self) -> None:
         while True:
@@ -134,25 +169,48 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
 
 
 class _Waiting:
-    """While inside, the connection is among those that owe a request."""
+    """While inside, the connection is among those that owe a request; the first one is due sooner than the next."""
 
-    __slots__ = ("_client", "_waiting")
+    __slots__ = ("_client", "_sooner_seconds", "_waiting")
 
-    def __init__(self, waiting: dict[Any, float], client: Any) -> None:
+    def __init__(self, waiting: dict[Any, float], client: Any, sooner_seconds: float) -> None:
         self._waiting = waiting
         self._client = client
+        self._sooner_seconds = sooner_seconds
 
     def __enter__(self) -> None:
-        self._waiting[self._client] = time.monotonic()
+        self._waiting[self._client] = time.monotonic() - self._sooner_seconds
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._waiting.pop(self._client, None)
+        self._sooner_seconds = 0.0
 
 
 def _stop_reading(client: Any) -> None:
     """Its greenlet reads the end, and closes. A request that came whole at this instant is still answered."""
     try:
         client.shutdown(socket.SHUT_RD)
+    except OSError:
+        return
+
+
+def _much_is_unread(body: Any) -> bool:
+    """Whether more of the request's body may still come than gunicorn, a kilobyte at a time, should take off the connection."""
+    if body.failed:
+        return False
+    reader = body.reader
+    left = getattr(reader, "length", None)
+    return left > SMALL_REST if left is not None else getattr(reader, "parser", None) is not None
+
+
+def _throw_away(client: Any) -> None:
+    """What still comes is read and forgotten for a while: closing on unread bytes would reset the connection before its answer arrives."""
+    until = time.monotonic() + LINGER_SECONDS
+    try:
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(LINGER_SECONDS)
+        while time.monotonic() < until and client.recv(262_144):
+            gevent.sleep(0.01)
     except OSError:
         return
 

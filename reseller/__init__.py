@@ -25,7 +25,7 @@ from reseller.live import LiveCalls
 from reseller.metrics import observe_batch
 from reseller.pages import pages
 from reseller.probes import probes
-from reseller.silence import REQUEST_SECONDS, give_up_after
+from reseller.silence import REQUEST_SECONDS, wait_in_all
 from reseller.upstreams import Upstreams
 from reseller.wiring import Wiring, attach
 
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     attach(app, house)
     live = LiveCalls(house.till, client_patience_seconds=settings.upstream_idle_seconds)
     app.extensions["live_calls"] = live
-    app.before_request(partial(give_up_after, REQUEST_SECONDS))
+    app.before_request(partial(wait_in_all, REQUEST_SECONDS))
     gateway.install(app, live)
     app.register_blueprint(pages)
     app.register_blueprint(probes)

@@ -14,7 +14,7 @@ from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db, transaction
 from reseller.domain.calls import processes
 from reseller.metrics import flush
-from reseller.silence import CLOCK_SECONDS, give_up_after
+from reseller.silence import CLOCK_SECONDS, wait_for_each
 from reseller.wiring import wiring_of
 
 TICK_SECONDS = 1.0
@@ -79,7 +79,7 @@ class Heart:
         self._wiring.book.refresh_if_moved(version)
 
     def _run(self) -> None:
-        give_up_after(CLOCK_SECONDS)
+        wait_for_each(CLOCK_SECONDS)
         while not self._stopping.wait(TICK_SECONDS):
             flush()
             self.tick()

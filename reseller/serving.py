@@ -32,6 +32,7 @@ class Serving:
         assert isinstance(live, LiveCalls)
         self._live = live
         self._heart = Heart(app, "web")
+        self._drained_by = monotonic()
 
     def start(self) -> None:
         self._heart.start()
@@ -40,14 +41,16 @@ class Serving:
         """No new work; running answers may end by themselves for `seconds`, then they are ended and settled."""
         self._live.is_draining = True
         log.info("drain_began", calls=len(self._live))
-        deadline = monotonic() + seconds
+        deadline = self._drained_by = monotonic() + seconds
         while len(self._live) and monotonic() < deadline:
             gevent.sleep(0.05)
         self._live.drain()
 
     def end(self, seconds: float) -> None:
-        """Everything owed is durable, or has been waited for long enough; recovery finds the rest."""
-        is_idle = self._wiring.till.drain(seconds)
+        """Everything owed is durable, or has been waited for: `seconds` and what is left of the drain. Recovery finds the rest."""
+        is_idle = self._wiring.till.drain(seconds + max(self._drained_by - monotonic(), 0))
+        if not is_idle:
+            log.error("settlements_lost", operations=self._wiring.till.depth)
         self._heart.stop()
         log.info("web_ended", settled=is_idle, calls=len(self._live))
 

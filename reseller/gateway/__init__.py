@@ -6,12 +6,14 @@ from werkzeug.exceptions import HTTPException
 
 from reseller.clock import monotonic, new_id
 from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable
-from reseller.gateway.body import discarding
+from reseller.gateway.access import culprit_of
 from reseller.gateway.errors import response_of
 from reseller.gateway.headers import allow_browsers, request_id
+from reseller.gateway.pacing import at_a_pace
 from reseller.gateway.routes import PREFIXES, add_routes, is_api
 from reseller.gateway.sessions import PageSessions
 from reseller.live import LiveCalls
+from reseller.wiring import wiring
 
 log = structlog.get_logger()
 
@@ -38,7 +40,9 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
     @api.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
         response = response_of(refusal)
-        return discarding(response, request) if isinstance(refusal, BodyTooLarge) else response
+        if isinstance(refusal, BodyTooLarge):
+            response.headers["Connection"] = "close"
+        return at_a_pace(response, culprit_of(request, wiring()))
 
     @api.errorhandler(Exception)
     def failed(error: Exception) -> Response | HTTPException:
@@ -66,11 +70,11 @@ def install(app: Flask, live: LiveCalls) -> None:
     @app.errorhandler(405)
     def nowhere(error: HTTPException) -> Response | HTTPException:
         if not is_api(request.path):
-            return error
+            return at_a_pace(Response(f"{error.name}\n", error.code or 404, content_type="text/plain"), culprit_of(request, wiring()))
         refusal = NotFound(f"Unknown request URL: {request.method} {request.path[:200]}. Please check the URL for typos.")
         response = response_of(refusal)
         response.headers["x-request-id"] = request_id(new_id())
-        return allow_browsers(response, None)
+        return at_a_pace(allow_browsers(response, None), culprit_of(request, wiring()))
 
 
 def _refusal_of(error: HTTPException) -> Refusal:

@@ -5,6 +5,7 @@ mistaken client sends. A key that this process already knows is never slowed dow
 """
 
 from collections import OrderedDict
+from uuid import UUID
 
 from flask import Request
 
@@ -75,6 +76,14 @@ def identify(request: Request, house: Wiring) -> Caller:
     except InvalidKey:
         _throttle.failed(address)
         raise
+
+
+def culprit_of(request: Request, house: Wiring) -> UUID | str:
+    """Whose fault a refusal is: the account whose key we know, else the address."""
+    known = house.directory.remembered(presented_key(request))
+    if known is not None:
+        return known.account_id
+    return client_address(request, house.settings.trusted_proxies)
 
 
 def presented_key(request: Request) -> str:

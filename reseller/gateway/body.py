@@ -8,68 +8,40 @@ import re
 from array import array
 from collections.abc import Callable, Iterator
 from itertools import accumulate
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from flask import Request, Response, after_this_request, g
-from gevent import get_hub, getcurrent, sleep
+from gevent import sleep
+from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
 from reseller.clock import monotonic
 from reseller.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
 from reseller.gateway.access import identify
 from reseller.gateway.large_bodies import LARGE_BYTES, REST, LargeBodies, LargeBody
+from reseller.gateway.slow_senders import SentTooSlowly, SlowSenders
 from reseller.wiring import wiring
 
+Result = TypeVar("Result")
+
 MAX_DEPTH = 64
-MAX_CONTAINERS = 50_000
+MAX_CONTAINERS = 25_000
 MAX_ENTRIES = 400_000  # commas, colons and brackets: OpenAI's 300,000 token ids of one request to embed fit in
-DISCARD_SECONDS = 5.0
-DISCARD_BYTES = 64 * 1024 * 1024
 
 PATIENCE_SECONDS = 20.0
 LEAST_BYTES_PER_SECOND = 65_536
 _PIECE = 1024 * 1024
 _FIRST_PIECE = 4096
-_LEAST_PIECE = 512  # a sender may wrap each byte into a chunk of its own, which takes a few microseconds to unwrap
-_PIECE_SECONDS = 0.004
+_LEAST_PIECE = 1024  # what gunicorn reads at once at least: 6 ms for a sender who wraps each byte into a chunk of its own
+_PIECE_SECONDS = 0.002
 _LONGEST_BREATH_SECONDS = 0.01
+_HEAVY_BREATH_SECONDS = 0.05
 _SCAN_BYTES = 131_072
 
 # Possessive, and an unterminated string ends with the body: no backtracking, so time and memory grow with the length alone.
 _STRING = re.compile(rb'"[^"]*+(?:"|\Z)')
 _TEXT = bytes(set(range(256)) - set(b'"[]{},:'))
 _STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")  # as signed characters: +1 and -1
-
-
-class SentTooSlowly(Exception):
-    """Thrown into a greenlet that reads a body whose sender is overdue."""
-
-
-class SlowSenders:
-    """Ends the reading of overdue bodies. A body that has arrived costs two writes into a dict, no timer."""
-
-    def __init__(self) -> None:
-        self._due: dict[Any, float] = {}
-        self._timer: Any = None
-
-    def read(self, source: Callable[[int], bytes], size: int, due: float) -> bytes:
-        """`source(size)`. Raises SentTooSlowly if it is not there when it is due."""
-        reader = getcurrent()
-        self._due[reader] = due
-        if self._timer is None:
-            self._timer = get_hub().loop.timer(1.0, repeat=1.0, ref=False)
-            self._timer.start(self._look)
-        try:
-            return source(size)
-        finally:
-            self._due.pop(reader, None)
-
-    def _look(self) -> None:
-        """Runs in the hub, so that whoever is found here does nothing but wait for bytes."""
-        now = monotonic()
-        for reader, due in list(self._due.items()):
-            if now > due and self._due.pop(reader, None) is not None:
-                reader.throw(SentTooSlowly())
 
 
 class Source(Protocol):
@@ -84,7 +56,7 @@ def read_body(request: Request, max_bytes: int) -> bytes | bytearray:
     """The whole body.
 
     Raises BodyTooLarge before reading more than `max_bytes`, UnsupportedMedia if it is encoded, TooManyAtOnce
-    if there is no room for it, InvalidRequest if it ends early or comes too slowly.
+    if there is no room for it. A sender that is gone or much too slow ends with an HTTP error that leaves no row.
     """
     environ = request.environ
     encoding = environ.get("HTTP_CONTENT_ENCODING", "identity")
@@ -102,9 +74,9 @@ def read_body(request: Request, max_bytes: int) -> bytes | bytearray:
         else:
             raw = _read_large(request, size, max_bytes)
     except SentTooSlowly:
-        raise InvalidRequest("The request body came too slowly.") from None
+        raise RequestTimeout("The request body came too slowly.") from None
     if size is not None and len(raw) < size:
-        raise InvalidRequest("The request body ended early.")
+        raise ClientDisconnected
     return raw
 
 
@@ -144,10 +116,11 @@ def _read_pieces(source: Source, size: int | None, max_bytes: int) -> bytearray:
             break
         raw += piece
         if len(raw) > max_bytes:
+            raw.clear()  # the error's trace would keep it for a while
             raise BodyTooLarge(f"The request body may have at most {max_bytes} bytes.")
         seconds = monotonic() - before
         piece_bytes = min(piece_bytes * 2, _PIECE) if seconds < _PIECE_SECONDS else max(piece_bytes // 2, _LEAST_PIECE)
-        sleep(min(REST * seconds, _LONGEST_BREATH_SECONDS))
+        sleep(_HEAVY_BREATH_SECONDS if piece_bytes == _LEAST_PIECE else min(REST * seconds, _LONGEST_BREATH_SECONDS))
     return raw
 
 
@@ -157,7 +130,7 @@ def _read_piece(source: Source, size: int, due: float) -> bytes:
     except SentTooSlowly:
         raise
     except Exception as error:  # noqa: BLE001 - whatever the server's reader finds wrong with chunks or socket
-        raise InvalidRequest("The request body could not be read to its end.") from error
+        raise ClientDisconnected("The request body could not be read to its end.") from error
 
 
 def parse_object(raw: bytes | bytearray) -> dict[str, Any]:
@@ -175,6 +148,15 @@ def parse_object(raw: bytes | bytearray) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequest("The JSON body of your request must be an object.")
     return body
+
+
+def in_turn(work: Callable[[], Result]) -> Result:
+    """`work()`, one more step on the body of this request: in its turn if the body is a large one."""
+    large: LargeBody | None = g.get("large_body")
+    if large is None:
+        return work()
+    with large.in_turn():
+        return work()
 
 
 def _parse(raw: bytes | bytearray) -> Any:
@@ -258,36 +240,3 @@ class Outline:
             steps = array("b", brackets)
             self.deepest = max(self.deepest, max(accumulate(steps, initial=self._depth)))
             self._depth += sum(steps)
-
-
-class DiscardingAnswer:
-    """An answer to a body that was not read: sent at once, then the rest of the request is read and thrown
-    away for a while, since closing on unread bytes would reset the connection before the answer arrives."""
-
-    def __init__(self, answer: bytes, request: Request) -> None:
-        self._answer: Iterator[bytes] = iter((answer,))
-        self._stream = request.environ.get("wsgi.input")
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._answer
-
-    def close(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is None:
-            return
-        until, left = monotonic() + DISCARD_SECONDS, DISCARD_BYTES
-        try:
-            while left > 0 and monotonic() < until and (piece := _slow_senders.read(stream.read, _PIECE, until)):
-                left -= len(piece)
-                sleep(_LONGEST_BREATH_SECONDS)
-        except (OSError, SentTooSlowly):
-            return
-
-
-def discarding(response: Response, request: Request) -> Response:
-    """The same answer, with the unread request body thrown away behind it."""
-    body = response.get_data()
-    response.response = DiscardingAnswer(body, request)
-    response.headers["Content-Length"] = str(len(body))
-    response.headers["Connection"] = "close"
-    return response

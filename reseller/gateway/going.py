@@ -6,6 +6,7 @@ Whatever happens between, one of them is reached, and only the first counts.
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,8 +18,10 @@ from reseller.clock import monotonic
 from reseller.domain.calls import Admit, Admitted, Note, Outcome, Settle, facts_of
 from reseller.domain.usage import CallStatus
 from reseller.errors import Refusal, Unavailable, UpstreamDown
+from reseller.gateway.body import in_turn
 from reseller.gateway.call import Call, upstream_user
 from reseller.gateway.ending import Seen, end, failed
+from reseller.gateway.large_bodies import LARGE_BYTES
 from reseller.gateway.quoting import Quote
 from reseller.gateway.rebuilding import EMBEDDINGS
 from reseller.gateway.watching import ClientGone, giving_up
@@ -78,12 +81,14 @@ class Going:
         """The upstream's answer has begun. Raises what stands against it, mapped to our words."""
         offer = self.quote.offer
         secret = self.house.settings.secret_key.get_secret_value().encode()
-        body = self.call.upstream_body(
+        made = partial(
+            self.call.upstream_body,
             model=offer.upstream_model,
             output_cap=self.admitted.output_cap,
             user=upstream_user(secret, self.op.account_id, self.call.user),
             price_cap=offer.price_cap(self.quote.hold) if self.quote.upstream.takes_price_cap else None,
         )
+        body = made() if self.call.size.tokens < LARGE_BYTES and not self.call.size.images else in_turn(made)
         scenario = request.headers.get("x-sandbox-scenario") if self.op.is_test else None
         self._marks.mark("sent_ms")
         # A whole answer is finished and billed by the upstream although nobody waits for it: it is taken, and charged.

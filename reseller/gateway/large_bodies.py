@@ -22,12 +22,35 @@ from reseller.errors import TooManyAtOnce
 LARGE_BYTES = 65_536
 ROOM_BYTES = 128 * 1024 * 1024
 ACCOUNT_ROOM_BYTES = 32 * 1024 * 1024
-ROOM_SECONDS = 10.0
+ROOM_SECONDS = 5.0
 LOOK_SECONDS = 0.25
-MAX_WAITING = 64  # of one account
+MAX_WAITING = 256  # of one account
 REST = 2.0
 MAX_REST_SECONDS = 0.5
 _ESTABLISHED = b"\x01"  # tcp_info.tcpi_state, see tcp(7)
+
+
+class Turns:
+    """Heavy work of one process, one step at a time; everybody else has the processor for longer than it has."""
+
+    def __init__(self) -> None:
+        self._is_taken = BoundedSemaphore(1)
+        self._rested_at = 0.0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The block is one step, and must not wait for anything."""
+        with self._is_taken:
+            sleep(max(self._rested_at - monotonic(), 0))
+            started = monotonic()
+            try:
+                yield
+            finally:
+                ended = monotonic()
+                self._rested_at = ended + min(REST * (ended - started), MAX_REST_SECONDS)
+
+
+heavy_work = Turns()
 
 
 class _Share:
@@ -55,8 +78,7 @@ class LargeBodies:
         self._shares: dict[UUID, _Share] = {}
         self._size = 0
         self._someone_left = Event()
-        self._turn = BoundedSemaphore(1)
-        self._rested_at = 0.0
+        self._turns = heavy_work
 
     @property
     def size(self) -> int:
@@ -116,15 +138,9 @@ class LargeBodies:
 
     @contextmanager
     def in_turn(self, share: _Share) -> Iterator[None]:
-        """Inside, nobody else works on a large body; before it, everybody else has had their time."""
-        with share.turn, self._turn:
-            sleep(max(self._rested_at - monotonic(), 0))
-            started = monotonic()
-            try:
-                yield
-            finally:
-                ended = monotonic()
-                self._rested_at = ended + min(REST * (ended - started), MAX_REST_SECONDS)
+        """One step of work on a body of that account."""
+        with share.turn, self._turns.turn():
+            yield
 
 
 class LargeBody:

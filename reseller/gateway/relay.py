@@ -17,11 +17,12 @@ from reseller.domain.usage import CallStatus
 from reseller.errors import Refusal, StalePrices, Unavailable, UpstreamDown, UpstreamFailure
 from reseller.gateway import account, quoting, rewriting
 from reseller.gateway.access import identify
-from reseller.gateway.body import parse_object, read_body
+from reseller.gateway.body import in_turn, parse_object, read_body
 from reseller.gateway.call import Call
 from reseller.gateway.exact_json import NotJson, exact_usage, parse
 from reseller.gateway.going import Going, Quoted
 from reseller.gateway.headers import call_headers
+from reseller.gateway.large_bodies import LARGE_BYTES
 from reseller.gateway.rebuilding import EMBEDDINGS
 from reseller.gateway.stream import Stream
 from reseller.live import LiveCalls
@@ -49,8 +50,9 @@ def relay(path: str) -> Response:
 def _asked(house: Wiring, caller: Caller, path: str) -> Call:
     asked: dict[str, Any] | None = None
     try:
-        asked = parse_object(read_body(request, house.settings.max_body_bytes))
-        return Call.read(asked, path)
+        raw = read_body(request, house.settings.max_body_bytes)
+        asked = parse_object(raw)
+        return Call.read(asked, path) if len(raw) < LARGE_BYTES else in_turn(partial(Call.read, asked, path))
     except Refusal as refusal:
         _record(house, caller, path, asked, refusal)
         raise
@@ -157,7 +159,9 @@ def _finish_stream(
     if rewriter.error is not None:
         going.alarm(failure_inside(rewriter.error) or UpstreamDown(""))
     if status == CallStatus.PARTIAL and nothing_came and error_code != Unavailable.code:
-        going.fail(UpstreamFailure("The upstream answered with an error and no output."))  # R9: 200 with an error and no output → 0
+        refusal = UpstreamFailure("The upstream answered with an error and no output.")  # R9: 200 with an error and no output → 0
+        refusal.code = error_code or refusal.code  # as the customer heard it
+        going.fail(refusal)
         return 0
     seen = going.seen(
         status,

@@ -5,6 +5,7 @@ as bytes where they can be (`template`); a frame that differs in any way from it
 is parsed and built again like a whole answer. Both ways give the same JSON (tested).
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from reseller.money import format_nano
 SHOWN = ("id", "object", "created", "model", "choices", "data", "service_tier", "system_fingerprint")
 SHOWN_USAGE = ("prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details")
 SHOWN_IN_CHOICE = ("index", "message", "delta", "text", "finish_reason", "logprobs")
+GENERATION_ID = re.compile(r"gen-[A-Za-z0-9_.:-]{1,124}")
 KEEP_ALIVE = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
 
@@ -59,7 +61,7 @@ def with_usage(answer: bytes, usage: dict[str, Any], charge_nano: int | None) ->
 def generation_id_of(parsed: dict[str, Any]) -> str | None:
     """The upstream's own id of a call, where the body tells it (OpenRouter: `gen-…`)."""
     value = parsed.get("id")
-    return value[:200] if isinstance(value, str) and value.startswith("gen-") else None
+    return value if isinstance(value, str) and GENERATION_ID.fullmatch(value) else None
 
 
 def whole_answer(parsed: dict[str, Any], *, our_id: str, model: str | None) -> bytes:

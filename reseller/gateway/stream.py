@@ -19,10 +19,12 @@ from reseller.clock import monotonic
 from reseller.domain.usage import CallStatus
 from reseller.errors import Refusal, Unavailable, UpstreamDown, UpstreamFailure
 from reseller.gateway.errors import envelope
+from reseller.gateway.large_bodies import heavy_work
 from reseller.gateway.rewriting import DONE, KEEP_ALIVE, StreamRewriter
 from reseller.gateway.watching import HangUpWatch
 
 HEARTBEAT_SECONDS = 10.0
+BULK_BYTES = 32_768
 
 Finish = Callable[[CallStatus, StreamRewriter, str | None, int], int | None]
 """(status, what was seen, error code, delivered bytes) → the charge in nano-dollars, None while it is not known."""
@@ -38,6 +40,7 @@ class Stream:
         self._rewriter = rewriter
         self._finish = finish
         self._wants_usage = wants_usage
+        self._since_turn = 0  # bytes
         self._frames = Frames()
         self._watch: HangUpWatch | None = None
         self._is_ended = False  # the call is settled or pending
@@ -100,7 +103,7 @@ class Stream:
                 if piece is None:
                     return KEEP_ALIVE
                 block = self._frames.take_block(piece) if piece else self._last_block()
-                out = self._rewriter.pass_on(block) if block else b""
+                out = self._passed_on(block, len(piece)) if block else b""
             except UpstreamFailure as error:
                 return self._broken_off(error)
             if self._rewriter.broken is not None:
@@ -111,6 +114,15 @@ class Stream:
                 return out + self._whole_end(has_mark=self._rewriter.is_done)
             if out:
                 return out
+
+    def _passed_on(self, block: bytes, received: int) -> bytes:
+        """What the customer gets. An upstream that never lets us wait must not keep the processor: its bulk takes turns (R31)."""
+        self._since_turn += received
+        if self._since_turn < BULK_BYTES:
+            return self._rewriter.pass_on(block)
+        self._since_turn = 0
+        with heavy_work.turn():
+            return self._rewriter.pass_on(block)
 
     def _last_block(self) -> bytes:
         """What the upstream left without its blank line is a frame too, if the stream ended in order."""

@@ -11,7 +11,7 @@ from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db
 from reseller.domain import jobs
 from reseller.heart import Heart
-from reseller.silence import give_up_after
+from reseller.silence import wait_for_each
 from reseller.wiring import wiring_of
 from reseller.worker.context import Context
 from reseller.worker.schedule import JOBS, Job
@@ -60,7 +60,7 @@ def _repeat(app: Flask, job: Job, context: Context, stop: Event) -> None:
 def _run_if_due(app: Flask, job: Job, context: Context) -> bool:
     """False if the job ran and failed. The worker outlives every failure of a job."""
     worker_id = context.wiring.process_id
-    give_up_after(job.patience)
+    wait_for_each(job.patience)
     with app.app_context(), acting_as_operator():
         try:
             if not jobs.lease(job.name, job.every, worker_id):

@@ -1,9 +1,11 @@
 """Jobs that end calls which cannot end by themselves (promises R9, R10, R11)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from uuid import UUID
 
 import structlog
+from gevent.pool import Pool
 
 from reseller.clients.upstream import GenerationRecord
 from reseller.clock import instant_of
@@ -14,6 +16,9 @@ from reseller.domain.usage import CostSource
 from reseller.errors import Refusal
 from reseller.metering import Usage
 from reseller.worker.context import Context
+
+ASKED_AT_ONCE = 20
+"""Records that do not come must not hold up those that would."""
 
 STEADY_SECONDS = 15.0
 """After a time without database everybody looks silent: the living get this long to beat before anyone is declared lost."""
@@ -36,7 +41,14 @@ def recover_holds(context: Context) -> str:
 def chase_costs(context: Context) -> str:
     """Calls that ended without a known cost are charged by the upstream's record, at last by our estimate."""
     due = recovery.claim_due()
-    found = _each(due, lambda hold: _chase(context, hold))
+    records: dict[UUID, GenerationRecord | None] = {}
+
+    def ask(hold: OpenHold) -> OpenHold:
+        records[hold.facts.call_id] = _record(context, hold)
+        return hold
+
+    answered = Pool(ASKED_AT_ONCE).imap_unordered(ask, due)  # booked one by one, as their answers come
+    found = _each(answered, lambda hold: _chase(context, hold, records.pop(hold.facts.call_id)))
     return f"{found} of {len(due)} costs found"
 
 
@@ -46,7 +58,7 @@ def forget_processes(context: Context) -> str:  # noqa: ARG001 - every job has t
     return "done"
 
 
-def _each(holds: list[OpenHold], work: Callable[[OpenHold], bool]) -> int:
+def _each(holds: Iterable[OpenHold], work: Callable[[OpenHold], bool]) -> int:
     """How many were done. One that fails, whatever the surprise, stays open for the next round and keeps no other from its end.
 
     Raises RuntimeError that names the first of those, after all were tried.
@@ -72,8 +84,7 @@ def _recover(context: Context, hold: OpenHold) -> bool:
     return True
 
 
-def _chase(context: Context, hold: OpenHold) -> bool:
-    record = _record(context, hold)
+def _chase(context: Context, hold: OpenHold, record: GenerationRecord | None) -> bool:
     if record is not None:
         usage = Usage(
             prompt_tokens=record.prompt_tokens,
@@ -108,6 +119,9 @@ def _record(context: Context, hold: OpenHold) -> GenerationRecord | None:
         record = upstream.find_generation(hold.generation_id)
     except Refusal as refusal:
         log.warning("generation_not_found", upstream=upstream.name, error=type(refusal).__name__)
+        return None
+    except Exception:  # noqa: BLE001 - whatever an upstream says about a call, the others must be asked about
+        log.error("generation_not_read", upstream=upstream.name, exc_info=True)
         return None
     if record is None or _is_believable(context, hold, record):
         return record

@@ -199,8 +199,11 @@ def stripped_note(note: Note) -> Note:
 
 
 def storable(text: str | None) -> str | None:
-    """A stranger's text as PostgreSQL can keep it: no NUL, at most 200 characters. One bad text must not fail a settlement."""
-    return None if text is None else text.replace("\x00", "")[:200]
+    """A stranger's text as JSON and PostgreSQL can keep it: no NUL, no half characters, at most 200 characters.
+
+    One bad text must not fail a settlement.
+    """
+    return None if text is None else text.replace("\x00", "").encode("utf-8", "replace").decode()[:200]
 
 
 def _rarer_kinds(usage: Usage) -> dict[str, int] | None:

@@ -5,8 +5,10 @@ decided, is told in `batch`.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from uuid import UUID
 
+import orjson
 import psycopg
 import structlog
 from psycopg.errors import LockNotAvailable
@@ -25,6 +27,9 @@ log = structlog.get_logger()
 
 ADMIT_SECONDS = 2.5
 """How long a new call waits for its hold before it is answered 503 (R13)."""
+
+UNSTORABLE = (psycopg.Error, orjson.JSONEncodeError)
+"""Details of an operation that the database, or the JSON on the way to it, cannot hold."""
 
 SKIP_SECONDS = 1.0
 """How long locked accounts are skipped after one lock did not come in time."""
@@ -70,7 +75,7 @@ class Till:
             answer = self._group.submit_kept(op, timeout_seconds=SETTLE_SECONDS)
         except Unavailable:
             return None
-        except psycopg.Error:
+        except UNSTORABLE:
             log.critical("settlement_stripped", call_id=op.call_id.hex, exc_info=True)
             return self._settle_stripped(op)
         assert isinstance(answer, Settled)
@@ -86,13 +91,12 @@ class Till:
 
     def pend(self, note: Note) -> None:
         """The hold stays open and the clock will ask the upstream what the call cost."""
-        try:
-            self._group.submit_kept(note, timeout_seconds=SETTLE_SECONDS)
-        except Unavailable:
-            return
-        except psycopg.Error:
-            log.critical("draft_stripped", call_id=note.call_id.hex, exc_info=True)
-            self._group.submit_kept(settlement.stripped_note(note), timeout_seconds=SETTLE_SECONDS)
+        with suppress(Unavailable):
+            try:
+                self._group.submit_kept(note, timeout_seconds=SETTLE_SECONDS)
+            except UNSTORABLE:
+                log.critical("draft_stripped", call_id=note.call_id.hex, exc_info=True)
+                self._group.submit_kept(settlement.stripped_note(note), timeout_seconds=SETTLE_SECONDS)
 
     def note(self, note: Note) -> None:
         """The hold will know its generation id soon; nobody waits for it."""

@@ -23,13 +23,14 @@ def test_a_strangers_text_cannot_hinder_a_charge(till: Till, text: str) -> None:
     assert len(scenes.usage(who)[0]["served_model"]) <= 200
 
 
-def test_details_that_cannot_be_stored_are_left_out_rather_than_the_charge(till: Till) -> None:
+@pytest.mark.parametrize("text", ["nul \x00", "half \ud83d"], ids=["no database can", "no JSON can"])
+def test_details_that_cannot_be_stored_are_left_out_rather_than_the_charge(till: Till, text: str) -> None:
     """R8: deep in the metadata."""
     who = scenes.customer()
     op = scenes.admission(who)
     till.admit(op)
 
-    settled = till.settle(scenes.settlement(op, response_metadata={"finish_reason": "nul \x00"}))
+    settled = till.settle(scenes.settlement(op, response_metadata={"finish_reason": text}))
 
     assert settled is not None
     assert settled.charge_nano == 60
@@ -37,12 +38,13 @@ def test_details_that_cannot_be_stored_are_left_out_rather_than_the_charge(till:
     assert (row["charge_nano"], row["flag"], row["response_metadata"]) == (60, "details_lost", {})
 
 
-def test_a_settlement_that_cannot_be_stored_does_not_hinder_its_neighbours(till: Till) -> None:
+@pytest.mark.parametrize("text", ["\x00", "\ud83d"], ids=["no database can", "no JSON can"])
+def test_a_settlement_that_cannot_be_stored_does_not_hinder_its_neighbours(till: Till, text: str) -> None:
     """R12."""
     good, bad = scenes.customer(), scenes.customer()
     ops = [scenes.admission(good), scenes.admission(bad)]
     scenes.in_one_commit(till, ops)
-    poison = scenes.settlement(ops[1], response_metadata={"finish_reason": "\x00"})
+    poison = scenes.settlement(ops[1], response_metadata={"finish_reason": text})
 
     answers = scenes.all_at_once(till, [scenes.settlement(ops[0]), poison])
 
