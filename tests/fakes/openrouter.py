@@ -1,8 +1,9 @@
 """A fake OpenRouter: a real HTTP server that answers, bills, fails and remembers as told.
 
 In a test: `with FakeOpenRouter() as fake:` and `fake.base_url`. Alone: `python -m tests.fakes.openrouter --port 9000`.
-A call is scripted by its model (`fake/hang`, `fake/status-429`: `openrouter_scenarios.SCENARIOS`) or by queueing options
-for a path: `fake.script("/chat/completions", {"status": 503})`, over HTTP `POST /_script {"path":…, "replies":[…]}`.
+A call is scripted by its model (`fake/hang`, `fake/status-429`: `openrouter_scenarios.SCENARIOS`), by the words of its
+prompt (`fake.plans["those words"] = {…}`: for many calls at once), or by queueing options for a path:
+`fake.script("/chat/completions", {"status": 503})`, over HTTP `POST /_script {"path":…, "replies":[…]}`.
 Its bill differs from the list price by a seeded random factor per call. What it saw and billed: `requests` and
 `billed`, over HTTP `GET /_requests` and `GET /_billed`; `POST /_reset` forgets all.
 """
@@ -27,7 +28,7 @@ import orjson
 from tests.fakes.openrouter_calls import Call
 from tests.fakes.openrouter_catalogue import EMBEDDING_MODELS, MODELS, prices_of
 from tests.fakes.openrouter_replies import answer, refuse
-from tests.fakes.openrouter_scenarios import plan_for
+from tests.fakes.openrouter_scenarios import plan_for, words_of
 
 PAID_PATHS = ("/chat/completions", "/completions", "/embeddings")
 PREFIX = "/api/v1"
@@ -45,6 +46,7 @@ class FakeOpenRouter:
         self.api_key = api_key
         self.models: list[dict[str, Any]] = list(MODELS)
         self.embedding_models: list[dict[str, Any]] = list(EMBEDDING_MODELS)
+        self.plans: dict[str, dict[str, Any]] = {}
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self.forget()
@@ -85,6 +87,8 @@ class FakeOpenRouter:
         """The call with its plan, its id and its own factor on the list price."""
         model = str(request.get("model", ""))
         plan = self.scripted(path)
+        if plan is None:
+            plan = self.plans.get(words_of(request))
         with self.lock:
             self._count += 1
             factor = Decimal(self._random.randrange(6_000, 10_000)) / 10_000
@@ -115,6 +119,7 @@ class FakeOpenRouter:
         }
         with self.lock:
             self.billed.append(call.row)
+            self.scripts[f"/generation?id={call.id}"].extend(call.plan.get("records", ()))
 
     def generation(self, id_: str) -> dict[str, Any] | None:
         """The record of a call that has ended, as GET /generation tells it."""
@@ -175,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             with fake.lock:
                 return self._json(200, {"data": list(fake.requests if path == "/_requests" else fake.billed)})
         self._remember(path, b"")
-        plan = fake.scripted(path)
+        plan = fake.scripted(path) or fake.scripted(f"{path}?{url.query}")
         if plan is not None:
             self._plan = plan
             return answer(self, Call("gen-get", path, {}, {"status": 200, **plan}, (Decimal(0), Decimal(0)), Decimal(1)))

@@ -13,6 +13,9 @@ import orjson
 from tests.fakes.openrouter_calls import Call
 from tests.fakes.openrouter_scenarios import MESSAGES
 
+THIS_CALL = b"gen-0000000000-thiscallsownid"
+"""As long as a real id, so that lengths and sizes around it stay true."""
+
 RESET_AFTER_MS = 50
 """A reset makes the other side forget what it has not read yet, so it comes a little later."""
 
@@ -33,6 +36,8 @@ def answer(wire: Wire, call: Call) -> None:
     """The whole answer to one paid call is on the wire; `call.billed_usd` is what it cost."""
     plan = call.plan
     wire.pause(plan.get("delay_ms", 0))
+    if "wire" in plan:
+        return _as_told(wire, call)
     if "before" in plan:
         return BEFORE[plan["before"]](wire)
     if plan.get("is_continued"):
@@ -57,6 +62,28 @@ def refuse(wire: Wire, plan: dict[str, Any]) -> None:
     )
     wire.send(body)
     wire.end()
+
+
+def _as_told(wire: Wire, call: Call) -> None:
+    """Each step of the plan in turn: bytes as they stand, a pause in milliseconds, how the connection ends, or something to call.
+
+    THIS_CALL stands for the call's own id, whose record says that it cost `bill` for `counted` completion tokens.
+    """
+    call.billed_usd = Decimal(call.plan.get("bill", 0))
+    call.delivered = call.plan.get("counted", 0)
+    call.book(finished=True)
+    for step in call.plan["wire"]:
+        if isinstance(step, bytes):
+            wire.raw(step.replace(THIS_CALL, call.id.encode()))
+        elif isinstance(step, int):
+            wire.pause(step)
+        elif callable(step):
+            step()
+        elif step == "hang":
+            wire.hang()
+        else:
+            wire.pause(RESET_AFTER_MS)
+            wire.drop(is_reset=step == "reset")
 
 
 def _whole(wire: Wire, call: Call) -> None:

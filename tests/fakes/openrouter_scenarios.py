@@ -85,3 +85,11 @@ def plan_for(model: str) -> dict[str, Any]:
     if name.startswith("status-"):
         return {"status": int(name.removeprefix("status-"))}
     return SCENARIOS.get(name, {}) if name != model else {}
+
+
+def words_of(request: dict[str, Any]) -> str:
+    """What the call says: the text of its first message, its prompt or its input; "" if that is no text."""
+    messages = request.get("messages")
+    first = messages[0].get("content") if isinstance(messages, list) and messages and isinstance(messages[0], dict) else None
+    said = first or request.get("prompt") or request.get("input")
+    return said if isinstance(said, str) else ""

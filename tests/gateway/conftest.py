@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.deployment import Cluster
 from tests.servers import WorkerProcess
-from tests.shop import Customer, Shop
+from tests.shop import Customer, Shop, open_shop
 
 
 @pytest.fixture
@@ -29,3 +30,11 @@ def calm(shop: Shop) -> Iterator[None]:
     yield
     with shop.fake.lock:
         shop.fake.scripts.clear()
+
+
+@pytest.fixture(scope="session")
+def rough(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop of its own, with its clock, for upstreams that misbehave: no other test's breaker hears of it. Answers end after 3 s."""
+    folder = tmp_path_factory.mktemp("rough")
+    with open_shop(cluster, folder, UPSTREAM_TOTAL_SECONDS="3") as opened, opened.worker(folder):
+        yield opened

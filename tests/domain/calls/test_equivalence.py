@@ -2,6 +2,7 @@
 
 The same random story is told twice, to two sets of accounts that begin alike: once in batches, once
 with a commit for each operation. Windows of an hour and a day are wide enough for time not to matter.
+Accounts differ in money, limits, number of keys and standing; operations come again, in one batch and later.
 """
 
 from collections.abc import Iterator
@@ -12,13 +13,15 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from reseller.database import acting_as_operator
+from reseller.domain import accounts, keys
 from reseller.domain.calls import Admit, Note, Settle, Till, facts_of
 from reseller.domain.calls.settlement import Record
 from reseller.domain.keys import SpendPeriod
+from reseller.domain.ledger import EntryKind
 from reseller.domain.usage import CostSource
 from reseller.errors import NotForSale, Refusal
 from reseller.money import to_usd
@@ -29,52 +32,117 @@ from tests.domain import scenes
 
 @dataclass(frozen=True)
 class Purse:
-    """How an account begins."""
+    """How an account begins. `standing`: active, suspended, halted, frozen (below zero after a reversal), or its first key revoked."""
 
     nano: int
     spend_limit: int | None
+    spend_period: SpendPeriod
+    second_limit: int | None
     hourly: int | None
+    daily: int | None
     concurrent: int | None
     max_tokens: int | None
     is_test: bool
+    standing: str
 
-    def opened(self) -> scenes.Customer:
-        wanted = {"requests_per_hour": self.hourly, "concurrent_requests": self.concurrent, "max_tokens_per_request": self.max_tokens}
-        spend = None if self.spend_limit is None else (to_usd(self.spend_limit), SpendPeriod.LIFETIME)
+    def opened(self) -> list[scenes.Customer]:
+        """The account with its two keys."""
+        wanted = {
+            "requests_per_hour": self.hourly,
+            "requests_per_day": self.daily,
+            "concurrent_requests": self.concurrent,
+            "max_tokens_per_request": self.max_tokens,
+        }
         limits = {name: value for name, value in wanted.items() if value is not None}
-        return scenes.customer(nano=self.nano, limits=limits, spend=spend, is_test=self.is_test)
+        first = scenes.customer(
+            nano=self.nano,
+            limits=limits,
+            spend=_spend(self.spend_limit, self.spend_period),
+            is_test=self.is_test,
+            model_patterns=["acme/*"],
+        )
+        _, second = keys.mint(first.account_id, name="second", actor=scenes.ACTOR, spend=_spend(self.second_limit, SpendPeriod.LIFETIME))
+        if self.standing == "suspended":
+            accounts.suspend(first.account_id, reason="for a test", actor=scenes.ACTOR)
+        elif self.standing == "halted":
+            accounts.halt(first.account_id, reason="for a test")
+        elif self.standing == "frozen":
+            scenes.put_in(first, -self.nano - REVERSED_BEYOND, kind=EntryKind.REFUND)
+        elif self.standing == "revoked":
+            keys.revoke(str(first.key_id), actor=scenes.ACTOR)
+        return [first, replace(first, key_id=second.id, is_test=False)]
+
+    @property
+    def put_in(self) -> int:
+        """The sum of its ledger entries."""
+        return -REVERSED_BEYOND if self.standing == "frozen" else self.nano
+
+
+def _spend(limit: int | None, period: SpendPeriod) -> tuple[Decimal, SpendPeriod] | None:
+    return None if limit is None else (to_usd(limit), period)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One operation of the story. `call` is the number of the admission it is about, `who` of the account."""
+    """One operation of the story. `call` is the number of the admission it is about, `who` of the account, `key` of its key.
 
-    verb: str  # admit, settle, estimate, fail, note, record
+    Verbs: admit, settle, estimate, fail, note, record; again (a call that ended before is ended once more).
+    """
+
+    verb: str
     who: int
+    key: int
     call: int
     nano: int
     is_open_capped: bool
+    oddity: str  # of an admission: a model that the key may not use, prices that moved, an account that does not exist
 
 
 maybe = st.one_of(st.none(), st.integers(1, 5))
 purses = st.builds(
     Purse,
-    nano=st.integers(0, 60),
+    nano=st.integers(0, 90),
     spend_limit=st.one_of(st.none(), st.integers(1, 40)),
+    spend_period=st.sampled_from(SpendPeriod),
+    second_limit=st.one_of(st.none(), st.integers(1, 40)),
     hourly=maybe,
+    daily=maybe,
     concurrent=maybe,
     max_tokens=st.one_of(st.none(), st.integers(5, 30)),
     is_test=st.sampled_from([False, False, False, True]),
+    standing=st.sampled_from(["active"] * 8 + ["suspended", "halted", "frozen", "revoked"]),
 )
 steps = st.builds(
     Step,
-    verb=st.sampled_from(["admit"] * 5 + ["settle"] * 4 + ["estimate", "fail", "note", "record"]),
+    verb=st.sampled_from(["admit"] * 5 + ["settle"] * 4 + ["estimate", "fail", "note", "record", "again"]),
     who=st.integers(0, 2),
-    call=st.integers(0, 11),
+    key=st.integers(0, 1),
+    call=st.integers(0, 7),
     nano=st.integers(0, 25),
     is_open_capped=st.booleans(),
+    oddity=st.sampled_from([""] * 9 + ["model", "prices", "nobody"]),
 )
 stories = st.lists(st.lists(steps, min_size=1, max_size=9), min_size=1, max_size=5)
+
+
+RICH = Purse(90, None, SpendPeriod.LIFETIME, None, None, None, None, None, False, "active")
+
+
+def admit(call: int, nano: int) -> Step:
+    return Step("admit", who=0, key=0, call=call, nano=nano, is_open_capped=False, oddity="")
+
+
+def settle(call: int, nano: int) -> Step:
+    return replace(admit(call, nano), verb="settle")
+
+
+REVERSED_BEYOND = 5  # a frozen account is that far below zero
+ODDITIES: dict[str, dict[str, Any]] = {
+    "": {},
+    "model": {"model": "other/one"},
+    "prices": {"terms": replace(scenes.RULE_TERMS, price_version=99)},
+    "nobody": {"account_id": UUID(int=7)},
+}
 
 
 class Telling:
@@ -83,12 +151,16 @@ class Telling:
     def __init__(self, purses: list[Purse]) -> None:
         self.people = [purse.opened() for purse in purses]
         self.calls: dict[int, Admit] = {}  # that may be admitted again, or ended
-        self.numbers: dict[UUID, int] = {}  # of every call ever tried, the same in both tellings
+        self.over: dict[int, Admit] = {}  # that have ended: ending them again must do nothing
+        self.numbers: dict[UUID, int] = {}  # of every call ever tried and of every key, the same in both tellings
+        for both in self.people:
+            self.numbers |= {who.key_id: number for number, who in enumerate(both)}
 
     def operations(self, batch: list[Step]) -> list[Any]:
         """The batch's operations, settlements before admissions as the till does them. A call that has ended is not tried again."""
         ends = [op for op in (self._end(step) for step in batch if step.verb != "admit") if op is not None]
         over = {op.call_id for op in ends if isinstance(op, Settle)}
+        self.over |= {number: op for number, op in self.calls.items() if op.call_id in over}
         self.calls = {number: op for number, op in self.calls.items() if op.call_id not in over}
         return ends + [self._admission(step) for step in batch if step.verb == "admit"]
 
@@ -99,18 +171,18 @@ class Telling:
 
     def _admission(self, step: Step) -> Admit:
         if step.call not in self.calls:
-            who = self.people[step.who % len(self.people)]
+            who = self.people[step.who % len(self.people)][step.key]
             terms: dict[str, Any] = {"hold": step.nano, "output_cap": step.nano}
             if step.is_open_capped:
                 terms = {"hold": step.nano % 7, "per_token": 1, "output_cap": 40, "cap_is_clients": False}
-            op = self.calls[step.call] = scenes.admission(who, **terms)
+            op = self.calls[step.call] = replace(scenes.admission(who, **terms), **ODDITIES[step.oddity])
             self.numbers[op.call_id] = len(self.numbers)
         return replace(self.calls[step.call])  # another object of the same call, as when it is sent again
 
     def _end(self, step: Step) -> Any:
-        op = self.calls.get(step.call)
+        op = self.over.get(step.call) if step.verb == "again" else self.calls.get(step.call)
         if step.verb == "record":
-            return Record(facts_of(scenes.admission(self.people[step.who % len(self.people)])), NotForSale("no such model"))
+            return Record(facts_of(scenes.admission(self.people[step.who % len(self.people)][step.key])), NotForSale("no such model"))
         if op is None:
             return None
         if step.verb == "note":
@@ -123,7 +195,7 @@ class Telling:
 
     def state(self) -> dict[str, list[Any]]:
         """Everything the database says of the accounts, without ids and instants."""
-        places = {who.account_id: place for place, who in enumerate(self.people)}
+        places = {who.account_id: place for place, (who, _) in enumerate(self.people)}
         found = {}
         for name, (sql, columns) in STATE.items():
             rows = scenes.rows(sql, ids=list(places))
@@ -178,7 +250,16 @@ def test_a_batch_equals_its_operations_one_by_one(shared_till: Till) -> None:
     """R12: the same answers, balances, holds, usage rows, key counters and windows; and R1 after whatever the stories did."""
 
     @given(purses=st.lists(purses, min_size=1, max_size=3), story=stories)
-    @settings(max_examples=30, phases=[Phase.reuse, Phase.generate])  # shrinking would take longer than a test may
+    @example([RICH], [[admit(0, 9)], [settle(0, 5), settle(0, 6)], [settle(0, 7)]])  # ended twice at once, and once more
+    @example(
+        [replace(RICH, spend_limit=10)], [[admit(0, 10)], [settle(0, 3), admit(1, 7)]]
+    )  # what one call frees of a key's room, the next takes
+    @example([replace(RICH, nano=10)], [[admit(0, 10)], [admit(1, 8), settle(0, 2)]])  # and of the account's, whatever their order
+    @example(
+        [replace(RICH, spend_limit=30), RICH],
+        [[admit(0, 9), admit(0, 9), admit(1, 9)], [replace(settle(0, 4), verb="note"), settle(0, 4), settle(1, 20)]],
+    )
+    @settings(max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking would take longer than a test may
     def tell(purses: list[Purse], story: list[list[Step]]) -> None:
         batched, single = Telling(purses), Telling(purses)
         for batch in story:
@@ -204,11 +285,17 @@ def check_laws(state: dict[str, list[Any]], purses: list[Purse]) -> None:
     for place, _, settled, held, open_calls, unposted in state["balances"]:
         charged = sum(row[2] for row in state["usage"] if row[0] == place)
         open_ones = [row[2] for row in state["holds"] if row[0] == place]
-        assert settled - held >= 0
-        assert settled + charged == purses[place].nano
+        assert settled - held >= min(purses[place].put_in, 0)
+        assert settled + charged == purses[place].put_in
         assert unposted == charged
         assert (held, open_calls) == (sum(open_ones), len(open_ones))
-        assert charged == 0 or not purses[place].is_test
+        assert charged == 0 or (purses[place].standing in ("active", "revoked"))
+        assert all(
+            total == 0
+            for row_place, number, _, _, total, _ in state["keys"]
+            if row_place == place and number == 0 and purses[place].is_test
+        )
+        assert charged == sum(row[4] for row in state["keys"] if row[0] == place)
 
 
 def check_nothing_is_held(state: dict[str, list[Any]]) -> None:

@@ -1,6 +1,8 @@
 """From usage to cost to charge, and the bill that explains it (promise R7)."""
 
+import math
 from decimal import Decimal
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from reseller.domain.pricing.arithmetic import charge_nano, cost_lines, cost_of
 from reseller.domain.pricing.explaining import customer_lines, explain
+from reseller.domain.pricing.rates import PRICE_FIELDS, Rates
 from reseller.metering import Usage
-from reseller.money import to_nano
+from reseller.money import EXACT
 from tests.domain.pricing.samples import NOON, make_rates
 
 FULL = make_rates(
@@ -91,23 +94,88 @@ def test_a_charge_is_marked_up_and_rounded_up_once(cost: str, markup: str, minim
     assert charge_nano(Decimal(cost), Decimal(markup), min_cost_nano=minimum) == nano
 
 
+COUNT = st.integers(0, 5000) | st.integers(0, 2_000_000)
 USAGE = st.builds(
     Usage,
-    prompt_tokens=st.integers(0, 5000),
-    completion_tokens=st.integers(0, 5000),
-    cached_tokens=st.integers(0, 5000),
-    reasoning_tokens=st.integers(0, 5000),
+    prompt_tokens=COUNT,
+    completion_tokens=COUNT,
+    cached_tokens=COUNT,
+    cache_write_tokens=COUNT,
+    reasoning_tokens=COUNT,
+    prompt_audio_tokens=COUNT,
+    completion_audio_tokens=COUNT,
+    image_tokens=COUNT,
     web_searches=st.integers(0, 3),
 )
-COST = st.none() | st.decimals(min_value=0, max_value=10, places=14)
-MARKUP = st.decimals(min_value=0, max_value=200, places=3)
+RATE = st.none() | st.decimals(min_value=0, max_value=1, places=9) | st.decimals(min_value=0, max_value=Decimal("0.001"), places=30)
+RATES = st.builds(Rates, **dict.fromkeys(PRICE_FIELDS, RATE))
+COST = st.decimals(min_value=0, max_value=10, places=14) | st.decimals(min_value=0, max_value=1_000_000, places=60)
+MARKUP = st.decimals(min_value=0, max_value=200, places=3) | st.decimals(min_value=0, max_value=10_000, places=6)
+MINIMUM = st.just(0) | st.integers(0, 10**9)
+NANO_OF_A_PERCENT = Fraction(10**9, 100)
 
 
-@given(usage=USAGE, cost=COST, markup=MARKUP, minimum=st.integers(0, 10**9))
-def test_the_lines_of_a_bill_add_up_to_the_charge_exactly(usage: Usage, cost: Decimal | None, markup: Decimal, minimum: int) -> None:
-    bill = explain(usage, FULL, cost_usd=cost, markup_percent=markup, min_cost_nano=minimum)
+@given(cost=COST, markup=MARKUP, minimum=MINIMUM)
+def test_a_charge_is_the_smallest_nano_dollar_that_is_enough(cost: Decimal, markup: Decimal, minimum: int) -> None:
+    """R7, against fractions, which cannot round: whatever the digits, up once and by less than one."""
+    exact = Fraction(cost) * (100 + Fraction(markup)) * NANO_OF_A_PERCENT
 
-    assert to_nano(sum((line.amount_usd for line in bill.lines), Decimal(0))) == bill.charge_nano
+    charge = charge_nano(cost, markup, min_cost_nano=minimum)
+
+    assert charge == max(minimum, math.ceil(exact))
+
+
+@given(cost=COST, more=COST, markup=MARKUP, minimum=MINIMUM)
+def test_a_dearer_call_is_never_charged_less_and_two_in_one_never_more_than_apart(
+    cost: Decimal, more: Decimal, markup: Decimal, minimum: int
+) -> None:
+    apart = charge_nano(cost, markup, min_cost_nano=minimum) + charge_nano(more, markup, min_cost_nano=minimum)
+    together = charge_nano(EXACT.add(cost, more), markup, min_cost_nano=minimum)
+
+    assert charge_nano(cost, markup, min_cost_nano=minimum) <= together <= apart
+
+
+@given(usage=USAGE, rates=RATES, images=st.integers(0, 9))
+def test_a_cost_is_every_token_once_at_its_own_rate(usage: Usage, rates: Rates, images: int) -> None:
+    """R7, worked out here token by token of each kind, with fractions."""
+
+    def rate(name: str, *others: str) -> Fraction:
+        found = next((price for price in (getattr(rates, each) for each in (name, *others)) if price is not None), Decimal(0))
+        return Fraction(found)
+
+    def shared(whole: int, parts: list[tuple[int, Fraction]], own: Fraction) -> Fraction:
+        total = Fraction(0)
+        for count, price in parts:
+            taken = min(count, whole)
+            total, whole = total + taken * price, whole - taken
+        return total + whole * own
+
+    reasoning = rates.internal_reasoning or rates.completion or Decimal(0)
+    read = [
+        (usage.cached_tokens, "input_cache_read"),
+        (usage.cache_write_tokens, "input_cache_write"),
+        (usage.prompt_audio_tokens, "audio"),
+    ]
+    written = [
+        (usage.reasoning_tokens, Fraction(reasoning)),
+        (usage.image_tokens, rate("image_output", "image_token", "completion")),
+        (usage.completion_audio_tokens, rate("audio_output", "completion")),
+    ]
+    expected = shared(usage.prompt_tokens, [(count, rate(name, "prompt")) for count, name in read], rate("prompt"))
+    expected += shared(usage.completion_tokens, written, rate("completion"))
+    expected += rate("request") + images * rate("image") + usage.web_searches * rate("web_search")
+
+    assert Fraction(cost_of(usage, rates, images=images)) == expected
+
+
+@given(usage=USAGE, rates=RATES, cost=st.none() | COST, markup=MARKUP, minimum=MINIMUM)
+def test_the_lines_of_a_bill_add_up_to_the_charge_exactly(
+    usage: Usage, rates: Rates, cost: Decimal | None, markup: Decimal, minimum: int
+) -> None:
+    bill = explain(usage, rates, cost_usd=cost, markup_percent=markup, min_cost_nano=minimum)
+
+    assert sum((Fraction(line.amount_usd) for line in bill.lines), Fraction(0)) == Fraction(bill.charge_nano, 10**9)
+    assert bill.cost_usd == (cost_of(usage, rates) if cost is None else cost)
     assert bill.charge_nano == charge_nano(bill.cost_usd, markup, min_cost_nano=minimum)
 
 

@@ -1,0 +1,176 @@
+"""The shop, its hostile upstream, the neighbour and the attacker; and what each of them noticed of a misbehaviour."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import psutil
+
+from tests.bounds.dose import Dose
+from tests.bounds.neighbour import Neighbour, percentile
+from tests.deployment import Cluster
+from tests.servers import ROOT, ServerProcess, free_port
+from tests.shop import Customer, Shop, open_shop
+from tests.waiting import wait_until
+
+RICH = "100000000"
+SAMPLE_SECONDS = 0.1
+LIMITED = ("more streams than allowed",)
+"""Misbehaviours of an account that has the usual limits."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """What one misbehaviour did to everybody else. Times in milliseconds, memory in MiB."""
+
+    name: str
+    alone: list[float] = field(default_factory=list)
+    meanwhile: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+    resident_start: float = 0.0
+    resident_peak: float = 0.0
+    resident_after_round: list[float] = field(default_factory=list)
+    died: int = 0
+    holds_left: int = 0
+    calm_after: float = 0.0  # seconds until the server had let go of every connection
+
+    @property
+    def added_p99(self) -> float:
+        return percentile(self.meanwhile, 99) - percentile(self.alone, 99)
+
+
+class Attacker:
+    """The process that misbehaves on command."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.bounds.attacker"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def perform(self, name: str, customer: Customer, seconds: float, share: float) -> Counter[str]:
+        """The misbehaviour is over; how often each status came."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"name": name, "port": customer.shop.web.port, "key": customer.key, "seconds": seconds, "share": share}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the attacker died")
+        return Counter(json.loads(line))
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Stage:
+    """Everybody is there; `show` lets one misbehaviour happen."""
+
+    def __init__(self, shop: Shop, attacker: Attacker) -> None:
+        self.shop = shop
+        self.attacker = attacker
+        self.good = shop.customer(usd=RICH, limits=False)
+
+    def show(self, name: str, dose: Dose, *, limits: bool = False) -> Finding:
+        """The neighbour alone, then rounds of the misbehaviour beside it, then the calm after."""
+        villain = self.shop.customer(usd=RICH, limits=limits)
+        assert villain.call("/v1/key").status == 200
+        pids = self.shop.web.worker_pids
+        finding = Finding(name, resident_start=self._resident())
+        pause = threading.Event()
+        with Neighbour(self.good) as neighbour, self._peak_into(finding):
+            pause.wait(dose.alone_seconds / 4)
+            neighbour.taken()
+            pause.wait(dose.alone_seconds)
+            finding.alone = neighbour.taken()
+            for _ in range(dose.rounds):
+                finding.statuses += self.attacker.perform(name, villain, dose.seconds, dose.share)
+                finding.meanwhile += neighbour.taken()
+                finding.resident_after_round.append(self._resident())
+        finding.meanwhile += neighbour.taken()
+        finding.problems = neighbour.problems
+        finding.calm_after = self._calm(dose.calm_seconds)
+        finding.holds_left = self._holds_left()
+        finding.resident_after_round[-1] = self._resident()
+        finding.died = len(set(pids) - set(self.shop.web.worker_pids))
+        return finding
+
+    def _calm(self, seconds: float) -> float:
+        started = time.monotonic()
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: self._connections() <= 1, seconds)
+        return time.monotonic() - started
+
+    def _connections(self) -> int:
+        """Of customers, in the server's hands."""
+        processes = [psutil.Process(pid) for pid in self.shop.web.worker_pids]
+        found = [connection for process in processes for connection in process.net_connections("tcp")]
+        return sum(connection.laddr.port == self.shop.web.port and bool(connection.raddr) for connection in found)
+
+    def _holds_left(self) -> int:
+        """Holds that nobody ends within ten seconds."""
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: not self._holds(), 10)
+        return self._holds()
+
+    def _holds(self) -> int:
+        return int(self.shop.query("SELECT count(*) AS holds FROM holds")[0]["holds"])
+
+    def _resident(self) -> float:
+        return float(sum(psutil.Process(pid).memory_info().rss for pid in self.shop.web.worker_pids)) / 2**20
+
+    @contextlib.contextmanager
+    def _peak_into(self, finding: Finding) -> Iterator[None]:
+        stopping = threading.Event()
+
+        def watch() -> None:
+            while not stopping.wait(SAMPLE_SECONDS):
+                finding.resident_peak = max(finding.resident_peak, self._resident())
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            watcher.join()
+
+
+@contextlib.contextmanager
+def open_stage(cluster: Cluster, folder: Path) -> Iterator[Stage]:
+    """One web process, since everybody must share it."""
+    with contextlib.ExitStack() as stack:
+        port = free_port()
+        command = [sys.executable, "-m", "tests.bounds.upstream", str(port)]
+        upstream = ServerProcess(command, env={**os.environ}, log=folder / "upstream.log")
+        stack.enter_context(upstream)
+        wait_until(lambda: _answers(port), 20)
+        url = f"http://127.0.0.1:{port}/api/v1"
+        shop = stack.enter_context(open_shop(cluster, folder, OPENROUTER_BASE_URL=url, **PATIENT))
+        attacker = Attacker()
+        stack.callback(attacker.stop)
+        yield Stage(shop, attacker)
+
+
+PATIENT = {"UPSTREAM_FIRST_BYTE_SECONDS": "60", "UPSTREAM_IDLE_SECONDS": "60", "UPSTREAM_TOTAL_SECONDS": "900"}
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/api/v1/models")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,62 @@
+"""One tenant misbehaves: another's calls all succeed and wait at most 100 ms longer, memory is flat, nothing dies, no hold stays.
+
+R29, R31. How much of each misbehaviour is in `dose`; `python -m tests.bounds` shows the figures.
+"""
+
+import pytest
+
+from tests.bounds.attacker import MISBEHAVIOURS
+from tests.bounds.dose import ADDED_P99_MS, GROWTH_MIB, PEAK_MIB, SETTLED_MIB, SUITE
+from tests.bounds.stage import LIMITED, Finding, Stage
+
+ANSWERS = {
+    "head byte by byte": set(),
+    "body byte by byte": set(),
+    "large body byte by byte": set(),
+    "nothing is sent": set(),
+    "nothing is read": set(),
+    "read byte by byte": set(),
+    "silent upstream": set(),
+    "upstream silent after its head": set(),
+    "upstream byte by byte": set(),
+    "upstream comments for ever": {"200"},
+    "more streams than allowed": {"200", "429"},
+    "11 MB": {"413"},
+    "11 MB in chunks": {"413"},
+    "10 MB": {"200"},
+    "10 MB in chunks": {"200"},
+    "10 MB of no JSON": {"400"},
+    "1 MB all day": {"200"},
+    "chunks of one byte": set(),
+    "200,000 brackets": {"200", "400"},
+    "millions of parts": {"400"},
+    "parts under every bound": set(),
+    "wrong keys": {"401"},
+    "wrong keys, large bodies": {"401"},
+    "unknown routes": {"404"},
+    "too many headers": {"431"},
+}
+"""What the server must have answered at least once; nothing where it has nobody to answer yet, or too little time."""
+
+
+def test_every_misbehaviour_is_shown() -> None:
+    assert ANSWERS.keys() == MISBEHAVIOURS.keys()
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
+    finding = stage.show(name, SUITE, limits=name in LIMITED)
+    if finding.added_p99 > ADDED_P99_MS:  # a machine that is busy with something else is so once, the server's fault stays
+        finding = stage.show(name, SUITE, limits=name in LIMITED)
+
+    assert not finding.problems
+    assert finding.added_p99 <= ADDED_P99_MS, (sorted(finding.alone)[-5:], sorted(finding.meanwhile)[-5:])
+    assert ANSWERS[name] <= finding.statuses.keys(), finding.statuses
+    assert (finding.died, finding.holds_left) == (0, 0)
+    assert memory_is_flat(finding), (finding.resident_start, finding.resident_peak, finding.resident_after_round)
+
+
+def memory_is_flat(finding: Finding) -> bool:
+    """Within bounds meanwhile, given back afterwards, and no more of it with every round."""
+    start, after = finding.resident_start, finding.resident_after_round
+    return finding.resident_peak <= start + PEAK_MIB and after[-1] <= min(start + SETTLED_MIB, after[1] + GROWTH_MIB)
