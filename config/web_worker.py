@@ -19,6 +19,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
+LAST_CHUNK = b"0\r\n\r\n"
 LOOK_SECONDS = 1.0
 FIRST_HEAD_SECONDS = 20.0
 HEAD_BYTES = 16_384
@@ -49,6 +50,7 @@ class OneSend(wsgi.Response):  # type: ignore[misc]
     headers_sent: bool
     _date = (0, "")
     _head = b""
+    _is_last = _has_ended = False
 
     def send_headers(self) -> None:
         """The head is ready to leave."""
@@ -66,12 +68,20 @@ class OneSend(wsgi.Response):  # type: ignore[misc]
     def close(self) -> None:
         """Everything has left."""
         self.send_headers()
-        end = b"0\r\n\r\n" if self.chunked else b""
+        end = LAST_CHUNK if self.chunked and not self._has_ended else b""
         if self._head or end:
             self._send(self._head + end)
 
+    def end_with_this(self) -> None:
+        """The next piece is the last one."""
+        self._is_last = True
+
     def _emit_body(self, data: bytes) -> None:
-        self._send(b"%b%X\r\n%b\r\n" % (self._head, len(data), data) if self.chunked else self._head + data)
+        if not self.chunked:
+            self._send(self._head + data)
+            return
+        self._send(b"%b%X\r\n%b\r\n%b" % (self._head, len(data), data, LAST_CHUNK if self._is_last else b""))
+        self._has_ended = self._is_last
 
     def _send(self, data: bytes) -> None:
         self._head = b""
@@ -144,6 +154,8 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         answer = self.wsgi(environ, response.start_response)
         try:
             for piece in answer:
+                if getattr(answer, "has_sent_its_last", False):
+                    response.end_with_this()
                 response.write(piece)
             response.close()
         finally:

@@ -24,7 +24,7 @@ from reseller.gateway.ending import Seen, end, failed
 from reseller.gateway.large_bodies import LARGE_BYTES
 from reseller.gateway.quoting import Quote
 from reseller.gateway.rebuilding import EMBEDDINGS
-from reseller.gateway.watching import ClientGone, giving_up
+from reseller.gateway.watching import ClientGone, HangUpWatch, giving_up
 from reseller.live import LiveCalls
 from reseller.metering import Usage, read_usage
 from reseller.money import format_nano
@@ -64,6 +64,7 @@ class Going:
         self.admitted = admitted
         self.live = live
         self.generation_id: str | None = None
+        self.watch: HangUpWatch | None = None  # on the client of a stream; whoever goes on with the call stops it
         self._is_ended = False
         self._marks = _Timings(received_at, {})
         self._marks.mark("admitted_ms")
@@ -92,7 +93,7 @@ class Going:
         scenario = request.headers.get("x-sandbox-scenario") if self.op.is_test else None
         self._marks.mark("sent_ms")
         # A whole answer is finished and billed by the upstream although nobody waits for it: it is taken, and charged.
-        with giving_up(request.environ) if self.call.is_stream else nullcontext():
+        with giving_up(request.environ) if self.call.is_stream else nullcontext() as self.watch:
             reply = self.quote.upstream.send(self.call.path, body, is_stream=self.call.is_stream, scenario=scenario)
         self._marks.mark("first_byte_ms")
         metrics.observe(metrics.FIRST_BYTE_SECONDS, (self.timings["first_byte_ms"] - self.timings["sent_ms"]) / 1000)

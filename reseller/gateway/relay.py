@@ -25,6 +25,7 @@ from reseller.gateway.headers import call_headers
 from reseller.gateway.large_bodies import LARGE_BYTES
 from reseller.gateway.rebuilding import EMBEDDINGS
 from reseller.gateway.stream import Stream
+from reseller.gateway.watching import HangUpWatch
 from reseller.live import LiveCalls
 from reseller.wiring import Wiring, wiring
 
@@ -43,6 +44,8 @@ def relay(path: str) -> Response:
         reply = going.send()  # go               502 503 504
     if reply.is_stream:
         return _streamed(going, reply)  # the same ending, in close()
+    if going.watch is not None:
+        going.watch.stop()  # a stream was asked for, and answered whole
     with going.ended_on_error():
         return _whole(going, reply)  # how much; charge, log, release: one commit
 
@@ -145,7 +148,7 @@ def _streamed(going: Going, reply: Reply) -> Response:
     )
     stream = Stream(reply, rewriter, partial(_finish_stream, going), wants_usage=going.call.wants_usage)
     going.live.answered(going.op.call_id, going.generation_id, stream)
-    stream.watch(request.environ)
+    stream.watch(going.watch or HangUpWatch(request.environ, stream.hung_up))
     return Response(stream, headers=[*SSE_HEADERS, *call_headers(going.admitted)], direct_passthrough=True)
 
 

@@ -50,12 +50,11 @@ class Stream:
         self._sent_bytes = 0  # text handed to the server
         self._delivered_bytes = 0  # text the server took before it asked for more
         self._handed_at: float | None = None  # since when the server tries to write what it was given
-        self._client: Any = None
 
-    def watch(self, environ: dict[str, Any]) -> None:
+    def watch(self, watch: HangUpWatch) -> None:
         """From now on a hang-up closes the upstream at once (R9)."""
-        self._watch = HangUpWatch(environ, self._hung_up)
-        self._client = environ.get("gunicorn.socket")
+        self._watch = watch
+        watch.tell(self.hung_up)
 
     def cut_off_if_stalled(self, patience_seconds: float) -> None:
         """A client that takes nothing for that long is gone: its socket is closed, so that the call can end and be charged."""
@@ -64,14 +63,19 @@ class Stream:
         self._is_gone = True
         self._handed_at = None
         self._reply.close()
-        if self._client is not None:
+        if self._watch is not None and self._watch.client is not None:
             with suppress(OSError):
-                self._client.shutdown(socket.SHUT_RDWR)
+                self._watch.client.shutdown(socket.SHUT_RDWR)
 
     def drain(self) -> None:
         """The stream ends soon with an error event; its reader wakes up."""
         self._is_draining = True
         self._reply.close()
+
+    @property
+    def has_sent_its_last(self) -> bool:
+        """Nothing comes after the piece that `__next__` gave last: the web worker ends the answer together with it."""
+        return self._is_over
 
     def __iter__(self) -> "Stream":
         return self
@@ -169,7 +173,7 @@ class Stream:
         self._end(CallStatus.PARTIAL, refusal.code)
         return b"data: " + orjson.dumps(envelope(refusal)) + b"\n\n"
 
-    def _hung_up(self) -> None:
+    def hung_up(self) -> None:
         """Runs in the hub: only wakes the reader; its greenlet settles."""
         self._is_gone = True
         self._reply.close()

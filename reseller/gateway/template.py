@@ -21,10 +21,10 @@ _ESCAPED = re.compile(rb'(?:[^"\\]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
 class Template:
     """What surrounds the text of every ordinary frame, and what takes its place."""
 
-    __slots__ = ("_after", "_before", "_between", "_new_after", "_new_before", "_new_between")
+    __slots__ = ("_after", "_before", "_new_after", "_new_before", "_new_between")
 
     def __init__(self, before: bytes, after: bytes, new_before: bytes, new_after: bytes) -> None:
-        self._before, self._after, self._between = before, after, after + before
+        self._before, self._after = before, after
         self._new_before, self._new_after, self._new_between = new_before, new_after, new_after + new_before
 
     @classmethod
@@ -51,9 +51,13 @@ class Template:
     def rewrite(self, block: bytes) -> tuple[bytes, int] | None:
         """The block with everything but its texts exchanged, and the bytes of the texts; None if any frame differs."""
         before, after = self._before, self._after
-        if not block.startswith(before) or not block.endswith(after) or len(block) < len(before) + len(after):
+        if not block.endswith(after):
             return None
-        texts = block[len(before) : -len(after)].split(self._between)
+        frames = block.split(after)
+        frames.pop()
+        texts = [frame[len(before) :] for frame in frames if frame.startswith(before)]
+        if len(texts) != len(frames):
+            return None
         written = b"".join(texts)
         if not _is_sound(written, texts):
             return None

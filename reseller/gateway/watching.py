@@ -23,13 +23,20 @@ class HangUpWatch:
     """Calls `on_gone` once when the client closes its side. `stop` is idempotent."""
 
     def __init__(self, environ: dict[str, Any], on_gone: Callable[[], None]) -> None:
-        client = environ.get("gunicorn.socket")
-        self._socket = getattr(client, "_sock", client)
-        self._on_gone = on_gone
+        self.client: Any = environ.get("gunicorn.socket")
+        self._socket = getattr(self.client, "_sock", self.client)
+        self._on_gone: Callable[[], None] | None = on_gone
+        self._is_gone = False
         self._watcher: Any = None
         if self._socket is not None:
             self._watcher = get_hub().loop.io(self._socket.fileno(), _READ)
             self._watcher.start(self._look)
+
+    def tell(self, on_gone: Callable[[], None] | None) -> None:
+        """Somebody else is told from now on, or nobody; at once if the client went while nobody was."""
+        self._on_gone = on_gone
+        if self._is_gone and on_gone is not None:
+            on_gone()
 
     def stop(self) -> None:
         watcher, self._watcher = self._watcher, None
@@ -47,15 +54,21 @@ class HangUpWatch:
             peeked = b""
         self.stop()  # a pipelined request is waiting, or nobody is there any more
         if not peeked:
-            self._on_gone()
+            self._is_gone = True
+            self.tell(self._on_gone)
 
 
 @contextmanager
-def giving_up(environ: dict[str, Any]) -> Iterator[None]:
-    """A hang-up ends the block at once with ClientGone, whatever it waits for."""
+def giving_up(environ: dict[str, Any]) -> Iterator[HangUpWatch]:
+    """A hang-up ends the block at once with ClientGone, whatever it waits for.
+
+    The watch goes on after the block and tells nobody until it is given to whoever wants to know; who has it must stop it.
+    """
     waiting = getcurrent()
     watch = HangUpWatch(environ, lambda: waiting.kill(ClientGone(), block=False))
     try:
-        yield
-    finally:
+        yield watch
+    except BaseException:
         watch.stop()
+        raise
+    watch.tell(None)

@@ -11,6 +11,7 @@ from reseller.gateway import stream as stream_module
 from reseller.gateway.access import FailureThrottle, LookUps
 from reseller.gateway.body import MAX_DEPTH, too_deep
 from reseller.gateway.stream import Stream
+from reseller.gateway.watching import HangUpWatch
 
 
 @pytest.mark.parametrize(
@@ -52,10 +53,9 @@ def test_a_client_that_takes_nothing_is_cut_off_and_its_call_ends(monkeypatch: p
     ours, theirs = socket.socketpair()
     reply, ends, clock = Silent(), [], [0.0]
     monkeypatch.setattr(stream_module, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(stream_module, "HangUpWatch", lambda environ, on_gone: None)
     rewriter: Any = type("Seen", (), {"output_bytes": 0, "error": None})()
     stalled = Stream(reply, rewriter, lambda status, *_: ends.append(str(status)), wants_usage=False)
-    stalled.watch({"gunicorn.socket": ours})
+    stalled.watch(HangUpWatch({"gunicorn.socket": ours}, stalled.hung_up))
     next(stalled)  # a heartbeat, which the server now tries to write
 
     clock[0] = 59.0
