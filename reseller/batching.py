@@ -8,7 +8,8 @@ for each, in order, after its transaction is durable. Promise R12, point by poin
 - a batch that fails as a whole is run again one by one, so a poison operation fails alone;
 - a `Retry` (connection lost, result of COMMIT unknown) sends the *same* operations again,
   so they must be idempotent by their own ids;
-- an operation that fails alone with `TryLater`, or is answered with one, is queued again unless its submitter gave up;
+- an operation that fails alone with `TryLater`, or is answered with one, is queued again, unless its submitter gave up
+  and it is certain that no earlier try was committed;
 - order of arrival is kept.
 
 There is no timer: an idle batcher commits at once, a busy one fills the next batch while
@@ -49,6 +50,12 @@ class _Slot(Generic[Op, Answer]):
     done: Event = field(default_factory=Event)
     answer: Answer | BaseException | None = None
     abandoned: bool = False
+    in_doubt: bool = False  # sent, and nobody knows what became of it: must be sent until that is known
+
+    @property
+    def is_forgettable(self) -> bool:
+        """Nobody waits for it, and it has certainly had no effect."""
+        return self.abandoned and not self.in_doubt
 
 
 @dataclass(slots=True)
@@ -162,14 +169,14 @@ class GroupCommit(Generic[Op, Answer]):
         batch: list[_Slot[Op, Answer]] = []
         while self._queue and len(batch) < self._max_batch:
             slot = self._queue.popleft()
-            if not slot.abandoned:
+            if not slot.is_forgettable:
                 batch.append(slot)
         return batch
 
     def _write(self, batch: list[_Slot[Op, Answer]]) -> None:
         started = monotonic()
         try:
-            answers = self._commit_until_known([slot.op for slot in batch])
+            answers = self._commit_until_known(batch)
         except Exception as error:  # noqa: BLE001 - the batch is poisoned; find out by whom
             if len(batch) == 1 and isinstance(error, TryLater):
                 self._postpone(batch[0])
@@ -203,17 +210,20 @@ class GroupCommit(Generic[Op, Answer]):
         self._queue_again(slot)
 
     def _queue_again(self, slot: _Slot[Op, Answer]) -> None:
-        """Behind the others, unless its submitter has given up."""
+        """Behind the others, unless its submitter has given up and nothing of it can have been committed."""
         self.stats.retries += 1
-        if not slot.abandoned:
+        if not slot.is_forgettable:
             self._queue.append(slot)
 
-    def _commit_until_known(self, ops: list[Op]) -> Sequence[Answer | BaseException]:
+    def _commit_until_known(self, batch: list[_Slot[Op, Answer]]) -> Sequence[Answer | BaseException]:
+        ops = [slot.op for slot in batch]
         attempt = 0
         while True:
             try:
                 return self._commit(ops)
             except Retry as error:
+                for slot in batch:
+                    slot.in_doubt = True
                 self.stats.retries += 1
                 pause = RETRY_PAUSES_SECONDS[min(attempt, len(RETRY_PAUSES_SECONDS) - 1)]
                 log.warning("commit_unknown", operations=len(ops), attempt=attempt, error=str(error.__cause__ or error))

@@ -26,6 +26,29 @@ def test_a_postponed_operation_whose_submitter_gave_up_is_forgotten() -> None:
     assert group.wait_idle(SECONDS) is True
 
 
+def test_an_operation_in_doubt_is_sent_until_its_fate_is_known_although_nobody_waits_any_more() -> None:
+    """R11: the lost answer may have been a yes, and then there is a hold to give back."""
+    fates: list[Any] = [Retry(), TryLater("locked"), TryLater("locked"), None]
+    orphans: list[tuple[str, Any]] = []
+    ledger = Ledger()
+
+    def fate(ops: Sequence[str]) -> list[str]:
+        gevent.sleep(0.02)
+        if (error := fates.pop(0)) is not None:
+            raise error
+        return list(ops)
+
+    ledger.fate = fate
+    group: GroupCommit[str, str] = GroupCommit(ledger.commit, orphaned=lambda op, answer: orphans.append((op, answer)))
+
+    with pytest.raises(Unavailable):
+        group.submit("impatient", timeout_seconds=0.01)
+
+    assert group.wait_idle(SECONDS)
+    assert ledger.batches == [["impatient"]] * 4
+    assert orphans == [("impatient", "impatient")]
+
+
 def test_an_operation_abandoned_before_it_was_sent_is_forgotten() -> None:
     ledger = Ledger()
     orphans: list[str] = []
