@@ -108,12 +108,12 @@ class GroupCommit(Generic[Op, Answer]):
             raise Unavailable
         slot = self._enqueue(op)
         try:
-            is_done = slot.done.wait(timeout_seconds)
+            slot.done.wait(timeout_seconds)
         except BaseException:  # the submitter was killed or timed out from outside
-            slot.abandoned = True
+            self._abandon(slot)
             raise
-        if not is_done:
-            slot.abandoned = True
+        if not slot.done.is_set():  # the wait itself may have ended in the very turn in which the answer came
+            self._abandon(slot)
             raise Unavailable
         if isinstance(slot.answer, BaseException):
             raise slot.answer
@@ -229,6 +229,12 @@ class GroupCommit(Generic[Op, Answer]):
                 log.warning("commit_unknown", operations=len(ops), attempt=attempt, error=str(error.__cause__ or error))
                 gevent.sleep(pause)
                 attempt += 1
+
+    def _abandon(self, slot: _Slot[Op, Answer]) -> None:
+        """Its submitter waits no more. An answer that came in the same turn is nobody's."""
+        slot.abandoned = True
+        if slot.done.is_set() and self._orphaned:
+            self._orphaned(slot.op, slot.answer)  # type: ignore[arg-type]
 
     def _acknowledge(self, slot: _Slot[Op, Answer], answer: Answer | BaseException) -> None:
         slot.answer = answer

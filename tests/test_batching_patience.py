@@ -26,6 +26,24 @@ def test_a_postponed_operation_whose_submitter_gave_up_is_forgotten() -> None:
     assert group.wait_idle(SECONDS) is True
 
 
+def test_an_answer_that_comes_in_the_turn_in_which_its_submitter_is_killed_is_reported() -> None:
+    """R11: admitted and killed at once, the call must not keep its hold."""
+    ledger = Ledger()
+    orphans: list[tuple[str, Any]] = []
+    group: GroupCommit[str, str] = GroupCommit(ledger.commit, orphaned=lambda op, answer: orphans.append((op, answer)))
+
+    def commit_and_kill(ops: Sequence[str]) -> list[str]:
+        first.kill(gevent.GreenletExit, block=False)  # takes effect when the writer lets go, which is after its answer
+        return list(ops)
+
+    ledger.fate = commit_and_kill
+    first = gevent.spawn(group.submit, "first", timeout_seconds=SECONDS)
+    first.join(SECONDS)
+
+    assert isinstance(first.value, gevent.GreenletExit)
+    assert orphans == [("first", "first")]
+
+
 def test_an_operation_in_doubt_is_sent_until_its_fate_is_known_although_nobody_waits_any_more() -> None:
     """R11: the lost answer may have been a yes, and then there is a hold to give back."""
     fates: list[Any] = [Retry(), TryLater("locked"), TryLater("locked"), None]
