@@ -62,6 +62,82 @@ def test_a_burst_gives_what_its_frames_give_one_by_one() -> None:
     assert b"Secret" not in burst
 
 
+def shown(stream: StreamRewriter, *frames: bytes) -> list[Any]:
+    """What the customer gets of them, one by one."""
+    return [orjson.loads(data_of(out) or b"null") for frame in frames if (out := stream.pass_on(frame))]
+
+
+def test_a_stream_that_turns_from_reasoning_to_text_is_learnt_again() -> None:
+    thoughts = [frame({"role": "assistant", "content": "", "reasoning": word}) for word in ("so", " then", " well")]
+    stream = rewriter()
+
+    got = shown(stream, *thoughts, *WORDS)
+
+    deltas = [each["choices"][0]["delta"] for each in got]
+    assert [delta.get("reasoning") for delta in deltas[:3]] == ["so", " then", " well"]
+    assert [delta["content"] for delta in deltas[3:]] == ["one", ' "two"', ' ],\\"x\\":[', " vier é 日本", "\n\n", " provider"]
+    assert stream._lessons == 2
+
+
+CHANGED = {
+    "another supplier": frame({"content": "word"}).replace(b"Secret", b"Hidden"),
+    "another choice": frame({"content": "word"}).replace(b'"index":0', b'"index":1'),
+    "its supplier in the choice": frame({"content": "word"}).replace(b'"index":0', b'"index":0,"provider":"Secret"'),
+    "a spelling of its own": frame({"content": "word"}).replace(b'"finish_reason":null', b'"finish_reason" : null'),
+    "a second text": frame({"content": "word", "reasoning": "Secret"}).replace(b"Secret", b"hm"),
+    "the text in another place": frame({"role": "assistant", "content": "word"}),
+    "usage beside the text": frame({"content": "word"}, usage={"prompt_tokens": 1}),
+}
+
+
+@pytest.mark.parametrize("odd", CHANGED.values(), ids=CHANGED.keys())
+def test_whatever_differs_is_read(odd: bytes) -> None:
+    """R28: alone and inside a block, a frame that is not like the others is shown as if it had come first."""
+    alone, after, inside = rewriter(), rewriter(), rewriter()
+    after.pass_on(WORDS[0])
+    inside.pass_on(WORDS[0])
+
+    expected = shown(alone, odd)
+
+    assert shown(after, odd) == expected
+    block = inside.pass_on(WORDS[1] + odd + WORDS[2])
+    assert orjson.loads(data_of(list(frames_in(block))[1]) or b"") == expected[0]
+    assert b"Secret" not in block
+    assert b"Hidden" not in block
+    assert inside.usage == alone.usage
+
+
+UNSOUND = {
+    "a quote that ends it": b'{"content":"a"b"}',
+    "a backslash before its end": b'{"content":"ab\\"}',
+    "half an escape": b'{"content":"a\\u12"}',
+    "a line of its own": b'{"content":"a\nevent: x"}',
+    "a control character": b'{"content":"a\x01b"}',
+    "no UTF-8": b'{"content":"a\xffb"}',
+}
+
+
+@pytest.mark.parametrize("delta", UNSOUND.values(), ids=UNSOUND.keys())
+def test_a_text_that_is_none_breaks_the_stream_off_by_either_way(delta: bytes) -> None:
+    """What nobody could parse is not passed on because the frame before it was like it."""
+    broken = frame({"content": "a"}).replace(b'{"content":"a"}', delta)
+    first, later = rewriter(), rewriter()
+    later.pass_on(WORDS[0])
+
+    outs = [first.pass_on(broken), later.pass_on(broken)]
+
+    assert [stream.broken is not None for stream in (first, later)] == [True, True]
+    assert outs == [b"", b""]
+
+
+def test_our_own_mark_in_a_text_is_a_text() -> None:
+    stream = rewriter()
+
+    got = shown(stream, frame({"content": "-the-text-stands-here-"}), WORDS[0], frame({"content": "-the-text-stands-here-"}))
+
+    assert [each["choices"][0]["delta"]["content"] for each in got] == ["-the-text-stands-here-", "one", "-the-text-stands-here-"]
+
+
 def test_delivered_text_is_counted_although_the_first_frame_is_larger_than_the_next() -> None:
     """R9: an estimate rests on it; a stream of a hundred words must not count as nothing."""
     stream = rewriter()
