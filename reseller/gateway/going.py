@@ -90,6 +90,7 @@ class Going:
             price_cap=offer.price_cap(self.quote.hold) if self.quote.upstream.takes_price_cap else None,
         )
         body = made() if self.call.size.tokens < LARGE_BYTES and not self.call.size.images else in_turn(made)
+        self.call.body.clear()  # megabytes, perhaps, that nobody needs while the answer comes
         scenario = request.headers.get("x-sandbox-scenario") if self.op.is_test else None
         self._marks.mark("sent_ms")
         # A whole answer is finished and billed by the upstream although nobody waits for it: it is taken, and charged.

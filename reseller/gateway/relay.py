@@ -4,6 +4,7 @@ who → what → at most → may they, can they pay (commit) → go → how much
 Between the two commits no transaction is open.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from reseller.gateway.call import Call
 from reseller.gateway.exact_json import NotJson, exact_usage, parse
 from reseller.gateway.going import Going, Quoted
 from reseller.gateway.headers import call_headers
-from reseller.gateway.large_bodies import LARGE_BYTES
+from reseller.gateway.large_bodies import LARGE_BYTES, heavy_work
 from reseller.gateway.rebuilding import EMBEDDINGS
 from reseller.gateway.stream import Stream
 from reseller.gateway.watching import HangUpWatch
@@ -129,9 +130,15 @@ def _whole(going: Going, reply: Reply) -> Response:
 
 def _readable(raw: bytes) -> dict[str, Any]:
     try:
-        return parse(raw)
+        with _large_work(raw):
+            return parse(raw)
     except NotJson:
         raise UpstreamDown(UNREADABLE) from None
+
+
+def _large_work(raw: bytes) -> AbstractContextManager[None]:
+    """Megabytes of an answer are worked on in turn, as those of requests are (R31)."""
+    return nullcontext() if len(raw) < LARGE_BYTES else heavy_work.turn()
 
 
 def _sendable(going: Going, parsed: dict[str, Any]) -> bytes:
