@@ -19,7 +19,7 @@ _SECRETS = re.compile(
     r"|(sk-or-v1-)[0-9A-Za-z-]+"
     r"|((?:rk|sk|whsec)_(?:live_|test_)?)[0-9A-Za-z]{12,}"
     r"|(Bearer )[^\s\"'\\]+"
-    r"|(://[^:/@\s\"\\]+:)[^@\s\"\\]+(?=@)"
+    r"|(://[^:/@\s\"\\]{1,64}:)[^@\s\"\\]{1,256}(?=@)"  # bounded: a stranger's header may be logged
 )
 _MAY_HOLD_SECRETS = re.compile(rb"[rs]k_|sk-or|whsec|Bearer|://")
 """Quicker than the above, and never wrong where that would find something."""

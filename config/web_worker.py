@@ -7,6 +7,7 @@ too long are closed, and when nearly all places are taken, those that have waite
 
 import socket
 import time
+from contextlib import suppress
 from ctypes import CDLL
 from email.utils import formatdate
 from types import TracebackType
@@ -14,7 +15,15 @@ from typing import Any
 
 import gevent
 from gunicorn.http import wsgi
-from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
@@ -27,6 +36,14 @@ SMALL_REST = 65_536
 LINGER_SECONDS = 2.0
 MALFORMED_SECONDS = 0.2
 M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES = -3, 262_144  # mallopt(3); glibc would raise the threshold with every block that is freed
+MALFORMED = b'{"error":{"message":"%b","type":"invalid_request_error","param":null,"code":"malformed_request"}}'
+REFUSED = {
+    LimitRequestHeaders: ("431 Request Header Fields Too Large", "The head of the request is too large."),
+    LimitRequestLine: ("414 URI Too Long", "The first line of the request is too long."),
+    UnsupportedTransferCoding: ("501 Not Implemented", "This transfer coding is not supported."),
+    ExpectationFailed: ("417 Expectation Failed", "This expectation is not supported."),
+}
+PIPELINE_SECONDS = 0.001
 FULL = 0.95
 ROOM = 0.9
 """Shares of the connections a worker may have: above the first the longest waiting are closed, down to the second."""
@@ -149,6 +166,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
             raise StopIteration
         if response.should_close():
             raise StopIteration
+        gevent.getcurrent().waiting.let_others_run()
 
     def _answer(self, response: OneSend, environ: dict[str, Any]) -> None:
         answer = self.wsgi(environ, response.start_response)
@@ -163,9 +181,20 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
                 answer.close()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """What is no request is answered a little later: thousands of them a second would leave no time for others."""
+        """What is no request is answered a little later: thousands of them a second would leave no time for others.
+
+        Nothing of what a stranger sent is logged.
+        """
         gevent.sleep(MALFORMED_SECONDS)
-        super().handle_error(req, client, addr, exc)
+        if not isinstance(exc, ParseException) or isinstance(exc, (InvalidResponseHeader, InvalidResponseHeaderName)):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.info("malformed request: %s", type(exc).__name__)
+        status, words = REFUSED.get(type(exc), ("400 Bad Request", "The HTTP request is malformed."))
+        body = MALFORMED % words.encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        with suppress(OSError):
+            client.sendall(head.encode() + body)
 
     def _look_at_waiting(self) -> None:
         while True:
@@ -183,12 +212,20 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
 class _Waiting:
     """While inside, the connection is among those that owe a request; the first one is due sooner than the next."""
 
-    __slots__ = ("_client", "_sooner_seconds", "_waiting")
+    __slots__ = ("_client", "_loop", "_round", "_sooner_seconds", "_waiting")
 
     def __init__(self, waiting: dict[Any, float], client: Any, sooner_seconds: float) -> None:
         self._waiting = waiting
         self._client = client
         self._sooner_seconds = sooner_seconds
+        self._loop = gevent.get_hub().loop
+        self._round = -1
+
+    def let_others_run(self) -> None:
+        """A client whose requests were all there and needed no waiting would keep the processor to itself for as long as it sends."""
+        if self._loop.iteration == self._round:
+            gevent.sleep(PIPELINE_SECONDS)
+        self._round = self._loop.iteration
 
     def __enter__(self) -> None:
         self._waiting[self._client] = time.monotonic() - self._sooner_seconds

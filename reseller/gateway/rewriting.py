@@ -185,8 +185,8 @@ class StreamRewriter:
             self._lessons += 1
 
     def _outer(self, parsed: dict[str, Any]) -> dict[str, Any]:
-        """Everything of a frame but its choices, as the customer sees it."""
-        outer = {name: parsed[name] for name in SHOWN if name in parsed and name != "choices"}
+        """Everything of a frame but its choices, as the customer sees it: single values, which can always be written."""
+        outer = {name: parsed[name] for name in SHOWN if name in parsed and not isinstance(parsed[name], (dict, list))}
         outer["id"] = self.our_id
         if self.model is not None:
             outer["model"] = self.model

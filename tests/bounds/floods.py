@@ -1,10 +1,13 @@
 """Requests that are refused at once, as fast as they can be sent."""
 
+import asyncio
 from collections import Counter
 
-from tests.bounds.wire import Misbehaviour, Target, chat, closed_loop
+from tests.bounds.wire import Misbehaviour, Target, Wire, chat, closed_loop, ended, side_by_side
 
 CONNECTIONS = 16
+PIPELINES = 4
+AT_ONCE = 500
 WRONG_KEY = "sk_live_9HnpzZzOOCi7oIZlbsWxk6HBRChQlBrkNkPYHCRhTQWuJ1fYt"
 
 
@@ -33,9 +36,35 @@ async def too_many_headers(target: Target) -> Counter[str]:
     return await closed_loop(target, CONNECTIONS, [target.request(chat(), *block) for block in blocks])
 
 
+async def pipelined_probes(target: Target) -> Counter[str]:
+    """Requests that need no waiting, sent without waiting for their answers, which are read all the same."""
+    burst = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n" * AT_ONCE
+
+    async def work(wire: Wire, seen: Counter[str]) -> None:
+        async def send() -> None:
+            while True:
+                await wire.send(burst)
+
+        sending = asyncio.create_task(send())
+        try:
+            while piece := await wire.receive(1 << 20):
+                seen["200"] += piece.count(b"HTTP/1.1 200")
+        finally:
+            await ended([sending])
+
+    return await side_by_side(target, PIPELINES, work)
+
+
+async def malformed_heads(target: Target) -> Counter[str]:
+    """No header at all, full of what a log might want to look at twice."""
+    return await closed_loop(target, CONNECTIONS, [target.request(chat(), ":" + "://a:" * 3200), target.request(chat(), "Bearer " * 2000)])
+
+
 MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "wrong keys": wrong_keys,
     "wrong keys, large bodies": wrong_keys_and_large_bodies,
     "unknown routes": unknown_routes,
     "too many headers": too_many_headers,
+    "pipelined probes": pipelined_probes,
+    "malformed heads": malformed_heads,
 }

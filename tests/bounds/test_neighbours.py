@@ -35,6 +35,8 @@ ANSWERS = {
     "wrong keys, large bodies": {"401"},
     "unknown routes": {"404"},
     "too many headers": {"431"},
+    "pipelined probes": {"200"},
+    "malformed heads": {"400"},
 }
 """What the server must have answered at least once; nothing where it has nobody to answer yet, or too little time."""
 

@@ -130,6 +130,18 @@ def test_a_text_that_is_none_breaks_the_stream_off_by_either_way(delta: bytes) -
     assert outs == [b"", b""]
 
 
+def test_the_usage_frame_can_always_be_written() -> None:
+    """R9: the call is charged before it leaves, so nothing of a late frame may stand in its way."""
+    stream = rewriter()
+    deep = b"[" * 400 + b"]" * 400
+    stream.pass_on(WORDS[0] + b'data: {"system_fingerprint":' + deep + b',"choices":[],"usage":{"prompt_tokens":1}}\n\n')
+
+    told = orjson.loads(data_of(stream.usage_frame(125)) or b"")
+
+    assert (told["usage"]["prompt_tokens"], told["id"]) == (1, "chatcmpl-1")
+    assert "system_fingerprint" not in told
+
+
 def test_our_own_mark_in_a_text_is_a_text() -> None:
     stream = rewriter()
 
