@@ -77,6 +77,11 @@ def on_starting(server: Any) -> None:
     _metrics.mkdir(mode=0o700, parents=True)
 
 
+def on_exit(server: Any) -> None:
+    """The counters end with the server."""
+    shutil.rmtree(_metrics, ignore_errors=True)
+
+
 def post_worker_init(worker: Any) -> None:
     """A worker that takes work has its heartbeat row, its prices, and a drain that waits for its end."""
     from reseller.serving import begin  # noqa: PLC0415 - the app exists only in the worker

@@ -1,4 +1,4 @@
-"""gunicorn's gevent worker, with less work for each answer and bounds for clients that wait.
+"""gunicorn's gevent worker, with less work for each answer and bounds for clients that wait. Written against gunicorn 27.0.1.
 
 Parsing and framing stay gunicorn's. Ours: the head leaves together with the first bytes of the body (a send costs as much
 as reading a whole request), and one look a second replaces a timer for each request: connections that have been silent for
@@ -128,7 +128,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """One connection from its first to its last request."""
         self._open += 1
-        self._client = client  # `timeout_ctx` is asked for before anything else can run
+        gevent.getcurrent().waiting = _Waiting(self._waiting, client, self.cfg.keepalive - FIRST_HEAD_SECONDS)
         try:
             super().handle(listener, client, addr)
         finally:
@@ -137,17 +137,13 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
 
     def timeout_ctx(self) -> "_Waiting":
         """gunicorn waits for a request's head inside."""
-        greenlet = gevent.getcurrent()
-        context: _Waiting | None = getattr(greenlet, "waiting", None)
-        if context is None:
-            context = greenlet.waiting = _Waiting(self._waiting, self._client, self.cfg.keepalive - FIRST_HEAD_SECONDS)
+        context: _Waiting = gevent.getcurrent().waiting
         return context
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """One answer. Raises StopIteration when the connection is to be closed after it."""
         response, environ = wsgi.create(req, sock, addr, listener_name, self.cfg, response_class=OneSend)
         environ["wsgi.multithread"] = True
-        self.nr += 1
         if not self.alive:
             response.force_close()
         try:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.errors import _WaitTimeout
+from psycopg.errors import _WaitTimeout  # psycopg 3.3 raises it from `wait` and gives it no public name
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -25,7 +25,7 @@ REQUEST_SECONDS = 2.5
 """R13: a new call is refused within 3 s."""
 
 CLOCK_SECONDS = 12.0
-"""For one answer; longer than the till's statements may take."""
+"""For one answer; longer than the server's own time limit for a statement of the till, which is the better answer."""
 
 
 @dataclass(slots=True)
@@ -59,12 +59,13 @@ class BoundedConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, max(min(patience.each, patience.left), 0.001))
         except _WaitTimeout:
             self.close()
-            raise _silent() from None
+            raise silent() from None
         finally:
             patience.left -= monotonic() - started
 
 
-def _silent() -> psycopg.OperationalError:
+def silent() -> psycopg.OperationalError:
+    """What is raised instead of waiting on."""
     return psycopg.OperationalError("the server does not answer")
 
 
@@ -72,5 +73,5 @@ def _silent() -> psycopg.OperationalError:
 def _connect(dialect: Dialect, entry: ConnectionPoolEntry, args: tuple[Any, ...], options: dict[str, Any]) -> BoundedConnection:  # noqa: ARG001
     patience = _patience.get()
     if patience is not None and patience.left <= 0:
-        raise _silent()
+        raise silent()
     return BoundedConnection.connect(*args, **options)

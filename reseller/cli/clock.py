@@ -11,7 +11,7 @@ from reseller.worker import loop
 
 
 @click.command("worker")
-@click.option("--once", is_flag=True, help="Run every job that is due, then exit; 1 names the jobs that failed.")
+@click.option("--once", is_flag=True, help="Run every job that is due, tell what came of each, then exit; 1 names the jobs that failed.")
 @with_appcontext
 def worker(once: bool) -> None:
     """Run the clock: recovery, costs, partitions, catalogue, books."""
@@ -20,7 +20,7 @@ def worker(once: bool) -> None:
     if not once:
         loop.run_forever(app)
         return
-    failed = loop.run_once(app)
+    failed = loop.run_once(app, click.echo)
     if failed:
         click.echo(f"Error: failed: {', '.join(failed)}", err=True)
         sys.exit(1)

@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from reseller.clock import monotonic, new_id
-from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable
+from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout
 from reseller.gateway.access import culprit_of
 from reseller.gateway.errors import response_of
 from reseller.gateway.headers import allow_browsers, request_id
@@ -14,6 +14,9 @@ from reseller.gateway.routes import PREFIXES, add_routes, is_api
 from reseller.gateway.sessions import PageSessions
 from reseller.live import LiveCalls
 from reseller.wiring import wiring
+
+NOT_THE_CLIENT_S_FAULT = (Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout)
+"""Answered when they are due: within 3 s (R13), at once (R32)."""
 
 log = structlog.get_logger()
 
@@ -42,6 +45,8 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
         response = response_of(refusal)
         if isinstance(refusal, BodyTooLarge):
             response.headers["Connection"] = "close"
+        if isinstance(refusal, NOT_THE_CLIENT_S_FAULT):
+            return response
         return at_a_pace(response, culprit_of(request, wiring()))
 
     @api.errorhandler(Exception)

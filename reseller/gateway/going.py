@@ -21,7 +21,6 @@ from reseller.errors import Refusal, Unavailable, UpstreamDown
 from reseller.gateway.body import in_turn
 from reseller.gateway.call import Call, upstream_user
 from reseller.gateway.ending import Seen, end, failed
-from reseller.gateway.large_bodies import LARGE_BYTES
 from reseller.gateway.quoting import Quote
 from reseller.gateway.rebuilding import EMBEDDINGS
 from reseller.gateway.watching import ClientGone, HangUpWatch, giving_up
@@ -89,7 +88,7 @@ class Going:
             user=upstream_user(secret, self.op.account_id, self.call.user),
             price_cap=offer.price_cap(self.quote.hold) if self.quote.upstream.takes_price_cap else None,
         )
-        body = made() if self.call.size.tokens < LARGE_BYTES and not self.call.size.images else in_turn(made)
+        body = in_turn(made)
         self.call.body.clear()  # megabytes, perhaps, that nobody needs while the answer comes
         scenario = request.headers.get("x-sandbox-scenario") if self.op.is_test else None
         self._marks.mark("sent_ms")

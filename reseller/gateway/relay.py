@@ -56,7 +56,7 @@ def _asked(house: Wiring, caller: Caller, path: str) -> Call:
     try:
         raw = read_body(request, house.settings.max_body_bytes)
         asked = parse_object(raw)
-        return Call.read(asked, path) if len(raw) < LARGE_BYTES else in_turn(partial(Call.read, asked, path))
+        return in_turn(partial(Call.read, asked, path))
     except Refusal as refusal:
         _record(house, caller, path, asked, refusal)
         raise

@@ -12,6 +12,9 @@ from reseller.clock import monotonic
 
 LOOK_SECONDS = 0.25
 ENDED_AT_ONCE = 25
+MAX_READ = 1000
+"""Bodies waited for in one process, which has 4,000 places: a crowd of senders must leave room for everybody else."""
+ENDED_IN_A_CROWD = 100
 
 
 class SentTooSlowly(Exception):
@@ -40,7 +43,11 @@ class SlowSenders:
     def _look(self) -> None:
         """Runs in the hub, so that whoever is found here does nothing but wait for bytes. A crowd is not answered all at once."""
         now = monotonic()
-        overdue = [reader for reader, due in self._due.items() if now > due]
-        for reader in overdue[:ENDED_AT_ONCE]:
+        surplus = len(self._due) - MAX_READ
+        if surplus > 0:  # those that are due first make room
+            overdue = sorted(self._due, key=self._due.__getitem__)[: min(surplus, ENDED_IN_A_CROWD)]
+        else:
+            overdue = [reader for reader, due in self._due.items() if now > due][:ENDED_AT_ONCE]
+        for reader in overdue:
             if self._due.pop(reader, None) is not None:
                 reader.throw(SentTooSlowly())

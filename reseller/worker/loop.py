@@ -1,6 +1,7 @@
 """Lease → run → record → sleep, one greenlet a job. SIGTERM lets the jobs in hand finish."""
 
 import signal
+from collections.abc import Callable
 
 import gevent
 import structlog
@@ -39,12 +40,12 @@ def run_forever(app: Flask) -> None:
     log.info("worker_ended")
 
 
-def run_once(app: Flask) -> list[str]:
-    """Every job that is due has run once; the names of those that failed."""
+def run_once(app: Flask, tell: Callable[[str], None] = lambda line: None) -> list[str]:
+    """Every job that is due has run once; the names of those that failed. `tell` gets a line for each job."""
     heart = Heart(app, "worker")
     heart.start()
     context = Context(wiring_of(app), heart, is_once=True)
-    failed = [job.name for job in JOBS if not _run_if_due(app, job, context)]
+    failed = [job.name for job in JOBS if not _run_if_due(app, job, context, tell)]
     context.wiring.till.drain(FINISH_SECONDS)
     heart.stop()
     return failed
@@ -57,13 +58,14 @@ def _repeat(app: Flask, job: Job, context: Context, stop: Event) -> None:
         stop.wait(max(min(job.every, MAX_PAUSE_SECONDS) - (monotonic() - started), 0.2))
 
 
-def _run_if_due(app: Flask, job: Job, context: Context) -> bool:
+def _run_if_due(app: Flask, job: Job, context: Context, tell: Callable[[str], None] = lambda line: None) -> bool:
     """False if the job ran and failed. The worker outlives every failure of a job."""
     worker_id = context.wiring.process_id
     wait_for_each(job.patience)
     with app.app_context(), acting_as_operator():
         try:
             if not jobs.lease(job.name, job.every, worker_id):
+                tell(f"{job.name}: not due, or at work elsewhere")
                 return True
             try:
                 result = job.run(context)
@@ -72,6 +74,7 @@ def _run_if_due(app: Flask, job: Job, context: Context) -> bool:
                 jobs.finish(job.name, worker_id, error=f"{type(error).__name__}: {error}"[:1000])
                 raise
             jobs.finish(job.name, worker_id, result=result)
+            tell(f"{job.name}: {result}")
         except Exception:  # noqa: BLE001 - one of three places: the loop goes on
             log.error("job_failed", job=job.name, exc_info=True)
             return False

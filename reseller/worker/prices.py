@@ -4,7 +4,6 @@ import structlog
 
 from reseller.domain import pricing
 from reseller.errors import Refusal
-from reseller.metrics import ALARMS
 from reseller.worker.context import Context
 
 ACTOR = "system:catalogue"
@@ -30,7 +29,6 @@ def sync_catalogue(context: Context) -> str:
         report = pricing.sync(name, entries, actor=ACTOR)
         for slug in report.quarantined:
             log.error("price_quarantined", upstream=name, model=slug, reason=report.reasons.get(slug))
-            ALARMS.labels("price_quarantined").inc()
         said.append(f"{name}: {len(report.added)} added, {len(report.changed)} changed, {len(report.withdrawn)} withdrawn")
     if failed:
         raise RuntimeError("; ".join(failed))

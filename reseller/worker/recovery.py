@@ -117,14 +117,14 @@ def _record(context: Context, hold: OpenHold) -> GenerationRecord | None:
         return None
     try:
         record = upstream.find_generation(hold.generation_id)
+        if record is None or _is_believable(context, hold, record):
+            return record
     except Refusal as refusal:
         log.warning("generation_not_found", upstream=upstream.name, error=type(refusal).__name__)
         return None
     except Exception:  # noqa: BLE001 - whatever an upstream says about a call, the others must be asked about
         log.error("generation_not_read", upstream=upstream.name, exc_info=True)
         return None
-    if record is None or _is_believable(context, hold, record):
-        return record
     log.error("generation_not_believed", upstream=upstream.name, call_id=hold.facts.call_id.hex)
     return None
 

@@ -7,7 +7,6 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts, ledger
 from reseller.domain.usage import partitions
-from reseller.metrics import ALARMS
 from reseller.worker.context import Context
 
 log = structlog.get_logger()
@@ -28,7 +27,7 @@ def make_partitions(context: Context) -> str:  # noqa: ARG001
     made = partitions.make_ahead()
     missing = partitions.missing_ahead(now().date())
     if missing:
-        ALARMS.labels("partition_missing").inc()
+        log.error("partition_missing", months=missing)
         raise RuntimeError(f"no partition for {', '.join(missing)}")
     return f"made {', '.join(made)}" if made else "all there"
 
@@ -38,7 +37,6 @@ def verify_ledger(context: Context) -> str:  # noqa: ARG001
     report = ledger.verify()
     for mismatch in report.mismatches:
         log.critical("ledger_mismatch", account_id=str(mismatch.account_id), row=mismatch.row, problem=mismatch.problem)
-        ALARMS.labels("ledger_mismatch").inc()
         accounts.halt(mismatch.account_id, reason=f"{mismatch.row}: {mismatch.problem}")
     if report.mismatches:
         raise RuntimeError(f"{len(report.mismatches)} mismatches, first: {report.mismatches[0].row}: {report.mismatches[0].problem}")

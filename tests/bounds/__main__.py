@@ -1,6 +1,8 @@
 """`python -m tests.bounds [--minutes N] [--only NAME]`: prints what each misbehaviour did to the neighbour and to the server."""
 
 import argparse
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,7 +22,20 @@ TITLES = (
 )
 
 
+def problems_of(finding: Finding) -> list[str]:
+    """What must not be: one sentence each."""
+    problems = list(finding.problems[:5])
+    if finding.added_p99 > ADDED_P99_MS:
+        problems.append(f"the neighbour's p99 rose by {finding.added_p99:.0f} ms")
+    if finding.died or finding.holds_left:
+        problems.append(f"{finding.died} processes died, {finding.holds_left} holds are left")
+    if finding.statuses["connected"] < 2:
+        problems.append("nobody misbehaved")
+    return problems
+
+
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog="python -m tests.bounds", description="One misbehaves, the neighbour is timed.")
     parser.add_argument("--minutes", type=float, default=5.0, help="for all misbehaviours together")
     parser.add_argument("--only", action="append", choices=sorted(MISBEHAVIOURS), help="one misbehaviour; may be repeated")
@@ -35,8 +50,11 @@ def main() -> int:
             print(TITLES)
             for name in names:
                 finding = stage.show(name, dose, limits=name in LIMITED)
-                failed += finding.added_p99 > ADDED_P99_MS or finding.died > 0 or finding.holds_left > 0
+                wrong = problems_of(finding)
+                failed += bool(wrong)
                 print(line_of(finding), flush=True)
+                for problem in wrong:
+                    print(f"WRONG: {name}: {problem}", flush=True)
     return min(failed, 1)
 
 

@@ -47,14 +47,16 @@ def test_every_misbehaviour_is_shown() -> None:
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
-    finding = stage.show(name, SUITE, limits=name in LIMITED)
-    if finding.added_p99 > ADDED_P99_MS:  # a machine that is busy with something else is so once, the server's fault stays
-        finding = stage.show(name, SUITE, limits=name in LIMITED)
+    findings = [stage.show(name, SUITE, limits=name in LIMITED)]
+    if findings[0].added_p99 > ADDED_P99_MS:  # a machine that is busy with something else is so once, the server's fault stays
+        findings.append(stage.show(name, SUITE, limits=name in LIMITED))
+    finding = findings[-1]
 
-    assert not finding.problems
+    assert [found.problems for found in findings] == [[] for _ in findings]
+    assert [(found.died, found.holds_left) for found in findings] == [(0, 0) for _ in findings]
+    assert finding.statuses["connected"] > 1, "nobody misbehaved"
     assert finding.added_p99 <= ADDED_P99_MS, (sorted(finding.alone)[-5:], sorted(finding.meanwhile)[-5:])
     assert ANSWERS[name] <= finding.statuses.keys(), finding.statuses
-    assert (finding.died, finding.holds_left) == (0, 0)
     assert memory_is_flat(finding), (finding.resident_start, finding.resident_peak, finding.resident_after_round)
 
 

@@ -45,12 +45,9 @@ class Target:
     def request(self, body: bytes, *lines: str, path: str = PATH, key: str | None = None) -> bytes:
         return self.head(f"Content-Length: {len(body)}", *lines, path=path, key=key) + body
 
-    async def connect(self, *, receive_bytes: int | None = None) -> "Wire":
-        """A connection; with `receive_bytes` one whose own buffer is that small."""
+    async def connect(self) -> "Wire":
         raw = socket.socket()
         raw.setblocking(False)
-        if receive_bytes is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", self.port))
         return Wire(raw)
 
@@ -112,6 +109,7 @@ async def side_by_side(
 
     async def one() -> None:
         wire = await target.connect()
+        seen["connected"] += 1
         wires.append(wire)
         await work(wire, seen)
 
@@ -145,6 +143,7 @@ async def closed_loop(target: Target, connections: int, requests: list[bytes]) -
 
     async def one(number: int) -> None:
         wire = await target.connect()
+        seen["connected"] += 1
         try:
             while not target.is_over:
                 number += 1

@@ -79,13 +79,13 @@ def test_it_opens_answers_at_once_probes_with_one_call_and_recovers(fragile: Sho
     before = sent(fragile)
 
     durations = []
-    for number in range(20):
+    for number in range(130):  # more than one customer's own mistakes are answered at once (R31): these are not theirs
         started = time.monotonic()
         answer = say(customer, "hello", number, is_stream=number % 2 == 1)
         durations.append(time.monotonic() - started)
         assert (answer.status, answer.error["code"]) == (503, "upstream_busy")
         assert 1 <= int(answer.headers["retry-after"]) <= 5
-    assert sorted(durations)[10] < 0.05  # the median: one of them may meet a busy machine
+    assert sorted(durations[-20:])[10] < 0.05  # the median of the last: one of them may meet a busy machine
     assert sent(fragile) == before
     last = customer.rows[-1]
     assert (last["status"], last["error_code"], last["charge_nano"], last["hold_nano"]) == ("refused", "upstream_busy", 0, 0)

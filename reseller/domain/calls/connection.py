@@ -65,17 +65,14 @@ class TillConnection:
         """
         try:
             yield self
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            self._discard()
-            if isinstance(error, TRANSIENT):
-                raise TryLater(type(error).__name__) from error
-            raise Retry(type(error).__name__) from error
         except psycopg.Error as error:
-            self._discard() if isinstance(error, FULL) else self._roll_back()
-            if isinstance(error, FULL):
-                raise Retry(type(error).__name__) from error
             if isinstance(error, TRANSIENT):
+                self._roll_back()
                 raise TryLater(type(error).__name__) from error
+            if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, *FULL)):
+                self._discard()
+                raise Retry(type(error).__name__) from error
+            self._roll_back()
             raise
         except BaseException:
             # A greenlet killed or timed out between statements leaves an unknown protocol state: never reuse it.
@@ -94,9 +91,9 @@ class TillConnection:
         values = [wire.escape(part.rows) for part in parts] + [b"%d" % part.expected for part in parts if part.name in COUNTED]
         message = b"EXECUTE " + name.encode() + b"(" + b",".join(values) + b");COMMIT"
         if name not in self._prepared:
-            self._prepared.add(name)
             message = prepare.encode() + b";" + message
         wire.run(message)
+        self._prepared.add(name)
 
     def end_read(self) -> None:
         """Nothing to write: give the locks back."""

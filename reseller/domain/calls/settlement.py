@@ -168,7 +168,7 @@ def usage_row(facts: CallFacts, outcome: Outcome, *, settled: Settled, hold_nano
         "cached_tokens": usage.cached_tokens,
         "cache_write_tokens": usage.cache_write_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
-        "usage_details": _rarer_kinds(usage),
+        "usage_details": usage.rarer_kinds(),
         "cost_usd": None if outcome.cost_usd is None else format(outcome.cost_usd, "f"),
         "cost_source": outcome.cost_source,
         "charge_nano": settled.charge_nano,
@@ -204,12 +204,6 @@ def storable(text: str | None) -> str | None:
     One bad text must not fail a settlement.
     """
     return None if text is None else text.replace("\x00", "").encode("utf-8", "replace").decode()[:200]
-
-
-def _rarer_kinds(usage: Usage) -> dict[str, int] | None:
-    """Token kinds that have no column of their own, by the names of `Usage`."""
-    names = ("prompt_audio_tokens", "completion_audio_tokens", "image_tokens", "web_searches")
-    return {name: getattr(usage, name) for name in names if getattr(usage, name)} or None
 
 
 def refusal_row(facts: CallFacts, refusal: Refusal, at: datetime | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Not psycopg's cursors: a client library's care for one statement costs as much as the statement, and the till sends ten
 with every message. Waiting is gevent's, on one watcher that lives as long as the connection. A server that has fallen
-silent without closing (a fail-over, a lost route) is given up after SILENT_SECONDS, since nobody else would notice.
+silent without closing (a fail-over, a lost route) is given up after CLOCK_SECONDS, since nobody else would notice.
 """
 
 from typing import Any
@@ -15,8 +15,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import Escaping, ExecStatus
 from psycopg.pq.abc import PGresult
 
-SILENT_SECONDS = 12.0
-"""Longer than the server's own time limit for a statement, which is the better answer."""
+from reseller.silence import CLOCK_SECONDS, silent
 
 CONNECT_SECONDS = 3
 _READ, _WRITE = 1, 2
@@ -73,9 +72,9 @@ class Wire:
 
     def _await(self, watcher: Any) -> None:
         try:
-            wait(watcher, SILENT_SECONDS, _Silent())
+            wait(watcher, CLOCK_SECONDS, _Silent())
         except _Silent:
-            raise psycopg.OperationalError("the server does not answer") from None
+            raise silent() from None
 
     def _rows_of(self, result: PGresult) -> list[tuple[Any, ...]]:
         self._rows.set_pgresult(result)
