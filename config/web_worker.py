@@ -11,7 +11,7 @@ from contextlib import suppress
 from ctypes import CDLL
 from email.utils import formatdate
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent
 from gunicorn.http import wsgi
@@ -44,6 +44,8 @@ REFUSED = {
     ExpectationFailed: ("417 Expectation Failed", "This expectation is not supported."),
 }
 PIPELINE_SECONDS = 0.001
+TAKE_SECONDS, TAKE_BYTES_PER_SECOND = 60.0, 16_384
+HURRIED_SECONDS = 55.0  # of these, when nearly all places are taken
 FULL = 0.95
 ROOM = 0.9
 """Shares of the connections a worker may have: above the first the longest waiting are closed, down to the second."""
@@ -65,6 +67,7 @@ class OneSend(wsgi.Response):  # type: ignore[misc]
     """An answer whose head waits for the first bytes of its body."""
 
     headers_sent: bool
+    being_sent: ClassVar[dict[Any, float]] = {}  # connection → when its client must have taken what it was sent
     _date = (0, "")
     _head = b""
     _is_last = _has_ended = False
@@ -101,10 +104,20 @@ class OneSend(wsgi.Response):  # type: ignore[misc]
         self._has_ended = self._is_last
 
     def _send(self, data: bytes) -> None:
+        """A client that does not take it in time is cut off by the worker's look."""
         self._head = b""
-        sent = self.sock.send(data)
-        if sent < len(data):
+        try:
+            sent = _raw(self.sock).send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent == len(data):
+            return
+        due = time.monotonic() + TAKE_SECONDS + len(data) / TAKE_BYTES_PER_SECOND
+        self.being_sent[self.sock] = due
+        try:
             self.sock.sendall(memoryview(data)[sent:])
+        finally:
+            self.being_sent.pop(self.sock, None)
 
 
 class WebWorker(GeventWorker):  # type: ignore[misc]
@@ -202,7 +215,10 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
                 late = list(self._waiting)[: max(surplus, len(late))]
             for client in late:
                 del self._waiting[client]
-                _stop_reading(client)
+                _shut(client, socket.SHUT_RD)  # its greenlet reads the end; a request that came whole at this instant is still answered
+            hurry = HURRIED_SECONDS if self._open > FULL * self.worker_connections else 0.0
+            for client in [client for client, due in OneSend.being_sent.items() if now > due - hurry]:
+                _shut(client, socket.SHUT_RDWR)
 
 
 class _Waiting:
@@ -231,12 +247,14 @@ class _Waiting:
         self._sooner_seconds = 0.0
 
 
-def _stop_reading(client: Any) -> None:
-    """Its greenlet reads the end, and closes. A request that came whole at this instant is still answered."""
-    try:
-        client.shutdown(socket.SHUT_RD)
-    except OSError:
-        return
+def _raw(client: Any) -> Any:
+    """The system's own socket under gevent's, which would wait, or tell a waiting reader that it was closed."""
+    return getattr(client, "_sock", client)
+
+
+def _shut(client: Any, way: int) -> None:
+    with suppress(OSError):
+        _raw(client).shutdown(way)
 
 
 def _much_is_unread(body: Any) -> bool:

@@ -162,7 +162,8 @@ def _rule_json(rule: Rule) -> dict[str, Any]:
 
 def _rule_line(rule: dict[str, Any]) -> str:
     scope = f" · account {rule['account_id']}" if rule["account_id"] else ""
-    return f"{rule['pattern']} · markup {rule['markup_percent']} % · minimum ${rule['min_cost_usd']} · priority {rule['priority']}{scope} · id {rule['id']}"
+    terms = f"markup {rule['markup_percent']} % · minimum ${rule['min_cost_usd']} · priority {rule['priority']}{scope}"
+    return f"{rule['pattern']} · {terms} · id {rule['id']}"
 
 
 def _candidate_json(candidate: Candidate) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Una
 from reseller.gateway.access import culprit_of
 from reseller.gateway.errors import response_of
 from reseller.gateway.headers import allow_browsers, request_id
-from reseller.gateway.pacing import at_a_pace
+from reseller.gateway.pacing import READS, at_a_pace
 from reseller.gateway.routes import PREFIXES, add_routes, is_api
 from reseller.gateway.sessions import PageSessions
 from reseller.live import LiveCalls
@@ -38,7 +38,10 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
     @api.after_request
     def finish(response: Response) -> Response:
         response.headers.add("x-request-id", request_id(g.get("call_id") or new_id()))  # a preflight never began a call
-        return allow_browsers(response, None)
+        allow_browsers(response, None)
+        if request.method == "GET" and response.status_code == 200:
+            return at_a_pace(response, culprit_of(request, wiring()), READS)
+        return response
 
     @api.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
@@ -68,7 +71,8 @@ def install(app: Flask, live: LiveCalls) -> None:
     @app.before_request
     def preflight() -> Response | None:
         if request.method == "OPTIONS" and is_api(request.path):
-            return allow_browsers(Response(status=204), request.headers.get("Access-Control-Request-Headers", ""))
+            answer = allow_browsers(Response(status=204), request.headers.get("Access-Control-Request-Headers", ""))
+            return at_a_pace(answer, culprit_of(request, wiring()), READS)
         return None
 
     @app.errorhandler(404)

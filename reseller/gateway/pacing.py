@@ -54,14 +54,16 @@ class _HeldBack:
         yield self._answer
 
 
-_refusals = Pace()
+REFUSALS = Pace()
+READS = Pace(per_second=200, at_once=500)
+"""Of what costs nobody money: preflights, lists, balances. No page and no program that works needs more."""
 
 
-def at_a_pace(response: Response, culprit: Hashable) -> Response:
-    """The same answer, later if the culprit is refused all the time."""
-    seconds = _refusals.seconds_until(culprit)
+def at_a_pace(response: Response, culprit: Hashable, pace: Pace = REFUSALS) -> Response:
+    """The same answer, later if the culprit asks all the time for what is refused, or free."""
+    seconds = pace.seconds_until(culprit)
     if seconds > 0:
         answer = response.get_data()
-        response.response = _HeldBack(_refusals, seconds, answer)
+        response.response = _HeldBack(pace, seconds, answer)
         response.headers["Content-Length"] = str(len(answer))
     return response

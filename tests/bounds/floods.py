@@ -36,6 +36,12 @@ async def too_many_headers(target: Target) -> Counter[str]:
     return await closed_loop(target, CONNECTIONS, [target.request(chat(), *block) for block in blocks])
 
 
+async def preflights(target: Target) -> Counter[str]:
+    """What a browser asks before it asks; nobody need have a key for it."""
+    ask = b"OPTIONS /v1/models HTTP/1.1\r\nHost: shop\r\nAccess-Control-Request-Headers: authorization\r\n\r\n"
+    return await closed_loop(target, CONNECTIONS * 4, [ask])
+
+
 async def pipelined_probes(target: Target) -> Counter[str]:
     """Requests that need no waiting, sent without waiting for their answers, which are read all the same."""
     burst = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n" * AT_ONCE
@@ -65,6 +71,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "wrong keys, large bodies": wrong_keys_and_large_bodies,
     "unknown routes": unknown_routes,
     "too many headers": too_many_headers,
+    "preflights": preflights,
     "pipelined probes": pipelined_probes,
     "malformed heads": malformed_heads,
 }

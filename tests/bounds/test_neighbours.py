@@ -35,6 +35,7 @@ ANSWERS = {
     "wrong keys, large bodies": {"401"},
     "unknown routes": {"404"},
     "too many headers": {"431"},
+    "preflights": {"204"},
     "pipelined probes": {"200"},
     "malformed heads": {"400"},
 }
