@@ -3,11 +3,13 @@
 One greenlet. A database that does not answer makes it unsteady, never dead.
 """
 
+from collections.abc import Callable
+
 import gevent
 import structlog
 from flask import Flask
 from gevent.event import Event
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from reseller.clock import monotonic
@@ -26,12 +28,18 @@ log = structlog.get_logger()
 class Heart:
     """Beats for one process. `steady_seconds`: how long the database has answered without a gap."""
 
-    def __init__(self, app: Flask, kind: str) -> None:
+    def __init__(self, app: Flask, kind: str, stalled: Callable[[], None] = lambda: None) -> None:
+        """`stalled` is called when this process stood still for so long that others may have taken it for dead."""
         self._app = app
         self._kind = kind
         self._wiring = wiring_of(app)
         self._steady_since = monotonic()
         self._beat_at: float | None = None
+        self._ticked_at = monotonic()
+        self._stalled = stalled
+        # A connection of its own: requests that wait for theirs must not make this process look dead.
+        options = {"connect_args": app.config["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"]}
+        self._own = create_engine(app.config["SQLALCHEMY_DATABASE_URI"], pool_size=1, max_overflow=0, pool_pre_ping=True, **options)
         self._greenlet: gevent.Greenlet | None = None
         self._stopping = Event()
 
@@ -58,13 +66,14 @@ class Heart:
                 processes.forget(self._wiring.process_id)
             except SQLAlchemyError:
                 log.warning("heartbeat_not_removed")
+        self._own.dispose()
 
     def tick(self) -> None:
         """One look at prices, and a beat when one is due."""
         with self._app.app_context(), acting_as_operator():
             try:
                 if self._beat_at is None or monotonic() - self._beat_at >= processes.BEAT_SECONDS:
-                    processes.beat(self._wiring.process_id, self._kind)
+                    processes.beat(self._wiring.process_id, self._kind, on=self._own)
                     self._beat_at = monotonic()
                 self._look_at_prices()
             except SQLAlchemyError as error:
@@ -78,8 +87,16 @@ class Heart:
             version = session.execute(text("SELECT coalesce(max(version), 0) FROM price_versions")).scalar_one()
         self._wiring.book.refresh_if_moved(version)
 
+    def _look_at_own_gap(self) -> None:
+        """A look at the database has its time limits; a longer gap is this process standing still."""
+        gap, self._ticked_at = monotonic() - self._ticked_at, monotonic()
+        if gap > processes.SILENT_SECONDS:
+            log.error("process_stood_still", seconds=round(gap, 1))
+            self._stalled()
+
     def _run(self) -> None:
         wait_for_each(CLOCK_SECONDS)
         while not self._stopping.wait(TICK_SECONDS):
+            self._look_at_own_gap()
             flush()
             self.tick()

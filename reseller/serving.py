@@ -31,7 +31,7 @@ class Serving:
         live = app.extensions["live_calls"]
         assert isinstance(live, LiveCalls)
         self._live = live
-        self._heart = Heart(app, "web")
+        self._heart = Heart(app, "web", stalled=live.drain)
         self._drained_by = monotonic()
 
     def start(self) -> None:

@@ -31,6 +31,8 @@ from reseller.wiring import Wiring
 
 log = structlog.get_logger()
 
+VOIDED = "This server was too slow to finish the call. Nothing was charged; please try again."
+
 _ID_PREFIX = {"/chat/completions": "chatcmpl-", "/completions": "cmpl-", "/embeddings": "embd-"}
 
 
@@ -105,7 +107,10 @@ class Going:
         return read_usage(usage, context_length=self.quote.offer.context_length, n=answers, completion_absent_is_zero=is_embedding)
 
     def finish(self, seen: Seen) -> int | None:
-        """The call has ended with an answer; the charge, or None while it is not known or not durable yet."""
+        """The call has ended with an answer; the charge, or None while it is not known or not durable yet.
+
+        Raises Unavailable if the call has been voided meanwhile: what costs nothing is not delivered.
+        """
         self._is_ended = True
         self.live.end(self.op.call_id)
         self._marks.mark("ended_ms")
@@ -116,7 +121,10 @@ class Going:
             self._ended(seen.status, None)
             return None
         settled = self.house.till.settle(Settle(facts_of(self.op), result))
-        charge = settled.charge_nano if settled and settled.was_open else None
+        if settled is not None and settled.was_voided:
+            log.error("voided_while_alive", call_id=self.op.call_id.hex)
+            raise Unavailable(VOIDED)
+        charge = None if settled is None else settled.charge_nano if settled.was_open else settled.before and settled.before[1]
         self._ended(seen.status, charge)
         return charge
 

@@ -36,6 +36,16 @@ class Pace:
             self._due.popitem(last=False)
         return 0.0 if self.held_back >= MAX_HELD_BACK else min(max(due - now, 0.0), LONGEST_SECONDS)
 
+    def wait_for_turn(self, culprit: Hashable) -> None:
+        """Returns when the culprit's answer may leave. For callers that hold nothing others need."""
+        seconds = self.seconds_until(culprit)
+        if seconds > 0:
+            self.held_back += 1
+            try:
+                sleep(seconds)
+            finally:
+                self.held_back -= 1
+
 
 class _HeldBack:
     """An answer that leaves later: not before the request has let go of all that it had."""

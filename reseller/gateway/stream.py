@@ -47,6 +47,7 @@ class Stream:
         self._is_over = False  # nothing more goes to the client
         self._is_gone = False
         self._is_draining = False
+        self._voided: Unavailable | None = None  # the call had been ended without a charge
         self._sent_bytes = 0  # text handed to the server
         self._delivered_bytes = 0  # text the server took before it asked for more
         self._handed_at: float | None = None  # since when the server tries to write what it was given
@@ -115,7 +116,8 @@ class Stream:
             if self._rewriter.error is not None:
                 return out + self._upstream_error(self._rewriter.error)
             if self._rewriter.is_done or not piece:
-                return out + self._whole_end(has_mark=self._rewriter.is_done)
+                end = self._whole_end(has_mark=self._rewriter.is_done)
+                return end if self._voided else out + end
             if out:
                 return out
 
@@ -147,6 +149,8 @@ class Stream:
         self._delivered_bytes = rewriter.output_bytes
         charge = self._end(status, code)
         self._is_over = True
+        if self._voided is not None:
+            return b"data: " + orjson.dumps(envelope(self._voided)) + b"\n\n"
         usage = rewriter.usage_frame(charge) if self._wants_usage and rewriter.usage is not None else b""
         return usage + DONE
 
@@ -182,6 +186,9 @@ class Stream:
         self._is_ended = True
         try:
             return self._finish(status, self._rewriter, error_code, self._delivered_bytes)
+        except Unavailable as voided:
+            self._voided = voided
+            return None
         except Exception:  # noqa: BLE001 - the one place where a stream's end may fail; recovery resolves the hold
             log.error("settlement_failed", exc_info=True)
             return None

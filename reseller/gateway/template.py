@@ -5,6 +5,7 @@ exact bytes, on our side and on the upstream's; from then on the text alone is t
 bytes around one sound JSON text is refused, and `rewriting` reads it.
 """
 
+import json
 import re
 from typing import Any
 
@@ -61,7 +62,7 @@ class Template:
         written = b"".join(texts)
         if not _is_sound(written, texts):
             return None
-        return self._new_before + self._new_between.join(texts) + self._new_after, len(written)
+        return self._new_before + self._new_between.join(texts) + self._new_after, _bytes_of(written)
 
 
 def _only_text(choices: list[Any]) -> tuple[dict[str, Any] | None, str]:
@@ -70,7 +71,7 @@ def _only_text(choices: list[Any]) -> tuple[dict[str, Any] | None, str]:
     if not isinstance(choice, dict) or choice.get("finish_reason") is not None:
         return None, ""
     holder = choice.get("delta", choice)
-    if not isinstance(holder, dict):
+    if not isinstance(holder, dict) or holder.get("tool_calls"):
         return None, ""
     names = [name for name in TEXTS if isinstance(holder.get(name), str) and holder[name]]
     return (holder, names[0]) if len(names) == 1 else (None, "")
@@ -85,7 +86,15 @@ def _is_sound(written: bytes, texts: list[bytes]) -> bool:
             return False
     elif b'"' in written:
         return False
-    return written.isascii() or _is_utf8(written)
+    return written.isascii() or all(map(_is_utf8, texts))
+
+
+def _bytes_of(written: bytes) -> int:
+    """As many bytes as the text has without its escapes."""
+    if b"\\" not in written:
+        return len(written)
+    text: str = json.loads(b'"' + written + b'"')  # takes half characters too, which orjson does not
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _is_utf8(written: bytes) -> bool:

@@ -68,7 +68,7 @@ def test_a_database_that_does_not_answer_makes_the_heart_unsteady_not_dead(
     clock[0] += 100
     steady = heart.steady_seconds
 
-    def gone(process_id: Any, kind: str) -> None:
+    def gone(process_id: Any, kind: str, **_: Any) -> None:
         raise OperationalError("beat", {}, Exception("gone"))
 
     monkeypatch.setattr(processes, "beat", gone)

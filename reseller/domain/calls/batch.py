@@ -5,6 +5,7 @@ arrived, then admissions as they arrived. Settlements first, because they only f
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -43,6 +44,7 @@ class Batch:
         self.accounts: dict[UUID, AccountState] = {}
         self.keys: dict[UUID, KeyState] = {}
         self.holds: dict[UUID, HoldState] = {}
+        self.ends: dict[UUID, tuple[str, int]] = {}  # of calls that had ended before
         self.moves: dict[UUID, KeyMoves] = {}
         self.placed: list[dict[str, Any]] = []
         self.ended: list[dict[str, Any]] = []
@@ -80,6 +82,14 @@ class Batch:
             for row in admitting[0]:
                 _add_admitting(self.accounts[row[0]], row)
             self.keys = {row[0]: KeyState(*row) for row in admitting[1]}
+
+    def ended_before(self) -> list[UUID]:
+        """Calls that are to be settled and have no hold: sent again, or ended by somebody else."""
+        return [op.call_id for op in self.settles if op.call_id not in self.holds and op.account_id not in self.busy]
+
+    def load_ends(self, rows: list[tuple[Any, ...]]) -> None:
+        """How those calls had ended."""
+        self.ends = {row[0]: (row[1], row[2]) for row in rows}
 
     def decide(self) -> list[Answer | BaseException]:
         """One answer for each operation, in the order they came."""
@@ -127,9 +137,10 @@ class Batch:
         key = self.keys.get(op.facts.key_id)
         if key is not None and hold is not None:  # an admission of this batch may ask for the same key's room
             key.settle(hold.key_amount, answer.charge_nano, account.now.date())
-        if row is not None:
-            self.logged.append(row)
-            self.ended.append({"id": op.call_id})
+        if row is None:
+            return replace(answer, before=self.ends.get(op.call_id))
+        self.logged.append(row)
+        self.ended.append({"id": op.call_id})
         return answer
 
     def _admit(self, op: Admit) -> Answer | BaseException:

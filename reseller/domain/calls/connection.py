@@ -15,6 +15,7 @@ from psycopg import errors as pg
 from sqlalchemy import make_url
 
 from reseller.batching import Retry, TryLater
+from reseller.clock import instant_of
 from reseller.domain.calls.statements import COUNTED, PREPARED, write_of
 from reseller.domain.calls.wire import Wire
 
@@ -84,6 +85,12 @@ class TillConnection:
         executes = [f"EXECUTE {name}('{{{','.join(map(str, ids))}}}')" for name, ids in reads]
         return self._open().run(";".join(["BEGIN", *executes]).encode())
 
+    def read_ends(self, call_ids: list[UUID]) -> Rows:
+        """Status and charge of calls that have ended, in the transaction that is open."""
+        instants = ",".join(f'"{instant_of(call_id).isoformat()}"' for call_id in call_ids)
+        ids = ",".join(map(str, call_ids))
+        return self._open().run(f"EXECUTE till_ended('{{{ids}}}', '{{{instants}}}')".encode())[0]
+
     def write_and_commit(self, parts: Sequence[Part]) -> None:
         """The write and COMMIT in one message; if the write fails, COMMIT is never executed."""
         wire = self._open()
@@ -91,9 +98,9 @@ class TillConnection:
         values = [wire.escape(part.rows) for part in parts] + [b"%d" % part.expected for part in parts if part.name in COUNTED]
         message = b"EXECUTE " + name.encode() + b"(" + b",".join(values) + b");COMMIT"
         if name not in self._prepared:
+            self._prepared.add(name)  # a PREPARE stays although the statement behind it fails
             message = prepare.encode() + b";" + message
         wire.run(message)
-        self._prepared.add(name)
 
     def end_read(self) -> None:
         """Nothing to write: give the locks back."""

@@ -5,7 +5,7 @@ import socket
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, text
+from sqlalchemy import Engine, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
@@ -38,10 +38,15 @@ _FORGET = text(
 )
 
 
-def beat(process_id: UUID, kind: str) -> None:
-    """The database knows that this process lives."""
+def beat(process_id: UUID, kind: str, on: Engine | None = None) -> None:
+    """The database knows that this process lives; said over a connection of `on`, if given, else in the current transaction."""
+    facts = {"id": process_id, "kind": kind, "host": socket.gethostname(), "pid": os.getpid()}
+    if on is not None:
+        with on.begin() as connection:
+            connection.execute(_BEAT, facts)
+        return
     with transaction() as session:
-        session.execute(_BEAT, {"id": process_id, "kind": kind, "host": socket.gethostname(), "pid": os.getpid()})
+        session.execute(_BEAT, facts)
 
 
 def forget(process_id: UUID) -> None:

@@ -75,11 +75,18 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The charge is committed. `was_open` is False if the call had been ended before: then nothing was done."""
+    """The charge is committed. `was_open` is False if the call had been ended before: then nothing was done, and
+    `before` is how it had ended: its status and charge, None if that is not known."""
 
     charge_nano: int
     overage_loss_nano: int = 0
     was_open: bool = True
+    before: tuple[str, int] | None = None
+
+    @property
+    def was_voided(self) -> bool:
+        """Somebody took this process for dead and ended the call without a charge."""
+        return self.before is not None and self.before[0] == CallStatus.VOIDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ SELECT id, revoked_at IS NOT NULL, expires_at, model_patterns, spend_limit_nano,
 
 READ_HOLDS = "SELECT id, account_id, api_key_id, amount_nano, key_nano FROM holds WHERE id = ANY($1)"
 
+READ_ENDED = "SELECT id, status, charge_nano FROM usage_logs WHERE id = ANY($1) AND created_at = ANY($2)"
+
 PARTS = {
     "accounts": """
         UPDATE balances b
@@ -113,6 +115,7 @@ PREPARED = {
     "till_admitting": ("uuid[]", READ_ADMITTING),
     "till_keys": ("uuid[]", READ_KEYS),
     "till_holds": ("uuid[]", READ_HOLDS),
+    "till_ended": ("uuid[], timestamptz[]", READ_ENDED),
 }
 """Prepared once per connection: several EXECUTEs then travel as one message, parsed and planned long before."""
 

@@ -139,6 +139,8 @@ class Till:
         try:
             with self._connection.transaction() as connection:
                 batch.load(connection.begin_and_read(batch.queries()))
+                if ended := batch.ended_before():
+                    batch.load_ends(connection.read_ends(ended))
                 answers = batch.decide()
                 if batch.changes_anything:
                     connection.write_and_commit(batch.to_write())

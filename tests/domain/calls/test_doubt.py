@@ -83,7 +83,8 @@ def test_a_settlement_whose_commit_is_in_doubt_charges_once(till: Till, monkeypa
     settled = till.settle(scenes.settlement(op, charge=60))
 
     assert settled is not None
-    assert settled.was_open is not after  # what was lost is not told again, and not done again
+    assert settled.was_open is not after
+    assert settled.before == (("completed", 60) if after else None)  # told again, and not done again
     assert scenes.money(who) == (940, 0)
     assert len(scenes.usage(who)) == 1
     assert scenes.problems() == []

@@ -142,8 +142,22 @@ def test_a_call_whose_owner_ends_it_after_all_is_charged_or_voided_but_not_both(
     settled = recovery.void(till, hold)
 
     assert settled is not None
-    assert settled.was_open is False
+    assert (settled.was_open, settled.before, settled.was_voided) == (False, ("completed", 60), False)
     assert scenes.money(who) == (940, 0)
+
+
+def test_an_owner_that_was_taken_for_dead_is_told_that_its_call_was_voided(till: Till) -> None:
+    """R4: what costs nothing must not be delivered."""
+    who = scenes.customer()
+    op = open_call(till, who)
+    [hold] = recovery.claim_lost(WORKER)
+    recovery.void(till, hold)
+
+    settled = till.settle(scenes.settlement(op, charge=60))
+
+    assert settled is not None
+    assert (settled.was_open, settled.was_voided) == (False, True)
+    assert scenes.money(who) == (1_000, 0)
 
 
 def test_a_lost_call_with_a_generation_id_is_asked_about(till: Till) -> None:
