@@ -130,7 +130,8 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Large blocks go back to the system when they are free, so that memory is flat (R29)."""
-        CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        with suppress(AttributeError):  # only glibc keeps them, and only glibc has this
+            CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
         super().init_process()
 
     def run(self) -> None:
