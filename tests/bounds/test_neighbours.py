@@ -42,6 +42,10 @@ ANSWERS = {
 """What the server must have answered at least once; nothing where it has nobody to answer yet, or too little time."""
 
 
+TRIES = 3
+"""The suite's other tests share the machine: what they do comes and goes, what the server does wrong stays."""
+
+
 def test_every_misbehaviour_is_shown() -> None:
     assert ANSWERS.keys() == MISBEHAVIOURS.keys()
 
@@ -49,7 +53,7 @@ def test_every_misbehaviour_is_shown() -> None:
 @pytest.mark.parametrize("name", ANSWERS)
 def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
     findings = [stage.show(name, SUITE, limits=name in LIMITED)]
-    if findings[0].added_p99 > ADDED_P99_MS:  # a machine that is busy with something else is so once, the server's fault stays
+    while findings[-1].added_p99 > ADDED_P99_MS and len(findings) < TRIES:
         findings.append(stage.show(name, SUITE, limits=name in LIMITED))
     finding = findings[-1]
 
