@@ -124,7 +124,7 @@ class Going:
         if settled is not None and settled.was_voided:
             log.error("voided_while_alive", call_id=self.op.call_id.hex)
             raise Unavailable(VOIDED)
-        charge = None if settled is None else settled.charge_nano if settled.was_open else settled.before and settled.before[1]
+        charge = None if settled is None else settled.final_nano
         self._ended(seen.status, charge)
         return charge
 

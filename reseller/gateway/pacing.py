@@ -40,11 +40,15 @@ class Pace:
         """Returns when the culprit's answer may leave. For callers that hold nothing others need."""
         seconds = self.seconds_until(culprit)
         if seconds > 0:
-            self.held_back += 1
-            try:
-                sleep(seconds)
-            finally:
-                self.held_back -= 1
+            self.hold_back(seconds)
+
+    def hold_back(self, seconds: float) -> None:
+        """One answer more waits that long."""
+        self.held_back += 1
+        try:
+            sleep(seconds)
+        finally:
+            self.held_back -= 1
 
 
 class _HeldBack:
@@ -56,11 +60,7 @@ class _HeldBack:
         self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
-        self._pace.held_back += 1
-        try:
-            sleep(self._seconds)
-        finally:
-            self._pace.held_back -= 1
+        self._pace.hold_back(self._seconds)
         yield self._answer
 
 

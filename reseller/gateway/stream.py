@@ -150,7 +150,7 @@ class Stream:
         charge = self._end(status, code)
         self._is_over = True
         if self._voided is not None:
-            return b"data: " + orjson.dumps(envelope(self._voided)) + b"\n\n"
+            return _error_event(self._voided)
         usage = rewriter.usage_frame(charge) if self._wants_usage and rewriter.usage is not None else b""
         return usage + DONE
 
@@ -168,14 +168,14 @@ class Stream:
         else:
             refusal = UpstreamDown("The answer could not be read to its end.")
         self._end(CallStatus.PARTIAL, refusal.code)
-        return b"data: " + orjson.dumps(envelope(refusal)) + b"\n\n"
+        return _error_event(refusal)
 
     def _upstream_error(self, frame: dict[str, Any]) -> bytes:
         self._is_over = True
         self._delivered_bytes = self._rewriter.output_bytes
         refusal = failure_inside(frame) or UpstreamDown("The answer broke off.")
         self._end(CallStatus.PARTIAL, refusal.code)
-        return b"data: " + orjson.dumps(envelope(refusal)) + b"\n\n"
+        return _error_event(refusal)
 
     def hung_up(self) -> None:
         """Runs in the hub: only wakes the reader; its greenlet settles."""
@@ -192,3 +192,8 @@ class Stream:
         except Exception:  # noqa: BLE001 - the one place where a stream's end may fail; recovery resolves the hold
             log.error("settlement_failed", exc_info=True)
             return None
+
+
+def _error_event(refusal: Refusal) -> bytes:
+    """The event that ends a stream early, in the shape of any other error of ours."""
+    return b"data: " + orjson.dumps(envelope(refusal)) + b"\n\n"

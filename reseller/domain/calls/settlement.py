@@ -84,6 +84,13 @@ class Settled:
     before: tuple[str, int] | None = None
 
     @property
+    def final_nano(self) -> int | None:
+        """What the call was charged, now or before; None if that is not known."""
+        if self.was_open:
+            return self.charge_nano
+        return None if self.before is None else self.before[1]
+
+    @property
     def was_voided(self) -> bool:
         """Somebody took this process for dead and ended the call without a charge."""
         return self.before is not None and self.before[0] == CallStatus.VOIDED
