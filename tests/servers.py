@@ -32,6 +32,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def status_of(port: int, path: str) -> int:
+    """The status of a GET of this machine's port; 0 if nobody answers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
 def environment(database_url: str, instance: Path, **more: str) -> dict[str, str]:
     """What a process of the product reads at start, and nothing of the developer's own."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
@@ -134,14 +146,7 @@ class WebServer(ServerProcess):
 
     def status_of(self, path: str) -> int:
         """The status of a GET; 0 if nobody answers."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status
-        except (OSError, HTTPException):
-            return 0
-        finally:
-            connection.close()
+        return status_of(self.port, path)
 
     def _is_ready(self) -> bool:
         if self.exit_code is not None:

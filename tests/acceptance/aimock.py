@@ -9,13 +9,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers import ROOT, ServerProcess, free_port
+from tests.servers import ROOT, ServerProcess, free_port, status_of
 from tests.waiting import wait_until
 
 PACKAGE, VERSION = "@copilotkit/aimock", "1.43.0"
@@ -45,14 +44,7 @@ class Aimock(ServerProcess):
     def _answers(self) -> bool:
         if self.exit_code is not None:
             raise AssertionError(self.log)
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/api/v1/models")
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+        return status_of(self.port, "/api/v1/models") == 200
 
 
 def node() -> str:

@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import Any
 
 from tests.bench.checking import Expected, Framing, framing_of, problem_with
-from tests.bench.upstream import raise_file_limit
+from tests.limits import raise_file_limit
 
 FIRST_EVENT = b"data: {"
 TOO_LATE_SECONDS = 90.0

@@ -6,14 +6,12 @@ All of it is private, listens on this machine only, and is gone afterwards with 
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,9 +22,9 @@ from config.postgres import Running, ensure
 from tests.bench.answers import MARKUP_PERCENT
 from tests.bench.generator import Generator, Target
 from tests.bench.processes import Tree, start, stop
+from tests.servers import ROOT, free_port, status_of
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 DISK = Path("/var/tmp")  # a folder on a disk, where /tmp may be memory
 SMALL, GROWN = "reseller", "grown"  # databases
 EMAIL = "bench@example.com"
@@ -70,7 +68,7 @@ def running_stack(*, with_grown: bool) -> Iterator[Stack]:
         postgres = ensure(folder / "instance")
         ends.callback(shutil.rmtree, postgres.server.home, ignore_errors=True)
         ends.callback(postgres.stop)
-        upstream_port, our_port, bare_port, grown_port = (_free_port() for _ in range(4))
+        upstream_port, our_port, bare_port, grown_port = (free_port() for _ in range(4))
         upstream_url = f"http://127.0.0.1:{upstream_port}/api/v1"
         server = postgres.url.rpartition("/")[0]
         environments = {
@@ -81,7 +79,7 @@ def running_stack(*, with_grown: bool) -> Iterator[Stack]:
         def launch(name: str, command: list[str], port: int, path: str, book: str = SMALL, **more: str) -> Tree:
             process = start(command, {**environments[book], **more}, cwd=ROOT, log=folder / f"{name}.log")
             ends.callback(stop, process)
-            _await(name, process, _answers(port, path), folder)
+            _await(name, process, lambda: 0 < status_of(port, path) < 500, folder)
             return Tree(process.pid)
 
         upstream = launch("upstream", [sys.executable, "-m", "tests.bench.upstream", str(upstream_port)], upstream_port, "/api/v1/models")
@@ -162,20 +160,6 @@ def _prepare(environment: Mapping[str, str]) -> str:
     return printed[-1].split()[-1]
 
 
-def _answers(port: int, path: str) -> Callable[[], bool]:
-    def answers() -> bool:
-        connection = HTTPConnection("127.0.0.1", port, timeout=2)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status < 500
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    return answers
-
-
 def _await(name: str, process: subprocess.Popen[bytes], answers: Callable[[], bool], folder: Path) -> None:
     wait_until(lambda: process.poll() is not None or answers(), 30)
     if process.poll() is not None:
@@ -189,12 +173,6 @@ def _end_of_log(folder: Path, name: str) -> str:
 def _program(name: str) -> str:
     """A console script of the running environment."""
     return str(Path(sys.executable).parent / name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def database_dsn(postgres: Running, book: str) -> str:

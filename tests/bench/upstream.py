@@ -5,12 +5,12 @@ Scripted behaviour and checks of what we send are not here: tests/fakes/openrout
 """
 
 import asyncio
-import resource
 import sys
 import time
 from collections.abc import Iterator
 
 from tests.bench.answers import BURST, FIRST_TOKEN_MS, SLOW, TOKEN_GAP_MS, catalogue, head_and_body, stream_pieces, whole_answer
+from tests.limits import raise_file_limit
 
 WHOLE_ANSWER = whole_answer()
 BURST_ANSWER = b"".join(stream_pieces(BURST))
@@ -114,12 +114,6 @@ async def serve(port: int) -> None:
     pacer = Pacer()
     server = await asyncio.get_running_loop().create_server(lambda: Upstream(pacer), "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
-
-
-def raise_file_limit() -> None:
-    """This process may have as many sockets as the system allows it."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ It gives way to everybody else on the machine, so that what the neighbour notice
 import asyncio
 import json
 import os
-import resource
 import sys
 from collections import Counter
 from typing import Any
 
 from tests.bounds import bodies, clients, floods
 from tests.bounds.wire import Target
+from tests.limits import raise_file_limit
 
 MISBEHAVIOURS = {**clients.MISBEHAVIOURS, **bodies.MISBEHAVIOURS, **floods.MISBEHAVIOURS}
 
@@ -26,7 +26,6 @@ async def perform(order: dict[str, Any]) -> dict[str, int]:
 
 if __name__ == "__main__":
     os.nice(15)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     for line in sys.stdin:
         print(json.dumps(asyncio.run(perform(json.loads(line)))), flush=True)

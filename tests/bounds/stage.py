@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import psutil
@@ -18,7 +17,7 @@ import psutil
 from tests.bounds.dose import Dose
 from tests.bounds.neighbour import Neighbour, percentile
 from tests.deployment import Cluster
-from tests.servers import ROOT, ServerProcess, free_port
+from tests.servers import ROOT, ServerProcess, free_port, status_of
 from tests.shop import Customer, Shop, open_shop
 from tests.waiting import wait_until
 
@@ -154,7 +153,7 @@ def open_stage(cluster: Cluster, folder: Path) -> Iterator[Stage]:
         command = [sys.executable, "-m", "tests.bounds.upstream", str(port)]
         upstream = ServerProcess(command, env={**os.environ}, log=folder / "upstream.log")
         stack.enter_context(upstream)
-        wait_until(lambda: _answers(port), 20)
+        wait_until(lambda: status_of(port, "/api/v1/models") == 200, 20)
         url = f"http://127.0.0.1:{port}/api/v1"
         shop = stack.enter_context(open_shop(cluster, folder, OPENROUTER_BASE_URL=url, **PATIENT))
         attacker = Attacker()
@@ -163,14 +162,3 @@ def open_stage(cluster: Cluster, folder: Path) -> Iterator[Stage]:
 
 
 PATIENT = {"UPSTREAM_FIRST_BYTE_SECONDS": "60", "UPSTREAM_IDLE_SECONDS": "60", "UPSTREAM_TOTAL_SECONDS": "900"}
-
-
-def _answers(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/api/v1/models")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()

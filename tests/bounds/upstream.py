@@ -5,12 +5,12 @@ Without generation ids, so that a call that is cut short is settled at once and 
 """
 
 import asyncio
-import resource
 import sys
 
 import orjson
 
 from tests.fakes.openrouter_catalogue import entry
+from tests.limits import raise_file_limit
 
 QUICK = "acme/quick"
 SILENT, HEAD, BYTE, COMMENTS, FLOOD = "slow/silent", "slow/head", "slow/byte", "slow/comments", "slow/flood"
@@ -137,6 +137,5 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     asyncio.run(serve(int(sys.argv[1])))
