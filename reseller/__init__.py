@@ -3,18 +3,17 @@
 `create_app` knows every door, and nobody imports it.
 """
 
-import secrets
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask
 from flask_migrate import Migrate
 from sqlalchemy.orm import Session
 
 from config import Settings, settings_for
 from config.postgres import database_url_for
-from reseller import gateway
+from reseller import backoffice, gateway, portal, web
 from reseller.cli import install as install_commands
 from reseller.clock import new_id
 from reseller.database import db
@@ -72,11 +71,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     live = LiveCalls(house.till, client_patience_seconds=settings.upstream_idle_seconds)
     app.extensions["live_calls"] = live
     app.before_request(partial(wait_in_all, REQUEST_SECONDS))
+    web.install(app, settings)
     gateway.install(app, live)
     app.register_blueprint(pages)
     app.register_blueprint(probes)
+    portal.install(app, settings)
+    backoffice.install(app, settings)
     install_commands(app)
-    _add_security_headers(app)
     return app
 
 
@@ -84,20 +85,3 @@ def _open_session(app: Flask) -> Session:
     """A session of its own on the app's database, for readers outside any request."""
     with app.app_context():
         return Session(db.engine)
-
-
-def _add_security_headers(app: Flask) -> None:
-    @app.context_processor
-    def nonce() -> dict[str, str]:
-        g.csp_nonce = g.get("csp_nonce") or secrets.token_urlsafe(16)
-        return {"csp_nonce": g.csp_nonce}
-
-    @app.after_request
-    def protect(response: Response) -> Response:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        if response.mimetype == "text/html":
-            allowed = f"'self' 'nonce-{g.get('csp_nonce', '')}'" if g.get("csp_nonce") else "'self'"
-            policy = f"default-src 'self'; style-src {allowed}; script-src {allowed}; frame-ancestors 'none'; base-uri 'none'"
-            response.headers.setdefault("Content-Security-Policy", policy)
-            response.headers.setdefault("Referrer-Policy", "same-origin")
-        return response

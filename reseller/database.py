@@ -18,6 +18,7 @@ from sqlalchemy import Connection, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
 
 from reseller.clock import UtcDateTime, new_id, now
+from reseller.errors import Conflict
 
 OPERATOR = "operator"
 NOBODY = ""
@@ -51,6 +52,18 @@ class Created:
     """When the row was made, by our clock."""
 
     created_at: Mapped[datetime] = mapped_column(default=now, sort_order=90)
+
+
+class Versioned:
+    """A row that people edit: its version moves with every change, so that the second of two editors learns of the first."""
+
+    version: Mapped[int] = mapped_column(default=1, server_default="1", sort_order=95)
+
+    def claim(self, seen: int | None) -> None:
+        """The row moves to its next version. Raises Conflict if it has changed since the caller looked (`seen`; None: not looked)."""
+        if seen is not None and seen != self.version:
+            raise Conflict("Somebody else changed this in the meantime. Nothing was saved; look at it again and repeat your change.")
+        self.version += 1
 
 
 db = SQLAlchemy(model_class=Base)

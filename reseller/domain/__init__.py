@@ -2,12 +2,12 @@
 client to do it, and tells here what happened.
 
 Modules in order; each imports only from those before it:
-staff → accounts → keys → limits → pricing → ledger → usage → calls → registration → jobs → demo
+staff → accounts → identity → notes → keys → limits → pricing → ledger → usage → calls → registration → jobs → desk → demo
 
 `staff` comes first, since every verb records who did it.
 
 Laws
-1. Only doors, and the floor that makes a process (`wiring`, `live`, `heart`, `serving`), import Flask; only clients reach outside.
+1. Only doors, and the floor that makes a process (`wiring`, `live`, `heart`, `serving`, `web`), import Flask; only clients reach outside.
 2. `domain` and `clients` do not know each other.
 3. A module imports only from its left.
 4. Rows do not climb: what crosses a floor on the request path is a frozen dataclass.

@@ -18,7 +18,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Text, UniqueConstraint, sele
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
-from reseller.database import Base, Created, Identified, db, transaction
+from reseller.database import Base, Created, Identified, Versioned, db, transaction
 from reseller.domain import staff
 from reseller.errors import InvalidRequest, NotFound
 
@@ -60,7 +60,7 @@ class Account(Identified, Created, Base):
     halted_reason: Mapped[str | None] = mapped_column(Text)
 
 
-class User(Identified, Created, Base):
+class User(Identified, Created, Versioned, Base):
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("role IN ('customer', 'support', 'finance', 'admin')", name="role_known"),)
 
@@ -70,6 +70,7 @@ class User(Identified, Created, Base):
     password_hash: Mapped[str | None] = mapped_column(Text)  # Argon2id; None: signs in through a provider only
     role: Mapped[str] = mapped_column(Text, default=Role.CUSTOMER)
     email_verified_at: Mapped[datetime | None]
+    time_zone: Mapped[str] = mapped_column(Text, default="UTC", server_default="UTC")  # IANA name; how pages show days to this person
 
 
 class Membership(Identified, Created, Base):

@@ -30,16 +30,18 @@ class JobRun(Base):
     last_error: Mapped[str | None] = mapped_column(Text)  # None after a success
     leased_by: Mapped[UUID | None]
     leased_until: Mapped[datetime | None]
+    requested_at: Mapped[datetime | None]  # somebody wants it to run now, due or not
 
 
 _ENSURE = text("INSERT INTO job_runs (name) VALUES (:name) ON CONFLICT DO NOTHING")
 _LEASE = text(
-    """UPDATE job_runs SET leased_by = :worker, leased_until = now() + make_interval(secs => :lease), started_at = now()
+    """UPDATE job_runs SET leased_by = :worker, leased_until = now() + make_interval(secs => :lease), started_at = now(),
+              requested_at = NULL
         WHERE name = :name
           AND (leased_until IS NULL OR leased_until < now() OR leased_by = :worker
                OR NOT EXISTS (SELECT 1 FROM processes p
                                WHERE p.id = leased_by AND p.beat_at >= now() - make_interval(secs => :silent)))
-          AND (started_at IS NULL OR started_at <= now() - make_interval(secs => :every))"""
+          AND (requested_at IS NOT NULL OR started_at IS NULL OR started_at <= now() - make_interval(secs => :every))"""
 )
 _FINISH = text(
     """UPDATE job_runs SET leased_by = NULL, leased_until = NULL, finished_at = now(), last_error = :error,

@@ -11,12 +11,14 @@ import struct
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from reseller.database import Base, transaction
+from reseller.database import Base, Created, Identified, Versioned, transaction
 from reseller.domain import staff
 from reseller.errors import InvalidRequest
 
@@ -28,7 +30,7 @@ DEFAULT_CONCURRENT = 100
 _HEAD = struct.Struct("<q")
 
 
-class RateLimit(Base):
+class RateLimit(Versioned, Base):
     __tablename__ = "rate_limits"
     __table_args__ = (
         CheckConstraint("requests_per_minute > 0 AND requests_per_hour > 0 AND requests_per_day > 0", name="windows_positive"),
@@ -41,6 +43,26 @@ class RateLimit(Base):
     requests_per_day: Mapped[int | None] = mapped_column(default=DEFAULT_LIMITS["day"])
     max_tokens_per_request: Mapped[int | None]  # output tokens one call may ask for
     concurrent_requests: Mapped[int | None] = mapped_column(default=DEFAULT_CONCURRENT)
+    # A change for a while: when it ends, and the columns as they were before it.
+    reverts_at: Mapped[datetime | None]
+    reverts_to: Mapped[dict[str, int | None] | None] = mapped_column(JSONB)
+
+
+class LimitPreset(Identified, Created, Versioned, Base):
+    """A named set of limits that staff give to accounts. Giving copies the figures; editing a preset changes no account."""
+
+    __tablename__ = "limit_presets"
+    __table_args__ = (
+        CheckConstraint("requests_per_minute > 0 AND requests_per_hour > 0 AND requests_per_day > 0", name="windows_positive"),
+        CheckConstraint("max_tokens_per_request > 0 AND concurrent_requests > 0", name="sizes_positive"),
+    )
+
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    requests_per_minute: Mapped[int | None]  # None: no limit
+    requests_per_hour: Mapped[int | None]
+    requests_per_day: Mapped[int | None]
+    max_tokens_per_request: Mapped[int | None]
+    concurrent_requests: Mapped[int | None]
 
 
 class RequestCounter(Base):

@@ -4,6 +4,9 @@ Rows are only added, and always inside the transaction of the change itself, so 
 exist without the other. Secrets never enter `changes`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +15,23 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.database import Base, Created, Identified, db
+
+_address: ContextVar[str] = ContextVar("address", default="")
+
+
+@contextmanager
+def acting_from(address: str) -> Iterator[None]:
+    """Audit rows written inside say from which network address."""
+    token = _address.set(address)
+    try:
+        yield
+    finally:
+        _address.reset(token)
+
+
+def actor_of(user_id: UUID) -> str:
+    """How a person is named in audit rows and ledger entries."""
+    return f"user:{user_id}"
 
 
 class StaffAction(Identified, Created, Base):
@@ -23,6 +43,7 @@ class StaffAction(Identified, Created, Base):
     subject_id: Mapped[str] = mapped_column(Text)
     account_id: Mapped[UUID | None] = mapped_column(index=True)
     reason: Mapped[str] = mapped_column(Text, default="")
+    address: Mapped[str] = mapped_column(Text, default="", server_default="")  # network address of who did it; "" for commands and jobs
     changes: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)  # field → [before, after]
 
 
@@ -45,6 +66,7 @@ def record(
             subject_id=str(subject_id),
             account_id=account_id,
             reason=reason,
+            address=_address.get(),
             changes=changes or {},
         )
     )

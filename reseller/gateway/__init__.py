@@ -4,6 +4,7 @@ import structlog
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from reseller import web
 from reseller.clock import monotonic, new_id
 from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout
 from reseller.gateway.access import culprit_of
@@ -13,6 +14,7 @@ from reseller.gateway.pacing import READS, at_a_pace
 from reseller.gateway.routes import PREFIXES, add_routes, is_api
 from reseller.gateway.sessions import PageSessions
 from reseller.live import LiveCalls
+from reseller.web import error_pages
 from reseller.wiring import wiring
 
 NOT_THE_CLIENT_S_FAULT = (Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout)
@@ -66,7 +68,9 @@ def install(app: Flask, live: LiveCalls) -> None:
     """The API answers under every prefix; paths below it that lead nowhere answer in JSON, and browsers may ask first."""
     app.session_interface = PageSessions()
     for prefix in PREFIXES:
-        app.register_blueprint(blueprint(prefix, live))
+        api = blueprint(prefix, live)
+        app.register_blueprint(api)
+        web.exempt(app, api)
 
     @app.before_request
     def preflight() -> Response | None:
@@ -79,7 +83,7 @@ def install(app: Flask, live: LiveCalls) -> None:
     @app.errorhandler(405)
     def nowhere(error: HTTPException) -> Response | HTTPException:
         if not is_api(request.path):
-            return at_a_pace(Response(f"{error.name}\n", error.code or 404, content_type="text/plain"), culprit_of(request, wiring()))
+            return at_a_pace(error_pages.of_http(error), culprit_of(request, wiring()))
         refusal = NotFound(f"Unknown request URL: {request.method} {request.path[:200]}. Please check the URL for typos.")
         response = response_of(refusal)
         response.headers["x-request-id"] = request_id(new_id())

@@ -12,6 +12,7 @@ from flask import Request
 from reseller.clock import monotonic
 from reseller.domain.keys import Caller, has_key_shape
 from reseller.errors import InvalidKey, TooManyFailures
+from reseller.web.client_address import client_address
 from reseller.wiring import Wiring
 
 FAILURES_PER_MINUTE = 240
@@ -93,11 +94,3 @@ def presented_key(request: Request) -> str:
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     return request.headers.get("x-api-key", "").strip()
-
-
-def client_address(request: Request, trusted_proxies: int) -> str:
-    """The client's address: the socket's, or as many steps into X-Forwarded-For as proxies are trusted."""
-    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
-    if trusted_proxies and len(forwarded) >= trusted_proxies:
-        return forwarded[-trusted_proxies]
-    return request.remote_addr or ""

@@ -5,9 +5,12 @@ import ast
 from tests.house.source import files, functions, imports, module, short, tree
 
 GROUND = ("money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence")
-DOORS = ("gateway", "worker", "cli", "pages", "probes")
-PROCESS = ("wiring", "upstreams", "live", "heart", "serving")
-DOMAIN_ORDER = ("staff", "accounts", "keys", "limits", "pricing", "ledger", "usage", "calls", "registration", "jobs", "demo")
+DOORS = ("gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
+PROCESS = ("wiring", "upstreams", "live", "heart", "serving", "web")
+DOMAIN_ORDER = (
+    "staff", "accounts", "identity", "notes", "keys", "limits", "pricing", "ledger", "usage", "calls",
+    "registration", "jobs", "desk", "demo",
+)  # fmt: skip
 FLASK = ("flask", "flask_login", "flask_admin", "flask_wtf", "werkzeug")
 OUTSIDE = ("requests", "stripe", "geventhttpclient", "urllib3", "http.client")
 

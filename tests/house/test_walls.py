@@ -1,5 +1,6 @@
 """Row-level security is the second wall (R23): for every table of an account, under the role that production has."""
 
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -10,12 +11,17 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from reseller.database import Base, acting_for, db, transaction
 from reseller.domain.calls import Till
+from reseller.domain.ledger import Adjustment
+from reseller.domain.notes import AccountNote
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
 
-OWNED = sorted(table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name != "pricing_rules")
 READ_BY_ALL = ("pricing_rules",)  # rules for everybody
+OPERATORS = ("account_notes", "adjustments")  # about an account, and not for its eyes
+OWNED = sorted(
+    table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name not in (*READ_BY_ALL, *OPERATORS)
+)
 FORBIDDEN = "row-level security policy"
 
 
@@ -80,6 +86,23 @@ def test_an_account_changes_nothing_of_another(two: tuple[scenes.Customer, scene
     assert FORBIDDEN in str(refused.value) or table == "ledger_entries"
 
 
+@pytest.mark.parametrize("table", OPERATORS)
+def test_what_staff_write_about_an_account_is_not_for_its_eyes(two: tuple[scenes.Customer, scenes.Customer], table: str) -> None:
+    """R23: no filter forgotten in a page for customers shows a note or an adjustment that waits."""
+    mine, _ = two
+    user_id = scenes.rows("SELECT user_id FROM memberships")[0]["user_id"]
+    with transaction() as session:
+        session.add(AccountNote(account_id=mine.account_id, author="test", body="difficult"))
+        session.add(Adjustment(account_id=mine.account_id, amount_usd=Decimal(1), reason="x", state="waiting", requested_by_id=user_id))
+    everybodys = seen(table)
+
+    with acting_for(mine.account_id):
+        found = seen(table)
+
+    assert everybodys == {mine.account_id}
+    assert found == set()
+
+
 def affected(statement: str, **params: Any) -> int:
     with transaction() as session:
         return int(session.execute(text(statement), params).rowcount)  # type: ignore[attr-defined]
@@ -97,7 +120,7 @@ def test_an_account_cannot_write_a_row_for_another(two: tuple[scenes.Customer, s
         )
 
 
-@pytest.mark.parametrize("table", [*OWNED, "accounts", *READ_BY_ALL])
+@pytest.mark.parametrize("table", [*OWNED, "accounts", *READ_BY_ALL, *OPERATORS])
 def test_a_transaction_that_says_nothing_finds_nothing(two: Any, database_url: str, table: str) -> None:
     """R23: a forgotten filter and a forgotten `acting_for`; rules for everybody are the open exception."""
     factories.make_rule(account_id=two[0].account_id)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
-from reseller.database import Base, Created, Identified
+from reseller.database import Base, Created, Identified, Versioned
 from reseller.money import Usd, UsdRate
 
 
@@ -43,7 +43,7 @@ class PriceState(StrEnum):
     SUPERSEDED = "superseded"  # the upstream listed something else before anybody decided
 
 
-class Upstream(Created, Base):
+class Upstream(Created, Versioned, Base):
     __tablename__ = "upstreams"
     __table_args__ = (CheckConstraint("kind IN ('openrouter', 'openai', 'sandbox')", name="kind_known"),)
 

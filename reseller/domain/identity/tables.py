@@ -1,0 +1,59 @@
+"""Sessions, second factors, recovery codes and brakes. Only digests and sealed secrets are kept.
+
+Written by the verbs of this package alone.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from reseller.clock import now
+from reseller.database import Base, Created, Identified
+
+
+class SignInSession(Identified, Created, Base):
+    """One browser that is signed in. The row is the session: without it the cookie is worth nothing (R26)."""
+
+    __tablename__ = "sessions"
+
+    token_digest: Mapped[str] = mapped_column(Text, unique=True)  # SHA-256 of the random token in the cookie
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    seen_at: Mapped[datetime] = mapped_column(default=now)  # last request, to the minute
+    expires_at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(Text)  # where it was signed in from
+    user_agent: Mapped[str] = mapped_column(Text)  # at most 300 characters
+    second_factor_at: Mapped[datetime | None]  # None: password only
+    confirmed_at: Mapped[datetime | None]  # the last time the second factor was asked for again
+
+
+class SecondFactor(Created, Base):
+    """A person's authenticator app (TOTP, RFC 6238). In use once confirmed."""
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    sealed_secret: Mapped[str] = mapped_column(Text)  # encrypted under a key derived from SECRET_KEY
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)  # newest time step used, so that no code works twice
+
+
+class RecoveryCode(Identified, Created, Base):
+    """Stands in once for a lost authenticator."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    code_digest: Mapped[str] = mapped_column(Text, unique=True)  # SHA-256 of a code with 80 random bits
+    used_at: Mapped[datetime | None]
+
+
+class Throttle(Base):
+    """Failures under one name (an account or an address) since `started_at`."""
+
+    __tablename__ = "throttles"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    started_at: Mapped[datetime]
+    failures: Mapped[int]

@@ -1,0 +1,17 @@
+"""DOOR for people with a browser: signing in and out, their own account. Pages for customers."""
+
+from flask import Flask
+
+from config import Settings
+from reseller import web
+from reseller.portal.overview import overview
+from reseller.portal.sign_in import sign_in
+
+PAGES = (sign_in, overview)
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """The pages are there, under the public address only."""
+    for blueprint in PAGES:
+        app.register_blueprint(blueprint)
+    web.guard_pages(app, settings, [blueprint.name for blueprint in PAGES])

@@ -1,0 +1,61 @@
+"""Errors as pages, in plain words. The API answers its own in JSON."""
+
+from flask import Flask, Response, render_template
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refusal, Unavailable
+
+STATUS = ((NotFound, 404), (Conflict, 409), (Forbidden, 403), (InvalidRequest, 400), (Unavailable, 503))
+
+TITLES = {
+    400: "That did not work",
+    403: "Not for you",
+    404: "Nothing here",
+    405: "Nothing here",
+    409: "Changed in the meantime",
+    413: "Too much at once",
+    429: "Too many attempts",
+    500: "Something went wrong",
+    503: "Back in a moment",
+}
+
+
+def page(status: int, message: str) -> Response:
+    """An error as a page of ours."""
+    title = TITLES.get(status, TITLES[500])
+    return Response(
+        render_template("web/error.html", title=title, message=message, status=status), status, content_type="text/html; charset=utf-8"
+    )
+
+
+def of_refusal(refusal: Refusal) -> Response:
+    """A refusal of the domain as a page."""
+    return page(next((status for kind, status in STATUS if isinstance(refusal, kind)), 400), refusal.message)
+
+
+def of_http(error: HTTPException) -> Response:
+    """An error of the server as a page."""
+    status = error.code or 500
+    words = {
+        403: "Your role does not include this. An admin can change roles.",
+        404: "The page is not there, or it is not yours to see.",
+        405: "The page is not there, or it is not yours to see.",
+        413: "The form is too large.",
+    }
+    return page(status, words.get(status, error.description or ""))
+
+
+def install(app: Flask) -> None:
+    """Pages answer errors as pages. (404 and 405 are registered with the API, which must see them first.)"""
+
+    @app.errorhandler(CSRFError)
+    def forged(_: CSRFError) -> Response:
+        return page(400, "The form had expired or came from another site. Nothing was changed; go back, reload the page and try again.")
+
+    for code in (400, 403, 413, 429):
+        app.register_error_handler(code, of_http)
+
+    @app.errorhandler(500)
+    def failed(_: Exception) -> Response:
+        return page(500, "It has been written to the log. Nothing was changed by this request.")

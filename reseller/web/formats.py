@@ -1,0 +1,95 @@
+"""How numbers, money and moments look on pages. Templates format; they never add, subtract or round money."""
+
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from zoneinfo import ZoneInfo, available_timezones
+
+from flask import Flask, g
+
+from config import Settings
+from reseller.clock import now
+from reseller.money import display_usd, format_decimal, to_usd
+from reseller.web.signed_in import person
+
+TIME_ZONES = tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))) + ("UTC",)
+
+
+def viewer_zone() -> ZoneInfo:
+    """The time zone of whoever looks; UTC for strangers."""
+    known = g.get("viewer_zone")
+    if known is None:
+        who = person()
+        known = g.viewer_zone = ZoneInfo(who.time_zone if who else "UTC")
+    assert isinstance(known, ZoneInfo)
+    return known
+
+
+def usd(amount: Decimal | int | None) -> str:
+    """Dollars for people, at most six places; an int is nano-dollars. A dash for None."""
+    if amount is None:
+        return "–"
+    return display_usd(to_usd(amount) if isinstance(amount, int) else amount)
+
+
+def exact_usd(amount: Decimal | int | None) -> str:
+    """Every digit, as in the books."""
+    if amount is None:
+        return "–"
+    return f"${format_decimal(to_usd(amount) if isinstance(amount, int) else amount)}"
+
+
+def per_million(rate_usd: Decimal | None) -> str:
+    """A price per token as dollars per million tokens."""
+    return "–" if rate_usd is None else f"${format_decimal(rate_usd * 1_000_000)}"
+
+
+def number(value: int | None) -> str:
+    """Digits in groups of three."""
+    return "–" if value is None else f"{value:,}"
+
+
+def percent(value: Decimal | None, places: int = 1) -> str:
+    """A percentage for people; a dash for None."""
+    if value is None:
+        return "–"
+    return f"{value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):,}%"
+
+
+def exact_moment(at: datetime) -> str:
+    """Date, time and zone in the viewer's zone, to the second."""
+    return at.astimezone(viewer_zone()).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def ago(at: datetime) -> str:
+    """How far away an instant is, in one unit: "5 min ago", "in 3 days"."""
+    seconds = (now() - at).total_seconds()
+    size = abs(seconds)
+    for limit, unit, name in (
+        (60, 1, "s"),
+        (3600, 60, "min"),
+        (86400, 3600, "h"),
+        (86400 * 60, 86400, "days"),
+        (86400 * 730, 2_629_800, "months"),
+    ):
+        if size < limit:
+            count = int(size // unit)
+            text = f"{count} {name[:-1] if count == 1 and name.endswith('s') and len(name) > 1 else name}"
+            break
+    else:
+        text = f"{int(size // 31_557_600)} years"
+    if size < 5:
+        return "just now"
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def iso(at: datetime | date) -> str:
+    """For `datetime` attributes and CSV."""
+    return at.astimezone(UTC).isoformat(timespec="seconds") if isinstance(at, datetime) else at.isoformat()
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Templates have these as filters, and the brand as a global."""
+    for function in (usd, exact_usd, per_million, number, percent, exact_moment, ago, iso):
+        app.add_template_filter(function)
+    app.add_template_global(settings.brand_name, "brand")  # type: ignore[arg-type]
+    app.add_template_global(settings.brand_support_email, "brand_support")  # type: ignore[arg-type]

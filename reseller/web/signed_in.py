@@ -1,0 +1,118 @@
+"""Who is at the browser. Flask-Login keeps the token of a server-side session; nothing else of ours is in the cookie."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from flask import Flask, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from werkzeug.wrappers import Response
+
+from reseller.clock import now
+from reseller.domain.accounts import Role
+from reseller.domain.identity import sessions
+from reseller.domain.identity.sessions import Found
+
+CONFIRMED_FOR = timedelta(minutes=10)
+"""How long a second factor shown again opens prices, roles and large credits."""
+
+
+class SignedIn(UserMixin):  # type: ignore[misc]
+    """The person of this request's session."""
+
+    def __init__(self, token: str, found: Found) -> None:
+        self._token = token
+        self.session_id: UUID = found.session_id
+        self.user_id: UUID = found.user_id
+        self.email = found.email
+        self.full_name = found.full_name
+        self.role = found.role
+        self.time_zone = found.time_zone
+        self.has_second_factor = found.second_factor_at is not None
+        self.confirmed_at = found.confirmed_at
+
+    def get_id(self) -> str:
+        """What the cookie holds: the session's token, not the person's id."""
+        return self._token
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role != Role.CUSTOMER
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the second factor was shown within CONFIRMED_FOR."""
+        return self.confirmed_at is not None and self.confirmed_at > now() - CONFIRMED_FOR
+
+
+class ConfirmFirst(Exception):
+    """What was asked for needs the second factor again; whoever handles it sends the person to `confirm_url`."""
+
+
+def person() -> SignedIn | None:
+    """Whoever is signed in; None for a stranger."""
+    who = current_user._get_current_object()  # noqa: SLF001 - Flask-Login's own way to the object behind the proxy
+    return who if isinstance(who, SignedIn) else None
+
+
+def remember(token: str) -> None:
+    """This browser has this session from now on; whatever its cookie held before is gone (R26)."""
+    found = sessions.find(token)
+    assert found is not None, "a session was just begun"
+    session.clear()
+    login_user(SignedIn(token, found))
+
+
+def forget() -> None:
+    """This browser is signed out and the session's row is gone."""
+    who = person()
+    if who is not None:
+        sessions.end(who.session_id, user_id=who.user_id)
+    logout_user()
+    session.clear()
+
+
+def to_sign_in() -> Response:
+    """The way to the sign-in page and back here afterwards."""
+    return redirect(url_for("sign_in.show", next=_here()))
+
+
+def to_confirm() -> Response:
+    """The way to the page that asks for the second factor again, and back here afterwards."""
+    return redirect(url_for("sign_in.confirm", next=_here()))
+
+
+def require_confirmation() -> None:
+    """Raises ConfirmFirst unless the second factor was shown a short while ago."""
+    who = person()
+    if who is None or not who.is_confirmed:
+        raise ConfirmFirst
+
+
+def own_path(given: str | None, default: str) -> str:
+    """A path of ours to go to next; anything that could lead elsewhere becomes the default."""
+    if not given or not given.startswith("/") or given.startswith("//") or "\\" in given or not given.isprintable():
+        return default
+    return given
+
+
+def install(app: Flask) -> None:
+    """Requests know who is signed in."""
+    manager = LoginManager()
+    manager.session_protection = None  # sessions live on the server; a changed network must not sign people out
+    manager.init_app(app)
+
+    @manager.user_loader  # type: ignore[untyped-decorator]
+    def load(token: str) -> SignedIn | None:
+        found = sessions.find(token)
+        return None if found is None else SignedIn(token, found)
+
+
+def _here() -> str:
+    """Where to come back to: this page, or for a form the page it was on."""
+    return request.full_path.rstrip("?") if request.method == "GET" else own_path(_path_of(request.referrer), "/")
+
+
+def _path_of(address: str | None) -> str | None:
+    if not address or not address.startswith(request.host_url):
+        return None
+    return "/" + address.removeprefix(request.host_url)

@@ -1,0 +1,41 @@
+"""People who are signed in, for tests of pages: a client of Flask's, or the cookie for a real browser."""
+
+from uuid import UUID
+
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from flask.testing import FlaskClient
+
+from reseller.database import acting_as_operator
+from reseller.domain.accounts import Person, Role
+from reseller.domain.identity import sessions
+from tests import factories
+
+
+def session_of(user_id: UUID, *, has_second_factor: bool = True) -> str:
+    """The token of a new session, as after the sign-in page; with the second factor shown just now."""
+    with acting_as_operator():
+        token = sessions.begin(user_id, address="192.0.2.7", user_agent="test browser")
+        found = sessions.find(token)
+        assert found is not None
+        return sessions.raise_to_second_factor(found.session_id) if has_second_factor else token
+
+
+def client_of(app: Flask, role: Role = Role.ADMIN, *, person: Person | None = None, has_second_factor: bool = True) -> FlaskClient:
+    """A client of Flask's whose session belongs to this person, or to a new one of this role. Forms need no token."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    who = person or factories.make_person(role=role)
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie["_user_id"], cookie["_fresh"] = session_of(who.user_id, has_second_factor=has_second_factor), True
+    return client
+
+
+def cookie_of(app: Flask, user_id: UUID, *, has_second_factor: bool = True) -> tuple[str, str]:
+    """Name and value of the cookie of a signed-in browser, for a server with the same SECRET_KEY and database."""
+    interface = app.session_interface
+    assert isinstance(interface, SecureCookieSessionInterface)
+    signer = interface.get_signing_serializer(app)
+    assert signer is not None
+    token = session_of(user_id, has_second_factor=has_second_factor)
+    return str(app.config["SESSION_COOKIE_NAME"]), str(signer.dumps({"_user_id": token, "_fresh": True}))
