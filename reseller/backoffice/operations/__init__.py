@@ -4,4 +4,8 @@ from collections.abc import Callable
 
 from flask_admin.base import BaseView
 
-VIEWS: tuple[Callable[[], BaseView], ...] = ()
+from reseller.backoffice.operations.set_up import SetUp
+
+VIEWS: tuple[Callable[[], BaseView], ...] = (
+    lambda: SetUp(name="Set-up list", category="Operations", endpoint="set_up", url="/admin/set-up"),
+)

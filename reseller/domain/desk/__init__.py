@@ -2,7 +2,3 @@
 
 Reads, apart from the set-up list's confirmations. Changes go through the verbs of the module that owns the table.
 """
-
-from reseller.domain.desk.set_up import Confirmation
-
-__all__ = ["Confirmation"]
