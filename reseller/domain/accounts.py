@@ -135,6 +135,12 @@ def find_person(email: str) -> Person:
     return Person(user_id=row[0], account_id=row[1], email=row[2])
 
 
+def home_of(user_id: UUID) -> UUID | None:
+    """The account that this person owns, the oldest if there are several: where their own doings are found in the audit log."""
+    query = select(Membership.account_id).where(Membership.user_id == user_id, Membership.role == MemberRole.OWNER)
+    return db.session.scalar(query.order_by(Membership.created_at).limit(1))
+
+
 def suspend(account_id: UUID, *, reason: str, actor: str) -> None:
     """The account's keys are refused from the next request on, in every process."""
     _set_status(account_id, AccountStatus.SUSPENDED, reason=reason, actor=actor)
