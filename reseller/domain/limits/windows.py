@@ -1,4 +1,4 @@
-"""Rate limits: what an account may ask for, and sliding windows that say what it has asked for.
+"""Sliding windows that say what an account has asked for.
 
 A window of width W is kept as 61 sub-buckets of W/60. The oldest one counts whole although
 part of it is already outside, so no window of width W, wherever it starts, ever holds more
@@ -9,80 +9,14 @@ they hold across processes. "Now" is the database's clock (R39).
 
 import struct
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
-
-from reseller.database import Base, Created, Identified, Versioned, transaction
-from reseller.domain import staff
-from reseller.errors import InvalidRequest
+from reseller.domain.limits.tables import RateLimit, RequestCounter
 
 BUCKETS = 60
 SLOTS = BUCKETS + 1
 WINDOW_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
-DEFAULT_LIMITS = {"minute": 300, "hour": 10_000, "day": 100_000}
-DEFAULT_CONCURRENT = 100
 _HEAD = struct.Struct("<q")
-
-
-class RateLimit(Versioned, Base):
-    __tablename__ = "rate_limits"
-    __table_args__ = (
-        CheckConstraint("requests_per_minute > 0 AND requests_per_hour > 0 AND requests_per_day > 0", name="windows_positive"),
-        CheckConstraint("max_tokens_per_request > 0 AND concurrent_requests > 0", name="sizes_positive"),
-    )
-
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
-    requests_per_minute: Mapped[int | None] = mapped_column(default=DEFAULT_LIMITS["minute"])  # None: no limit
-    requests_per_hour: Mapped[int | None] = mapped_column(default=DEFAULT_LIMITS["hour"])
-    requests_per_day: Mapped[int | None] = mapped_column(default=DEFAULT_LIMITS["day"])
-    max_tokens_per_request: Mapped[int | None]  # output tokens one call may ask for
-    concurrent_requests: Mapped[int | None] = mapped_column(default=DEFAULT_CONCURRENT)
-    # A change for a while: when it ends, and the columns as they were before it.
-    reverts_at: Mapped[datetime | None]
-    reverts_to: Mapped[dict[str, int | None] | None] = mapped_column(JSONB)
-
-
-class LimitPreset(Identified, Created, Versioned, Base):
-    """A named set of limits that staff give to accounts. Giving copies the figures; editing a preset changes no account."""
-
-    __tablename__ = "limit_presets"
-    __table_args__ = (
-        CheckConstraint("requests_per_minute > 0 AND requests_per_hour > 0 AND requests_per_day > 0", name="windows_positive"),
-        CheckConstraint("max_tokens_per_request > 0 AND concurrent_requests > 0", name="sizes_positive"),
-    )
-
-    name: Mapped[str] = mapped_column(Text, unique=True)
-    requests_per_minute: Mapped[int | None]  # None: no limit
-    requests_per_hour: Mapped[int | None]
-    requests_per_day: Mapped[int | None]
-    max_tokens_per_request: Mapped[int | None]
-    concurrent_requests: Mapped[int | None]
-
-
-class RequestCounter(Base):
-    """Written by the admission commit only. Each column is a packed `SlidingWindow`."""
-
-    __tablename__ = "request_counters"
-
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
-    minute: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
-    hour: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
-    day: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
-
-
-LIMIT_COLUMNS = {
-    "rpm": "requests_per_minute",
-    "rph": "requests_per_hour",
-    "rpd": "requests_per_day",
-    "max_tokens": "max_tokens_per_request",
-    "concurrent": "concurrent_requests",
-}
 
 
 class SlidingWindow:
@@ -181,24 +115,3 @@ def windows_now(counter: RequestCounter, limits: RateLimit, now: float) -> Allow
         if limit is not None:
             uses.append(WindowUse(name, limit, max(limit - window.used, 0), window.seconds_until_empty(now)))
     return Allowance(tuple(uses))
-
-
-def limits_of(account_id: UUID) -> RateLimit:
-    """The account's limits as they are. Raises NoResultFound for no account."""
-    with transaction() as session:
-        return session.get_one(RateLimit, account_id)
-
-
-def change(account_id: UUID, values: Mapping[str, int | None], *, actor: str, reason: str = "") -> RateLimit:
-    """The account's limits are these from the next request on. Keys as in LIMIT_COLUMNS; None lifts a limit."""
-    with transaction() as session:
-        limits = session.get_one(RateLimit, account_id, with_for_update=True)
-        changes = {}
-        for name, value in values.items():
-            if value is not None and not 0 < value <= 2_000_000_000:
-                raise InvalidRequest(f"{name} must be a whole number above zero, or none", param=name)
-            column = LIMIT_COLUMNS[name]
-            changes[column] = [getattr(limits, column), value]
-            setattr(limits, column, value)
-        staff.record(actor, "limits.change", "account", account_id, account_id=account_id, reason=reason, changes=changes)
-    return limits
