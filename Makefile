@@ -18,6 +18,7 @@ run: .venv/run.stamp
 	@$(BIN)/python -m config.run
 
 test: .venv/test.stamp
+	@$(BIN)/python -m tests.chromium
 	$(BIN)/python -m pytest -n 2
 
 lint: .venv/test.stamp
