@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, abort, request
 from flask_wtf import CSRFProtect
 
 from config import Settings
-from reseller.web import assets, error_pages, formats, headers, signed_in
+from reseller.web import assets, error_pages, formats, headers, kinds, signed_in
 
 MAX_FORM_BYTES = 262_144
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -33,6 +33,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.register_blueprint(assets.blueprint)
     assets.install(app)
     formats.install(app, settings)
+    kinds.install(app)
     headers.install(app)
     CSRFProtect(app)
     signed_in.install(app)

@@ -1,0 +1,91 @@
+// Draws the figures of a page: <div class="chart" data-figure="ID"> with a <script type="application/json" id="ID"> of
+// Plotly's `data` and `layout`. Colours come from tokens.css; a theme that changes redraws. Text of figures stays text.
+
+/* global Plotly */
+
+const probe = document.createElement("span");
+probe.hidden = true;
+
+// A token's colour as the browser computes it: the token itself says light-dark(…).
+function colour(token) {
+  probe.style.color = `var(--${token})`;
+  return getComputedStyle(probe).color;
+}
+
+function translucent(rgb, alpha) {
+  return rgb.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
+}
+
+// Figures say "token:good" or "token:series-3" where a colour differs from the series' order.
+function withTokens(value) {
+  if (typeof value === "string" && value.startsWith("token:")) return colour(value.slice(6));
+  if (Array.isArray(value)) return value.map(withTokens);
+  if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, withTokens(v)]));
+  return value;
+}
+
+// Plotly reads <b>, <a href> and the like in labels as markup; data must not.
+function asText(value) {
+  if (typeof value === "string") return value.replaceAll("<", "‹").replaceAll(">", "›");
+  if (Array.isArray(value)) return value.map(asText);
+  return value;
+}
+
+const LABELS = ["name", "text", "hovertext", "labels", "customdata"];
+
+function trace(given) {
+  const drawn = withTokens(given);
+  for (const key of LABELS) if (key in drawn) drawn[key] = asText(drawn[key]);
+  for (const key of ["x", "y"]) if (Array.isArray(drawn[key])) drawn[key] = asText(drawn[key]);
+  return drawn;
+}
+
+function axis(given, faint, line) {
+  return {
+    automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line, tickfont: { color: faint, size: 11 },
+    fixedrange: true, ...withTokens(given ?? {}),
+  };
+}
+
+function layout(given) {
+  const text = colour("text");
+  const soft = colour("text-soft");
+  const faint = colour("text-faint");
+  const line = colour("line");
+  const own = given ?? {};
+  const drawn = {
+    ...withTokens(own),
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    colorway: [1, 2, 3, 4, 5, 6].map((n) => colour(`series-${n}`)),
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: soft },
+    margin: { l: 8, r: 8, t: 8, b: 8, pad: 4, ...own.margin },
+    hovermode: own.hovermode ?? "x unified",
+    hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line-strong"), font: { color: text, size: 12 }, align: "left" },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: soft, size: 12 }, ...withTokens(own.legend ?? {}) },
+    dragmode: false,
+    autosize: true,
+  };
+  for (const key of new Set(["xaxis", "yaxis", ...Object.keys(own).filter((name) => /^[xy]axis\d*$/.test(name))])) {
+    drawn[key] = axis(own[key], faint, line);
+  }
+  if (drawn.xaxis.showgrid === undefined) drawn.xaxis.showgrid = false;
+  return drawn;
+}
+
+const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubleClick: false };
+
+function draw(place) {
+  const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
+  return Plotly.react(place, (figure.data ?? []).map(trace), layout(figure.layout), CONFIG);
+}
+
+export function drawAll() {
+  document.body.append(probe);
+  for (const place of document.querySelectorAll(".chart[data-figure]")) draw(place);
+  probe.remove();
+}
+
+drawAll();
+document.addEventListener("themechange", drawAll);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

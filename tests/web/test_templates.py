@@ -1,0 +1,49 @@
+"""Every template hangs on the one frame and holds nothing that the Content-Security-Policy would refuse (R37)."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from jinja2 import nodes
+
+ROOT = Path(__file__).resolve().parents[2] / "reseller"
+TEMPLATES = sorted(path for path in ROOT.rglob("templates/**/*.html"))
+NOT_PAGES = {"macros.html", "frame.html", "document.html"}
+
+REFUSED = {
+    "inline style": re.compile(r"\sstyle\s*=|<style\b", re.IGNORECASE),
+    "inline handler": re.compile(r"<[^>]*\son[a-z]+\s*=", re.IGNORECASE),
+    "inline script": re.compile(r"<script\b(?![^>]*\bsrc=)(?![^>]*application/json)", re.IGNORECASE),
+    "address of another site": re.compile(r"(?:src|href|action)\s*=\s*[\"'](?:https?:)?//", re.IGNORECASE),
+    "javascript: address": re.compile(r"javascript:", re.IGNORECASE),
+    "switched off escaping": re.compile(r"\|\s*safe\b|autoescape false"),
+}
+
+
+def _named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=_named)
+def test_a_template_holds_nothing_that_the_policy_refuses(path: Path) -> None:
+    text = re.sub(r"\{#.*?#\}", "", path.read_text(), flags=re.DOTALL)
+
+    found = [what for what, pattern in REFUSED.items() if pattern.search(text)]
+
+    assert not found, f"{_named(path)} has {', '.join(found)}: put it into a file under reseller/web/static"
+
+
+@pytest.mark.parametrize("path", [path for path in TEMPLATES if path.name not in NOT_PAGES and not path.name.startswith("_")], ids=_named)
+def test_a_page_extends_the_frame(path: Path, app: Flask) -> None:
+    tree = app.jinja_env.parse(path.read_text())
+
+    assert tree.find(nodes.Extends) is not None, f"{_named(path)} extends nothing: begin with web/base.html or admin/base.html"
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=_named)
+def test_a_form_that_posts_carries_the_token(path: Path) -> None:
+    """R25: the server refuses a form without it, so a page must not have one."""
+    forms = re.findall(r"<form\b[^>]*method=[\"']post.*?</form>", path.read_text(), re.DOTALL | re.IGNORECASE)
+
+    assert all("csrf" in form or "_sent(" in form for form in forms), f"{_named(path)} has a POST form without ui.csrf()"
