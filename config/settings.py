@@ -7,6 +7,7 @@ Nothing of `reseller` is imported here.
 
 import difflib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
-    "MAIL_", "METRICS_", "BRAND_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
+    "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
@@ -72,6 +73,14 @@ class Settings(BaseModel):
     brand_name: str = Field("Reseller", description="the name customers see")
     brand_support_email: str = Field("", description="where customers find help")
     brand_top_up_url: str = Field("", description="where customers buy credit; default PUBLIC_URL/billing")
+
+    credit_cap_support_usd: Decimal = Field(
+        Decimal(50), ge=0, le=1_000_000, description="credit that one of support may adjust in a day alone"
+    )
+    credit_cap_finance_usd: Decimal = Field(Decimal(500), ge=0, le=1_000_000, description="the same for one of finance")
+    credit_cap_admin_usd: Decimal = Field(
+        Decimal(2000), ge=0, le=1_000_000, description="the same for an admin; above a cap somebody else approves"
+    )
 
     drain_seconds: int = Field(25, ge=0, le=3600, description="how long running answers may go on after SIGTERM")
     upstream_connect_seconds: float = Field(5, gt=0, le=60, description="time to reach the upstream")

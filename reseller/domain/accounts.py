@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from reseller.clock import now
 from reseller.database import Base, Created, Identified, Versioned, db, transaction
 from reseller.domain import staff
-from reseller.errors import InvalidRequest, NotFound
+from reseller.errors import Conflict, InvalidRequest, NotFound
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """OWASP's second choice for Argon2id: 29 ms here, and no stall of the whole process as with the library's default of 64 MiB."""
@@ -135,6 +135,12 @@ def find_person(email: str) -> Person:
     return Person(user_id=row[0], account_id=row[1], email=row[2])
 
 
+def is_member(user_id: UUID, account_id: UUID) -> bool:
+    """Whether the account is this person's own."""
+    query = select(Membership.id).where(Membership.user_id == user_id, Membership.account_id == account_id)
+    return db.session.scalar(query) is not None
+
+
 def home_of(user_id: UUID) -> UUID | None:
     """The account that this person owns, the oldest if there are several: where their own doings are found in the audit log."""
     query = select(Membership.account_id).where(Membership.user_id == user_id, Membership.role == MemberRole.OWNER)
@@ -142,12 +148,12 @@ def home_of(user_id: UUID) -> UUID | None:
 
 
 def suspend(account_id: UUID, *, reason: str, actor: str) -> None:
-    """The account's keys are refused from the next request on, in every process."""
+    """The account's keys are refused from the next request on, in every process. Raises Conflict if they are already."""
     _set_status(account_id, AccountStatus.SUSPENDED, reason=reason, actor=actor)
 
 
 def restore(account_id: UUID, *, actor: str, reason: str = "") -> None:
-    """The account's keys work again from the next request on."""
+    """The account's keys work again from the next request on. Raises Conflict if the account is not suspended."""
     _set_status(account_id, AccountStatus.ACTIVE, reason=reason, actor=actor)
 
 
@@ -162,9 +168,11 @@ def halt(account_id: UUID, *, reason: str) -> None:
 
 
 def resume(account_id: UUID, *, actor: str, reason: str) -> None:
-    """Admission goes on after a halt."""
+    """Admission goes on after a halt. Raises Conflict if nothing is halted."""
     with transaction() as session:
-        account = session.get_one(Account, account_id)
+        account = session.get_one(Account, account_id, with_for_update=True)
+        if account.halted_at is None:
+            raise Conflict("The account is not halted any more.")
         account.halted_at = None
         account.halted_reason = None
         staff.record(actor, "account.resume", "account", account_id, account_id=account_id, reason=reason)
@@ -174,6 +182,8 @@ def _set_status(account_id: UUID, status: AccountStatus, *, reason: str, actor: 
     with transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=True)
         before = account.status
+        if before == status:
+            raise Conflict(f"The account is {status} already.")
         account.status = status
         account.status_reason = reason or None
         staff.record(

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from reseller.clock import new_id, now
 from reseller.database import Base, Created, Identified, acting_as_operator, db, transaction
 from reseller.domain import staff
-from reseller.errors import InvalidKey, InvalidRequest, NotFound
+from reseller.errors import Conflict, InvalidKey, InvalidRequest, NotFound
 from reseller.money import Usd, to_nano
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -144,13 +144,19 @@ def mint(
     return token, key
 
 
-def revoke(prefix_or_id: str, *, actor: str, account_id: UUID | None = None) -> ApiKey:
-    """The key is refused from the next request on, in every process. Raises NotFound, or InvalidRequest if several match."""
+def revoke(prefix_or_id: str, *, actor: str, account_id: UUID | None = None, reason: str = "") -> ApiKey:
+    """The key is refused from the next request on, in every process.
+
+    Raises NotFound, InvalidRequest if several match, Conflict if it is revoked already.
+    """
     with transaction() as session:
         key = _find(prefix_or_id, account_id)
-        if key.revoked_at is None:
-            key.revoked_at = now()
-            staff.record(actor, "key.revoke", "api_key", key.id, account_id=key.account_id)
+        session.refresh(key, with_for_update=True)
+        if key.revoked_at is not None:
+            raise Conflict(f"The key {shown_prefix(key.key_prefix)} has been revoked already.")
+        key.revoked_at = now()
+        changes = {"prefix": [key.key_prefix, None]}
+        staff.record(actor, "key.revoke", "api_key", key.id, account_id=key.account_id, reason=reason, changes=changes)
         session.flush()
     return key
 

@@ -6,10 +6,11 @@ from werkzeug.exceptions import HTTPException
 
 from reseller import web
 from reseller.clock import monotonic, new_id
+from reseller.domain.usage import request_id
 from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout
 from reseller.gateway.access import culprit_of
 from reseller.gateway.errors import response_of
-from reseller.gateway.headers import allow_browsers, request_id
+from reseller.gateway.headers import allow_browsers
 from reseller.gateway.pacing import READS, at_a_pace
 from reseller.gateway.routes import PREFIXES, add_routes, is_api
 from reseller.gateway.sessions import PageSessions

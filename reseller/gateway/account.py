@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any, cast
-from uuid import UUID
 
 from flask import Request
 from sqlalchemy import text
@@ -15,7 +14,7 @@ from reseller.domain import keys, pricing
 from reseller.domain.keys import ApiKey, Caller
 from reseller.domain.ledger import balance_now
 from reseller.domain.limits import RateLimit, RequestCounter, windows_now
-from reseller.domain.usage import UsageLog, call_of, sums
+from reseller.domain.usage import UsageLog, call_id_of, call_of, request_id, sums
 from reseller.domain.usage.reports import Grouping
 from reseller.errors import InvalidKey, InvalidRequest, NotFound
 from reseller.money import format_decimal
@@ -94,9 +93,9 @@ def usage_of(caller: Caller, request: Request) -> dict[str, Any]:
 
 def generation(house: Wiring, caller: Caller, shown_id: str) -> dict[str, Any]:
     """One call by our id: tokens, charge, the rule and the arithmetic behind it. Raises NotFound."""
-    call_id = _call_id(shown_id)
+    call_id = call_id_of(shown_id)
     with reading(caller):
-        row = call_of(caller.account_id, call_id, instant_of(call_id))
+        row = None if call_id is None else call_of(caller.account_id, call_id, instant_of(call_id))
         if row is None:
             raise NotFound("No such request.", param="id")
         rates = house.book.rates_at(row.price_version, row.model) if row.price_version is not None else None
@@ -106,7 +105,7 @@ def generation(house: Wiring, caller: Caller, shown_id: str) -> dict[str, Any]:
 def _call_facts(row: UsageLog, shown_id: str) -> dict[str, Any]:
     return {
         "id": shown_id,
-        "request_id": f"req_{row.id.hex}",
+        "request_id": request_id(row.id),
         "created_at": row.created_at.isoformat(),
         "status": row.status,
         "error_code": row.error_code,
@@ -146,14 +145,3 @@ def _day(request: Request, name: str, default: date) -> date:
         return day
     except ValueError:
         raise InvalidRequest(f"'{name}' must be a day such as 2026-11-22.", param=name) from None
-
-
-def _call_id(shown_id: str) -> UUID:
-    try:
-        call_id = UUID(hex=shown_id.rpartition("-")[2].rpartition("_")[2])
-        if call_id.version != 7:
-            raise ValueError(shown_id)
-        instant_of(call_id)
-    except (ValueError, OverflowError):
-        raise NotFound("No such request.", param="id") from None
-    return call_id

@@ -1,7 +1,5 @@
 """Response headers of the API. Names and units: OpenAI's and go-openai's (`x-ratelimit-reset-*` is a Go duration)."""
 
-from uuid import UUID
-
 from flask import Response
 
 from reseller.domain.calls import Admitted
@@ -13,10 +11,6 @@ EXPOSED = "x-request-id, x-request-cost, x-credits-remaining, x-should-retry, re
 )
 ALLOWED_METHODS = "GET, POST, OPTIONS"
 PREFLIGHT_SECONDS = "86400"
-
-
-def request_id(call_id: UUID) -> str:
-    return f"req_{call_id.hex}"
 
 
 def go_duration(seconds: float) -> str:

@@ -25,6 +25,7 @@ JOBS = (
     Job("chase costs", 1, recovery.chase_costs),
     Job("recover holds", 5, recovery.recover_holds),
     Job("forget processes", 60, recovery.forget_processes),
+    Job("revert limits", 15, upkeep.revert_limits),
     Job("post usage", 600, upkeep.post_usage, patience=None),
     Job("make partitions", 3600, upkeep.make_partitions),
     Job("verify ledger", 3600, upkeep.verify_ledger, patience=None),

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, ledger
+from reseller.domain import accounts, ledger, limits
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
 
@@ -20,6 +20,11 @@ def post_usage(context: Context) -> str:  # noqa: ARG001 - every job has the sam
         quiet = list(session.scalars(query, {"today": today}))
     posted = sum(ledger.post_usage_day(account_id, today) for account_id in quiet)
     return f"{posted} days posted"
+
+
+def revert_limits(context: Context) -> str:  # noqa: ARG001
+    """Limits that were changed for a while are what they were before, once that time is over."""
+    return f"{limits.revert_due()} accounts put back"
 
 
 def make_partitions(context: Context) -> str:  # noqa: ARG001

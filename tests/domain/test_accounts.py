@@ -6,7 +6,7 @@ import pytest
 
 from reseller.clock import new_id
 from reseller.domain import accounts
-from reseller.errors import NotFound
+from reseller.errors import Conflict, NotFound
 from tests import factories
 from tests.domain import scenes
 
@@ -86,3 +86,18 @@ def test_an_account_that_does_not_exist_cannot_be_suspended(app: Any) -> None:
         accounts.suspend(new_id(), reason="abuse", actor="user:1")
 
     assert actions() == []
+
+
+def test_the_second_of_two_clicks_is_told_and_leaves_no_second_row(app: Any) -> None:
+    person = factories.make_person()
+    accounts.suspend(person.account_id, reason="abuse", actor="user:1")
+
+    with pytest.raises(Conflict, match="suspended already"):
+        accounts.suspend(person.account_id, reason="abuse", actor="user:2")
+    accounts.restore(person.account_id, reason="cleared", actor="user:1")
+    with pytest.raises(Conflict, match="active already"):
+        accounts.restore(person.account_id, reason="cleared", actor="user:2")
+    with pytest.raises(Conflict, match="not halted"):
+        accounts.resume(person.account_id, reason="looked", actor="user:2")
+
+    assert [actor for _, actor, _ in actions()] == ["user:1", "user:1"]

@@ -16,7 +16,7 @@ from reseller.database import acting_for, db
 from reseller.domain import keys
 from reseller.domain.keys import ALPHABET, SECRET_CHARACTERS, ApiKey, Directory, SpendPeriod, checksum, has_key_shape
 from reseller.domain.staff import StaffAction
-from reseller.errors import InvalidKey, InvalidRequest, NotFound
+from reseller.errors import Conflict, InvalidKey, InvalidRequest, NotFound
 from tests import factories
 
 BODY = "sk_live_" + "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGH"[:43]
@@ -204,9 +204,10 @@ def test_revoking_again_changes_nothing_and_is_recorded_once(app: Any) -> None:
     token, key = factories.mint_key(factories.make_person())
 
     first = keys.revoke(token[:12], actor="user:1").revoked_at
-    again = keys.revoke(str(key.id), actor="user:2").revoked_at
+    with pytest.raises(Conflict):
+        keys.revoke(str(key.id), actor="user:2")
 
-    assert first == again
+    assert db.session.get_one(ApiKey, key.id).revoked_at == first
     assert [action.actor for action in db.session.query(StaffAction).filter_by(action="key.revoke")] == ["user:1"]
 
 

@@ -1,6 +1,6 @@
 """The book: balances, entries, holds, and the audit that proves them. See `tables` for who may write what."""
 
-from reseller.domain.ledger.adjustments import Adjustment, AdjustmentState
+from reseller.domain.ledger.adjustments import Adjustment, AdjustmentDraft, AdjustmentState
 from reseller.domain.ledger.audit import AuditReport, Mismatch, verify
 from reseller.domain.ledger.posting import (
     BalanceNow,
@@ -15,6 +15,6 @@ from reseller.domain.ledger.posting import (
 from reseller.domain.ledger.tables import Balance, EntryKind, Hold, LedgerEntry
 
 __all__ = [
-    "Adjustment", "AdjustmentState", "AuditReport", "Balance", "BalanceNow", "EntryDraft", "EntryKind", "Hold", "LedgerEntry", "Mismatch",
-    "balance_now", "chained", "grant", "post", "post_usage_day", "usage_draft", "verify",
+    "Adjustment", "AdjustmentDraft", "AdjustmentState", "AuditReport", "Balance", "BalanceNow", "EntryDraft", "EntryKind", "Hold",
+    "LedgerEntry", "Mismatch", "balance_now", "chained", "grant", "post", "post_usage_day", "usage_draft", "verify",
 ]  # fmt: skip

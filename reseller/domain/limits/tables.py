@@ -6,7 +6,7 @@ Limits are written by `changes`, presets by `presets`, counters by the admission
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,6 +21,7 @@ class RateLimit(Versioned, Base):
     __table_args__ = (
         CheckConstraint("requests_per_minute > 0 AND requests_per_hour > 0 AND requests_per_day > 0", name="windows_positive"),
         CheckConstraint("max_tokens_per_request > 0 AND concurrent_requests > 0", name="sizes_positive"),
+        Index("ix_rate_limits_reverts_at", "reverts_at", postgresql_where="reverts_at IS NOT NULL"),
     )
 
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)

@@ -115,3 +115,13 @@ def windows_now(counter: RequestCounter, limits: RateLimit, now: float) -> Allow
         if limit is not None:
             uses.append(WindowUse(name, limit, max(limit - window.used, 0), window.seconds_until_empty(now)))
     return Allowance(tuple(uses))
+
+
+def used_now(counter: RequestCounter, now: float) -> dict[str, int]:
+    """Calls that each window counts at this instant, limited or not."""
+    used = {}
+    for name, width in WINDOW_SECONDS.items():
+        window = SlidingWindow(width, getattr(counter, name))
+        window.advance(now)
+        used[name] = window.used
+    return used
