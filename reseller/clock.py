@@ -14,6 +14,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 monotonic = time.monotonic
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> datetime:
@@ -26,16 +27,21 @@ def unix_seconds() -> int:
     return int(time.time())
 
 
-def new_id() -> uuid.UUID:
-    """A UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits.
+def new_id(at: datetime | None = None) -> uuid.UUID:
+    """A UUIDv7 (RFC 9562, section 5.7) of this instant or the one given: 48 bits of milliseconds, then 74 random bits.
 
     Ordered by time, so that primary keys stay dense. Made here because PostgreSQL has
     `uuidv7()` only since version 18 and Python's `uuid` only since 3.14.
     """
-    milliseconds = time.time_ns() // 1_000_000
+    milliseconds = time.time_ns() // 1_000_000 if at is None else (at - _EPOCH) // timedelta(milliseconds=1)
     random_bits = int.from_bytes(os.urandom(10))
     value = milliseconds << 80 | 0x7 << 76 | (random_bits >> 68 & 0xFFF) << 64
     return uuid.UUID(int=value | 0b10 << 62 | random_bits & 0x3FFF_FFFF_FFFF_FFFF)
+
+
+def first_id(at: datetime) -> uuid.UUID:
+    """No id made at or after this instant is less: the bound of a span of time in a column of ids."""
+    return uuid.UUID(int=(at - _EPOCH) // timedelta(milliseconds=1) << 80)
 
 
 def instant_of(id_: uuid.UUID) -> datetime:

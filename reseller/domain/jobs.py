@@ -3,16 +3,23 @@
 A job is leased with one UPDATE that repeats its condition, so two workers do not run the same job at once for
 LEASE_SECONDS. A lease ends with its holder's heartbeat, and a worker may take its own again (it runs each job in one
 greenlet, so the lease it finds is of a run whose end could not be recorded). Jobs are safe to run twice.
+
+Which jobs there are is the schedule of the workers that run; each run leaves its interval here, so that pages tell
+what is due without knowing a worker.
 """
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from reseller.clock import now
 from reseller.database import Base, transaction
+from reseller.domain import staff
 from reseller.domain.calls import processes
+from reseller.errors import Conflict, InvalidRequest, NotFound
 
 LEASE_SECONDS = 300
 
@@ -31,12 +38,13 @@ class JobRun(Base):
     leased_by: Mapped[UUID | None]
     leased_until: Mapped[datetime | None]
     requested_at: Mapped[datetime | None]  # somebody wants it to run now, due or not
+    every_seconds: Mapped[int | None]  # the interval in the schedule of the worker that last ran it
 
 
 _ENSURE = text("INSERT INTO job_runs (name) VALUES (:name) ON CONFLICT DO NOTHING")
 _LEASE = text(
     """UPDATE job_runs SET leased_by = :worker, leased_until = now() + make_interval(secs => :lease), started_at = now(),
-              requested_at = NULL
+              requested_at = NULL, every_seconds = :interval
         WHERE name = :name
           AND (leased_until IS NULL OR leased_until < now() OR leased_by = :worker
                OR NOT EXISTS (SELECT 1 FROM processes p
@@ -61,6 +69,7 @@ def lease(name: str, every_seconds: float, worker_id: UUID) -> bool:
             "worker": worker_id,
             "lease": LEASE_SECONDS,
             "every": every_seconds * 0.9,
+            "interval": max(round(every_seconds), 1),
             "silent": processes.SILENT_SECONDS,
         }
         return session.execute(_LEASE, params).rowcount == 1  # type: ignore[attr-defined,no-any-return]
@@ -70,3 +79,77 @@ def finish(name: str, worker_id: UUID, *, result: str | None = None, error: str 
     """The run is recorded and the job can be leased again."""
     with transaction() as session:
         session.execute(_FINISH, {"name": name, "worker": worker_id, "result": result, "error": error})
+
+
+_LIST = text(
+    """SELECT j.name, j.every_seconds, j.started_at, j.finished_at, j.succeeded_at, j.result, j.last_error, j.requested_at,
+              CASE WHEN j.leased_until >= now() AND p.beat_at >= now() - make_interval(secs => :silent)
+                   THEN p.host || ', process ' || p.pid END AS holder
+         FROM job_runs j LEFT JOIN processes p ON p.id = j.leased_by
+        WHERE CAST(:name AS text) IS NULL OR j.name = :name
+        ORDER BY j.name"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """One job as its last run left it. `holder` is the living worker that is running it now."""
+
+    name: str
+    every_seconds: int | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    succeeded_at: datetime | None
+    result: str | None
+    last_error: str | None
+    requested_at: datetime | None
+    holder: str | None
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the last run took; None while one is running, or if its end was never recorded."""
+        if self.started_at is None or self.finished_at is None or self.finished_at < self.started_at:
+            return None
+        return self.finished_at - self.started_at
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When it runs next; an instant that is over means that no worker has taken it."""
+        if self.requested_at is not None:
+            return self.requested_at
+        if self.started_at is None or self.every_seconds is None:
+            return None
+        return self.started_at + timedelta(seconds=self.every_seconds)
+
+
+def all_jobs() -> list[JobState]:
+    """Every job that a worker has run at least once, by name."""
+    return _states(None)
+
+
+def state_of(name: str) -> JobState | None:
+    """One job; None if no worker has run it yet."""
+    return next(iter(_states(name)), None)
+
+
+def request_run(name: str, *, actor: str, reason: str) -> None:
+    """The next worker that looks runs the job, due or not: within seconds, and after the run in hand if there is one.
+
+    Raises NotFound for a job that no worker has ever run, Conflict while a request waits, InvalidRequest without a reason.
+    """
+    if not reason.strip():
+        raise InvalidRequest("Say why; the audit log keeps it.", param="reason")
+    with transaction() as session:
+        row = session.get(JobRun, name, with_for_update=True)
+        if row is None:
+            raise NotFound("There is no such job, or no worker has run it yet.")
+        if row.requested_at is not None:
+            raise Conflict(f"Somebody has asked for “{name}” already; no worker has taken it yet.")
+        row.requested_at = now()
+        staff.record(actor, "job.request", "job", name, reason=reason.strip())
+
+
+def _states(name: str | None) -> list[JobState]:
+    with transaction() as session:
+        rows = session.execute(_LIST, {"name": name, "silent": processes.SILENT_SECONDS})
+        return [JobState(**row) for row in rows.mappings()]

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text
+from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,6 +36,11 @@ def actor_of(user_id: UUID) -> str:
 
 class StaffAction(Identified, Created, Base):
     __tablename__ = "staff_actions"
+    __table_args__ = (
+        Index("ix_staff_actions_actor_id", "actor", "id"),
+        Index("ix_staff_actions_action_id", "action", "id"),
+        Index("ix_staff_actions_subject_id_id", "subject_id", "id"),
+    )
 
     actor: Mapped[str] = mapped_column(Text)  # "cli:<os user>", "user:<id>", "system:<job>"
     action: Mapped[str] = mapped_column(Text)  # noun.verb

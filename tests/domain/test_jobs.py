@@ -11,6 +11,7 @@ from reseller.database import acting_as_operator
 from reseller.domain import jobs
 from reseller.domain.calls import processes
 from reseller.domain.jobs import LEASE_SECONDS
+from reseller.errors import Conflict, InvalidRequest, NotFound
 from tests.domain import scenes
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -144,3 +145,88 @@ def test_a_worker_that_lost_its_lease_does_not_end_the_run_of_the_next_one() -> 
     jobs.finish("tidy", slow, result="late")
 
     assert (row()["leased_by"], row()["result"]) == (next_one, None)
+
+
+def requested(name: str = "tidy") -> list[dict[str, Any]]:
+    return scenes.rows("SELECT action, subject_id, actor, reason FROM staff_actions WHERE subject_id = :name", name=name)
+
+
+def run_and_finish(worker: UUID, every: float = EVERY) -> bool:
+    if not jobs.lease("tidy", every, worker):
+        return False
+    jobs.finish("tidy", worker, result="done")
+    return True
+
+
+def test_a_job_that_was_asked_for_runs_though_it_is_not_due_and_once() -> None:
+    worker = new_id()
+    run_and_finish(worker)
+
+    jobs.request_run("tidy", actor="test", reason="the figures look old")
+
+    assert [run_and_finish(worker) for _ in range(2)] == [True, False]
+    assert requested() == [{"action": "job.request", "subject_id": "tidy", "actor": "test", "reason": "the figures look old"}]
+
+
+def test_a_second_request_while_the_first_waits_is_told_so_and_leaves_no_trace() -> None:
+    run_and_finish(new_id())
+    jobs.request_run("tidy", actor="test", reason="now")
+
+    with pytest.raises(Conflict, match="already"):
+        jobs.request_run("tidy", actor="test", reason="now!")
+
+    assert len(requested()) == 1
+
+
+def test_a_job_asked_for_while_it_runs_runs_again_afterwards() -> None:
+    worker = living_worker()
+    jobs.lease("tidy", EVERY, worker)
+
+    jobs.request_run("tidy", actor="test", reason="once more")
+    elsewhere = jobs.lease("tidy", EVERY, living_worker())
+    jobs.finish("tidy", worker, result="first")
+
+    assert elsewhere is False
+    assert jobs.lease("tidy", EVERY, worker) is True
+
+
+def test_only_jobs_that_a_worker_knows_are_asked_for_and_not_without_a_reason() -> None:
+    run_and_finish(new_id())
+
+    with pytest.raises(NotFound):
+        jobs.request_run("no such job", actor="test", reason="now")
+    with pytest.raises(InvalidRequest):
+        jobs.request_run("tidy", actor="test", reason=" ")
+
+    assert requested() == []
+
+
+def test_the_list_says_how_long_the_last_run_took_and_when_the_next_is_due() -> None:
+    worker = living_worker()
+    run_and_finish(worker)
+    scenes.execute("UPDATE job_runs SET started_at = finished_at - make_interval(secs => 7)")
+
+    (state,) = jobs.all_jobs()
+
+    assert (state.name, state.every_seconds, state.result, state.holder) == ("tidy", 60, "done", None)
+    assert state.duration is not None
+    assert state.duration.total_seconds() == 7
+    assert state.due_at is not None
+    assert state.started_at is not None
+    assert (state.due_at - state.started_at).total_seconds() == 60
+
+
+def test_the_list_names_the_living_worker_that_runs_a_job_and_no_dead_one() -> None:
+    worker = living_worker()
+    jobs.lease("tidy", EVERY, worker)
+    while_it_lives = jobs.state_of("tidy")
+    scenes.execute("UPDATE processes SET beat_at = beat_at - make_interval(secs => 31)")
+
+    after = jobs.state_of("tidy")
+
+    assert while_it_lives is not None
+    assert while_it_lives.holder is not None
+    assert "process" in while_it_lives.holder
+    assert while_it_lives.duration is None
+    assert after is not None
+    assert after.holder is None

@@ -17,7 +17,8 @@ from reseller.domain.accounts import User
 from reseller.errors import Conflict, InvalidRequest, NotFound
 
 AGREEMENT = "upstream_agreement"
-CONFIRMABLE = frozenset({AGREEMENT})
+BACKUP = "backup"
+CONFIRMABLE = frozenset({AGREEMENT, BACKUP})
 MAX_NOTE_CHARACTERS = 500
 
 

@@ -120,7 +120,7 @@ def usage_draft(account_id: UUID, day: date, charged_nano: int) -> EntryDraft:
 def chained(draft: EntryDraft, entry_count: int, entries_nano: int, last_hash: str, at: datetime) -> dict[str, Any]:
     """The row of an entry that follows the given end of the account's chain."""
     row: dict[str, Any] = {
-        "id": new_id(),
+        "id": new_id(at),  # so that the order of ids is that of the books, in a replayed history too
         "account_id": draft.account_id,
         "sequence": entry_count + 1,
         "kind": str(draft.kind),

@@ -68,6 +68,8 @@ class LedgerEntry(Identified, Created, Base):
         CheckConstraint("amount_nano <> 0", name="amount_not_zero"),
         CheckConstraint("kind <> 'top_up' OR amount_nano > 0", name="top_up_positive"),
         CheckConstraint("kind NOT IN ('usage', 'refund') OR amount_nano < 0", name="usage_and_refund_negative"),
+        # Payments, refunds, disputes and adjustments among very many days of usage.
+        Index("ix_ledger_entries_money", "id", postgresql_where="kind <> 'usage'"),
     )
 
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))

@@ -1,6 +1,6 @@
 """What is sold, to whom, for how much: the public face of pricing.
 
-`tables` and the verbs of `changes` and `catalogue` write; `book` is the picture that calls
+`tables` and the verbs of `changes`, `upstreams` and `catalogue` write; `book` is the picture that calls
 read; `rates`, `ceiling`, `arithmetic`, `explaining`, `rules` and `listing` are pure. Other packages import
 from here. Money moves nowhere in here.
 """
@@ -11,15 +11,12 @@ from reseller.domain.pricing.catalogue import SyncReport, accept, expire_quarant
 from reseller.domain.pricing.ceiling import HoldTerms
 from reseller.domain.pricing.changes import (
     RuleTerms,
-    active_upstreams,
     add_rule,
     bump,
     current_version,
     load_rules,
-    register_upstream,
     replace_rule,
     retire_rule,
-    set_upstream_active,
 )
 from reseller.domain.pricing.explaining import ExplainedLine, Explanation, customer_lines, explain
 from reseller.domain.pricing.offer import Offer
@@ -35,6 +32,14 @@ from reseller.domain.pricing.tables import (
     PricingRule,
     Upstream,
     UpstreamKind,
+)
+from reseller.domain.pricing.upstreams import (
+    UpstreamState,
+    active_upstreams,
+    add_upstream,
+    register_upstream,
+    set_upstream_active,
+    upstream_states,
 )
 
 __all__ = [
@@ -61,9 +66,11 @@ __all__ = [
     "SyncReport",
     "Upstream",
     "UpstreamKind",
+    "UpstreamState",
     "accept",
     "active_upstreams",
     "add_rule",
+    "add_upstream",
     "bump",
     "charge_nano",
     "cost_lines",
@@ -85,5 +92,6 @@ __all__ = [
     "retire_rule",
     "set_upstream_active",
     "sync",
+    "upstream_states",
     "withdraw",
 ]

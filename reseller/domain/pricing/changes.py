@@ -1,7 +1,7 @@
-"""The verbs by which people change what is sold and for how much: rules, upstreams, the version.
+"""The verbs by which people change what is sold and for how much: rules and the version.
 
 Every verb is one transaction: the change, its audit row (promise R37) and a new price version.
-Changes that come from an upstream's list are in `catalogue`.
+Upstreams are in `upstreams`; changes that come from an upstream's list are in `catalogue`.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import staff
 from reseller.domain.pricing.rules import Rule
-from reseller.domain.pricing.tables import PriceVersion, PricingRule, Upstream, UpstreamKind
+from reseller.domain.pricing.tables import PriceVersion, PricingRule
 from reseller.errors import Conflict, InvalidRequest, NotFound
 from reseller.money import EXACT, ZERO_USD, format_decimal, to_nano
 
@@ -112,46 +112,6 @@ def load_rules(terms: Iterable[RuleTerms], actor: str) -> list[Rule]:
                 added.append(add_rule(rule, actor, reason="price book"))
                 known.add(identity)
         return added
-
-
-def register_upstream(
-    name: str, kind: UpstreamKind, *, base_url: str = "", key_variable: str = "", priority: int = 0, actor: str = "system:start"
-) -> bool:
-    """The upstream exists with this address. True if anything changed; whether it is active is left as it is."""
-    with transaction() as session:
-        lock_prices()
-        row = session.get(Upstream, name)
-        wanted = {"kind": kind.value, "base_url": base_url, "key_variable": key_variable, "priority": priority}
-        changes = {key: [getattr(row, key, None), value] for key, value in wanted.items() if getattr(row, key, None) != value}
-        if not changes:
-            return False
-        if row is None:
-            row = Upstream(name=name)
-            session.add(row)
-        for key, value in wanted.items():
-            setattr(row, key, value)
-        staff.record(actor, "upstream.register", "upstream", name, changes=changes)
-        bump(f"upstream registered: {name}", actor)
-        return True
-
-
-def set_upstream_active(name: str, is_active: bool, *, actor: str, reason: str = "") -> None:
-    """All models of the upstream are for sale, or none is. Raises NotFound."""
-    with transaction() as session:
-        row = session.get(Upstream, name)
-        if row is None:
-            raise NotFound(f"there is no upstream {name}")
-        if row.is_active != is_active:
-            staff.record(actor, "upstream.switch", "upstream", name, reason=reason, changes={"is_active": [row.is_active, is_active]})
-            row.is_active = is_active
-            bump(f"upstream {name} {'on' if is_active else 'off'}", actor)
-
-
-def active_upstreams() -> list[str]:
-    """Names of the upstreams whose models are for sale, the highest priority first."""
-    with transaction() as session:
-        names = select(Upstream.name).where(Upstream.is_active).order_by(Upstream.priority.desc(), Upstream.name)
-        return list(session.scalars(names))
 
 
 def as_rule(row: PricingRule) -> Rule:

@@ -1,0 +1,185 @@
+"""The set-up list says what is, and what cannot be looked up is confirmed by a person (R37)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from reseller.clock import new_id
+from reseller.domain import accounts, jobs
+from reseller.domain.accounts import Person, Role
+from reseller.domain.calls import processes
+from reseller.domain.desk import readiness, set_up
+from reseller.domain.desk.readiness import Deployment, Point, PointState
+from reseller.errors import Conflict, InvalidRequest, NotFound
+from tests import factories
+from tests.domain import scenes
+
+pytestmark = pytest.mark.usefixtures("app")
+GOOD = Deployment(
+    is_production=True, secret_characters=64, public_url="https://shop.example", has_stripe=True, has_mail=True, trusted_proxies=1
+)
+
+
+@pytest.fixture
+def admin() -> Person:
+    return factories.make_person(role=Role.ADMIN)
+
+
+def listed(deployment: Deployment = GOOD) -> dict[str, Point]:
+    return {point.name: point for point in readiness.points(deployment)}
+
+
+def states(deployment: Deployment = GOOD) -> dict[str, PointState]:
+    return {name: point.state for name, point in listed(deployment).items()}
+
+
+def run(name: str, *, error: str | None = None) -> None:
+    worker = new_id()
+    jobs.lease(name, 0, worker)
+    jobs.finish(name, worker, result=None if error else "fine", error=error)
+
+
+def enrol(who: Person) -> None:
+    scenes.execute("INSERT INTO second_factors VALUES (:id, 'sealed', now(), 0, now())", id=who.user_id)
+
+
+def test_a_fresh_shop_waits_for_everything_that_must_be_done(admin: Person) -> None:
+    waiting = {point.name for point in readiness.open_points(GOOD)}
+
+    assert waiting == {
+        "upstream_agreement", "pricing_rules", "catalogue", "second_factors", "approvers", "worker", "ledger", "backup",
+    }  # fmt: skip
+
+
+def test_a_shop_that_is_ready_has_nothing_left(admin: Person) -> None:
+    second = factories.make_person(role=Role.FINANCE)
+    for who in (admin, second):
+        enrol(who)
+    for name in ("sync catalogue", "verify ledger"):
+        run(name)
+    processes.beat(new_id(), "worker")
+    factories.make_rule()
+    for name in (set_up.AGREEMENT, set_up.BACKUP):
+        set_up.confirm(name, user_id=admin.user_id, note="by letter of 1 May, in the safe")
+
+    assert readiness.open_points(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "deployment", "state"),
+    [
+        ("production", replace(GOOD, is_production=False), PointState.OPEN),
+        ("production", replace(GOOD, secret_characters=31), PointState.OPEN),
+        ("production", replace(GOOD, public_url="http://shop.example"), PointState.OPEN),
+        ("mail", replace(GOOD, has_mail=False), PointState.OPEN),
+        ("stripe", replace(GOOD, has_stripe=False), PointState.ADVISED),
+        ("trusted_proxies", replace(GOOD, trusted_proxies=0), PointState.ADVISED),
+        ("trusted_proxies", replace(GOOD, trusted_proxies=0, is_production=False), PointState.DONE),
+    ],
+)
+def test_what_the_environment_lacks_is_named(name: str, deployment: Deployment, state: PointState) -> None:
+    assert states(deployment)[name] == state
+    assert states(GOOD)[name] == PointState.DONE
+
+
+def test_necessary_points_come_before_advised_ones() -> None:
+    found = [point.state for point in readiness.open_points(replace(GOOD, has_stripe=False))]
+
+    assert found == sorted(found, key=lambda state: state != PointState.OPEN)
+    assert found[-1] == PointState.ADVISED
+
+
+def test_staff_without_a_second_factor_are_named(admin: Person) -> None:
+    late = factories.make_person(role=Role.SUPPORT)
+    enrol(admin)
+    scenes.execute("INSERT INTO second_factors VALUES (:id, 'sealed', NULL, 0, now())", id=late.user_id)  # begun, never confirmed
+
+    point = listed()["second_factors"]
+
+    assert point.state == PointState.OPEN
+    assert late.email in point.found
+    assert admin.email not in point.found
+
+
+def test_a_job_that_fails_and_books_that_were_not_proved_are_open() -> None:
+    for name in ("verify ledger", "tidy"):
+        run(name)
+    before = states()
+    run("tidy", error="broken")
+    run("verify ledger", error="1 mismatch")
+
+    assert (before["jobs"], before["ledger"]) == (PointState.DONE, PointState.DONE)
+    assert (states()["jobs"], states()["ledger"]) == (PointState.OPEN, PointState.OPEN)
+    assert "tidy, verify ledger" in listed()["jobs"].found
+
+
+def test_a_proof_grows_old() -> None:
+    run("verify ledger")
+    scenes.execute("UPDATE job_runs SET succeeded_at = now() - interval '4 hours'")
+
+    assert listed()["ledger"].found == "4 hours ago."
+    assert states()["ledger"] == PointState.OPEN
+
+
+def test_a_halted_account_keeps_the_books_open() -> None:
+    run("verify ledger")
+    accounts.halt(factories.make_person().account_id, reason="balances: 1 too much")
+
+    assert states()["ledger"] == PointState.OPEN
+    assert "1 accounts halted" in listed()["ledger"].found
+
+
+def test_a_worker_that_is_silent_is_not_alive() -> None:
+    processes.beat(new_id(), "worker")
+    before = states()["worker"]
+    scenes.execute("UPDATE processes SET beat_at = beat_at - make_interval(secs => 31)")
+
+    assert (before, states()["worker"]) == (PointState.DONE, PointState.OPEN)
+
+
+def test_a_superuser_is_told_that_the_walls_do_not_hold_it(superuser_url: str, make_app: Callable[..., Flask]) -> None:
+    """R23."""
+    with make_app(DATABASE_URL=superuser_url).app_context():
+        as_superuser = states()["database_role"]
+
+    assert (as_superuser, states()["database_role"]) == (PointState.OPEN, PointState.DONE)
+
+
+def test_a_confirmation_says_who_and_when_and_is_given_once(admin: Person) -> None:
+    set_up.confirm(set_up.AGREEMENT, user_id=admin.user_id, note="  letter of 1 May ")
+
+    with pytest.raises(Conflict):
+        set_up.confirm(set_up.AGREEMENT, user_id=admin.user_id, note="again")
+
+    confirmed = listed()[set_up.AGREEMENT].confirmed
+    assert confirmed is not None
+    assert (confirmed.email, confirmed.note) == (admin.email, "letter of 1 May")
+    assert scenes.rows("SELECT action, reason FROM staff_actions WHERE action LIKE 'set_up.%'") == [
+        {"action": "set_up.confirm", "reason": "letter of 1 May"}
+    ]
+
+
+def test_a_confirmation_that_holds_no_more_is_withdrawn_with_a_reason(admin: Person) -> None:
+    set_up.confirm(set_up.AGREEMENT, user_id=admin.user_id, note="letter of 1 May")
+
+    with pytest.raises(InvalidRequest):
+        set_up.withdraw_confirmation(set_up.AGREEMENT, user_id=admin.user_id, reason=" ")
+    set_up.withdraw_confirmation(set_up.AGREEMENT, user_id=admin.user_id, reason="they cancelled")
+
+    assert states()[set_up.AGREEMENT] == PointState.OPEN
+    with pytest.raises(NotFound):
+        set_up.withdraw_confirmation(set_up.AGREEMENT, user_id=admin.user_id, reason="again")
+
+
+@pytest.mark.parametrize(("name", "note"), [("stripe", "it is on"), ("nothing", "x")])
+def test_only_what_cannot_be_looked_up_is_confirmed(admin: Person, name: str, note: str) -> None:
+    with pytest.raises(NotFound):
+        set_up.confirm(name, user_id=admin.user_id, note=note)
+
+
+@pytest.mark.parametrize("note", ["", "  ", "x" * 501])
+def test_a_confirmation_says_what_was_agreed(admin: Person, note: str) -> None:
+    with pytest.raises(InvalidRequest):
+        set_up.confirm(set_up.AGREEMENT, user_id=admin.user_id, note=note)
