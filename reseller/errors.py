@@ -5,7 +5,8 @@ Refusal
 ├── InvalidRequest                  the body cannot be used; says which part
 │   ├── BodyTooLarge
 │   ├── UnsupportedMedia
-│   └── ContextTooLong
+│   └── TooLong                     more output asked for than the account may have
+│       └── ContextTooLong          or than the model has room for
 ├── NotForSale                      no such model for this account
 ├── NotFound                        no such thing for this account
 ├── Conflict                        the thing exists already, or is in a state that forbids this
@@ -32,9 +33,14 @@ Refusal
 
 Mistakes of a caller inside the house raise ordinary exceptions; CLI mistakes raise `Conflict`
 or `NotFound`. Messages are for the customer, `code` is for programs; neither holds a secret.
+`facts` are for staff, who are asked "why was I refused?": numbers and our own words, nothing a
+customer wrote. They are put together when somebody asks for them, so a call that is let in pays nothing.
 """
 
 from decimal import Decimal
+from typing import Any
+
+from reseller.money import format_decimal
 
 
 class Refusal(Exception):
@@ -46,6 +52,11 @@ class Refusal(Exception):
         super().__init__(message)
         self.message = message
         self.param = param
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What it was measured against, for the usage row: numbers, money as decimal strings, names of our own."""
+        return {} if self.param is None else {"param": self.param}
 
 
 class InvalidKey(Refusal):
@@ -67,7 +78,20 @@ class UnsupportedMedia(InvalidRequest):
     code = "unsupported_media_type"
 
 
-class ContextTooLong(InvalidRequest):
+class TooLong(InvalidRequest):
+    """Carries the tokens that were asked for and those that are allowed."""
+
+    def __init__(self, message: str, *, param: str | None, limit: int, asked: int) -> None:
+        super().__init__(message, param=param)
+        self.limit = limit
+        self.asked = asked
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts, "limit": self.limit, "asked": self.asked}
+
+
+class ContextTooLong(TooLong):
     code = "context_length_exceeded"
 
 
@@ -119,13 +143,41 @@ class InsufficientBalance(PaymentRequired):
         self.available_usd = available_usd
         self.needed_usd = needed_usd
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"needed_usd": format_decimal(self.needed_usd), "available_usd": format_decimal(self.available_usd)}
+
 
 class AccountFrozen(PaymentRequired):
+    """Carries the dollars below zero that the account stands at."""
+
     code = "account_frozen"
+
+    def __init__(self, message: str, *, available_usd: Decimal) -> None:
+        super().__init__(message)
+        self.available_usd = available_usd
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"available_usd": format_decimal(self.available_usd)}
 
 
 class SpendLimitReached(PaymentRequired):
+    """Carries the key's limit, what is left of it, and what the call would hold, in dollars."""
+
     code = "key_spend_limit_reached"
+
+    def __init__(self, message: str, *, limit_usd: Decimal, left_usd: Decimal, needed_usd: Decimal, period: str) -> None:
+        super().__init__(message)
+        self.limit_usd = limit_usd
+        self.left_usd = left_usd
+        self.needed_usd = needed_usd
+        self.period = period
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        money = {"limit_usd": self.limit_usd, "left_usd": self.left_usd, "needed_usd": self.needed_usd}
+        return {"period": self.period, **{name: format_decimal(amount) for name, amount in money.items()}}
 
 
 class TooManyRequests(Refusal):
@@ -137,13 +189,43 @@ class TooManyRequests(Refusal):
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"retry_after_seconds": round(self.retry_after_seconds, 3)}
+
 
 class RateLimited(TooManyRequests):
+    """Carries the window that was full (minute, hour, day), its limit, and what had been used of it."""
+
     code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after_seconds: float, window: str, limit: int, used: int) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.window = window
+        self.limit = limit
+        self.used = used
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts, "window": self.window, "limit": self.limit, "used": self.used}
 
 
 class TooManyAtOnce(TooManyRequests):
+    """Carries how many calls may be in flight and how many were. `what` says which calls: all of them, or large ones only."""
+
     code = "too_many_concurrent_requests"
+
+    def __init__(
+        self, message: str, *, retry_after_seconds: float, what: str = "calls", limit: int | None = None, in_flight: int | None = None
+    ) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.what = what
+        self.limit = limit
+        self.in_flight = in_flight
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts, "what": self.what, "limit": self.limit, "in_flight": self.in_flight}
 
 
 class TooManyFailures(TooManyRequests):
@@ -171,6 +253,10 @@ class UpstreamFailure(Refusal):
         self.status = status
         self.alarm = alarm
         self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {} if self.retry_after_seconds is None else {"retry_after_seconds": round(self.retry_after_seconds, 3)}
 
 
 class UpstreamRejected(UpstreamFailure):

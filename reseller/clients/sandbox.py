@@ -91,7 +91,8 @@ class Sandbox:
 
 def _fail_on_demand(scenario: str | None) -> None:
     if scenario == "rate_limited":
-        raise RateLimited("Rate limit reached (sandbox scenario rate_limited).", retry_after_seconds=1)
+        message = "Rate limit reached (sandbox scenario rate_limited)."
+        raise RateLimited(message, retry_after_seconds=1, window="minute", limit=1, used=1)
     if scenario == "no_credit":
         message = "Not enough credit (sandbox scenario no_credit)."
         raise InsufficientBalance(message, available_usd=Decimal(0), needed_usd=Decimal("0.01"))

@@ -182,4 +182,5 @@ def _has_hung_up(environ: dict[str, Any]) -> bool:
 
 
 def _no_room() -> TooManyAtOnce:
-    return TooManyAtOnce("Too many large requests at once. Wait for the answers to some of them.", retry_after_seconds=1.0)
+    message = "Too many large requests at once. Wait for the answers to some of them."
+    return TooManyAtOnce(message, retry_after_seconds=1.0, what="large requests")

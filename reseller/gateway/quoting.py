@@ -76,7 +76,10 @@ def _output_cap(offer: Offer, call: Call) -> int:
         return most
     if context and call.output_cap > context:
         raise ContextTooLong(
-            f"This model's maximum context length is {context} tokens, and you asked for {call.output_cap} of output.", param=call.cap_field
+            f"This model's maximum context length is {context} tokens, and you asked for {call.output_cap} of output.",
+            param=call.cap_field,
+            limit=context,
+            asked=call.output_cap,
         )
     return call.output_cap
 

@@ -18,12 +18,12 @@ from reseller.errors import (
     AccountSuspended,
     InsufficientBalance,
     InvalidKey,
-    InvalidRequest,
     ModelNotAllowed,
     RateLimited,
     Refusal,
     SpendLimitReached,
     StalePrices,
+    TooLong,
     TooManyAtOnce,
 )
 from reseller.money import display_usd, to_usd
@@ -111,7 +111,8 @@ def _state_refusal(op: Admit, account: AccountState, key: KeyState) -> Refusal |
         return StalePrices("prices changed")
     limit = account.limits.get("max_tokens")
     if limit is not None and op.cap_is_clients and op.output_cap > limit:
-        return InvalidRequest(f"This account may ask for at most {limit} output tokens in one request.", param="max_tokens")
+        message = f"This account may ask for at most {limit} output tokens in one request."
+        return TooLong(message, param="max_tokens", limit=limit, asked=op.output_cap)
     return None
 
 
@@ -119,7 +120,10 @@ def _traffic_refusal(op: Admit, account: AccountState) -> Refusal | None:
     concurrent = account.limits.get("concurrent")
     if concurrent is not None and account.open_calls >= concurrent:
         return TooManyAtOnce(
-            f"This account may have {concurrent} requests in flight at once.", retry_after_seconds=CONCURRENT_RETRY_SECONDS
+            f"This account may have {concurrent} requests in flight at once.",
+            retry_after_seconds=CONCURRENT_RETRY_SECONDS,
+            limit=concurrent,
+            in_flight=account.open_calls,
         )
     seconds = account.now.timestamp()
     waits = {}
@@ -130,9 +134,14 @@ def _traffic_refusal(op: Admit, account: AccountState) -> Refusal | None:
     if not waits:
         return None
     name = max(waits, key=lambda n: waits[n])
+    limit = account.limits[name]
+    assert limit is not None
     return RateLimited(
-        f"Rate limit reached: {account.limits[name]} requests per {name}. Please try again in {waits[name]:.0f} s.",
+        f"Rate limit reached: {limit} requests per {name}. Please try again in {waits[name]:.0f} s.",
         retry_after_seconds=waits[name],
+        window=name,
+        limit=limit,
+        used=account.windows[name].used,
     )
 
 
@@ -142,13 +151,19 @@ def _reserve(op: Admit, account: AccountState, key: KeyState) -> tuple[int, int]
     if op.is_test:
         return cap, 0
     if account.available < 0:
-        return AccountFrozen("This account's balance is below zero after a refund or dispute. Please top up or contact support.")
+        message = "This account's balance is below zero after a refund or dispute. Please top up or contact support."
+        return AccountFrozen(message, available_usd=to_usd(account.available))
     room = _key_room(account, key)
     smallest = cap if op.cap_is_clients else min(cap, USEFUL_OUTPUT_TOKENS)
     needed = op.hold.hold_nano(smallest)
     if room is not None and needed > room:
+        left_usd, needed_usd = to_usd(max(room, 0)), to_usd(needed)
         return SpendLimitReached(
-            f"This API key's spend limit leaves {display_usd(to_usd(max(room, 0)))}; this request may cost {display_usd(to_usd(needed))}."
+            f"This API key's spend limit leaves {display_usd(left_usd)}; this request may cost {display_usd(needed_usd)}.",
+            limit_usd=to_usd(key.spend_limit or 0),
+            left_usd=left_usd,
+            needed_usd=needed_usd,
+            period=key.spend_period,
         )
     if needed > account.available:
         available, needed_usd = to_usd(account.available), to_usd(needed)

@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 
 from reseller.batching import TryLater
-from reseller.clock import instant_of
+from reseller.clock import instant_of, now
 from reseller.domain.calls import admission, settlement
 from reseller.domain.calls.admission import Admit, Admitted
 from reseller.domain.calls.connection import Part
@@ -102,7 +102,7 @@ class Batch:
             if isinstance(op, Note):
                 self._note(op)
             elif isinstance(op, Record):
-                self.refused.append(settlement.refusal_row(op.facts, op.refusal))
+                self.refused.append(settlement.refusal_row(op.facts, op.refusal, told_at=now()))
         return [answers.get(id(op)) for op in self.ops]
 
     @property
@@ -157,7 +157,7 @@ class Batch:
         if isinstance(answer, Refusal):
             if not isinstance(answer, StalePrices):
                 self.told[op.call_id] = answer
-                self.refused.append(settlement.refusal_row(facts_of(op), answer, account.now))
+                self.refused.append(settlement.refusal_row(facts_of(op), answer, account.now, told_at=now()))
             return answer
         self.holds[op.call_id] = HoldState(op.call_id, op.account_id, op.key_id, answer.hold_nano, answer.key_nano)
         self.moves.setdefault(op.key_id, KeyMoves()).held += answer.key_nano

@@ -5,7 +5,7 @@ charge are one change (R9), and a hold that is no longer open is charged nothing
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -220,9 +220,13 @@ def storable(text: str | None) -> str | None:
     return None if text is None else text.replace("\x00", "").encode("utf-8", "replace").decode()[:200]
 
 
-def refusal_row(facts: CallFacts, refusal: Refusal, at: datetime | None = None) -> dict[str, Any]:
-    """The usage row of a call that was refused: nothing held, nothing charged."""
-    outcome = Outcome(status=CallStatus.REFUSED, error_code=refusal.code)
+def refusal_row(facts: CallFacts, refusal: Refusal, at: datetime | None = None, *, told_at: datetime | None = None) -> dict[str, Any]:
+    """The usage row of a call that was refused: nothing held, nothing charged, and what it was measured against.
+
+    `told_at` is when it was decided by the clock that made the call's id: the wait, without another clock's difference.
+    """
+    waited = {} if told_at is None else {"refused_ms": max((told_at - instant_of(facts.call_id)) // timedelta(milliseconds=1), 0)}
+    outcome = Outcome(status=CallStatus.REFUSED, error_code=refusal.code, response_metadata={**refusal.facts, **waited})
     row = usage_row(facts, outcome, settled=Settled(0), hold_nano=0, account=None)
     row["settled_at"] = at
     return row

@@ -22,8 +22,9 @@ from reseller.domain.demo.traffic import Attempt, id_at
 from reseller.domain.ledger import EntryDraft, EntryKind
 from reseller.domain.ledger.posting import hash_of
 from reseller.domain.ledger.tables import GENESIS
+from reseller.domain.limits import DEFAULT_LIMITS
 from reseller.domain.usage import CallStatus, CostSource
-from reseller.errors import InsufficientBalance, InvalidRequest, NotForSale, Refusal
+from reseller.errors import InsufficientBalance, InvalidRequest, NotForSale, RateLimited, Refusal
 from reseller.metering import Usage
 from reseller.money import NANO, to_usd
 
@@ -133,16 +134,14 @@ def _append(history: History, draft: EntryDraft, *, at: datetime) -> None:
 def _settle(history: History, attempt: Attempt) -> None:
     facts = _facts(history, attempt)
     if attempt.status == CallStatus.REFUSED:
-        refusal = Refusal("refused")
-        refusal.code = attempt.error_code or refusal.code
-        history.rows.append(refusal_row(facts, refusal, attempt.ended_at))
+        history.rows.append(refusal_row(facts, _refusal(attempt), attempt.ended_at, told_at=attempt.ended_at))
         return
     hold_nano = 0 if attempt.is_test else _hold_nano(attempt)
     _fill_purse(history, attempt, hold_nano=hold_nano)
     state = history.state
     if hold_nano > state.available:
         short = InsufficientBalance("no credit", available_usd=to_usd(state.available), needed_usd=to_usd(hold_nano))
-        history.rows.append(refusal_row(facts, short, attempt.ended_at))
+        history.rows.append(refusal_row(facts, short, attempt.ended_at, told_at=attempt.ended_at))
         return
     state.held += hold_nano
     state.open_calls += 1
@@ -150,6 +149,18 @@ def _settle(history: History, attempt: Attempt) -> None:
     _, row = decide(Settle(facts, _outcome(attempt)), state, hold, KeyMoves())
     assert row is not None  # the hold was open
     history.rows.append(row)
+
+
+def _refusal(attempt: Attempt) -> Refusal:
+    """What such an attempt is told, with figures as a real one has them."""
+    if attempt.error_code == RateLimited.code:
+        limit = DEFAULT_LIMITS["minute"]
+        return RateLimited("rate limit reached", retry_after_seconds=7.25, window="minute", limit=limit, used=limit)
+    if attempt.error_code == InvalidRequest.code:
+        return InvalidRequest("not a temperature", param="temperature")
+    refusal = Refusal("refused", param="model")
+    refusal.code = attempt.error_code or refusal.code
+    return refusal
 
 
 def _fill_purse(history: History, attempt: Attempt, *, hold_nano: int) -> None:

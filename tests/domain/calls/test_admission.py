@@ -15,12 +15,12 @@ from reseller.errors import (
     AccountSuspended,
     InsufficientBalance,
     InvalidKey,
-    InvalidRequest,
     ModelNotAllowed,
     RateLimited,
     Refusal,
     SpendLimitReached,
     StalePrices,
+    TooLong,
     TooManyAtOnce,
 )
 from reseller.money import to_usd
@@ -33,7 +33,7 @@ STATES = [
     ("UPDATE accounts SET halted_at = now(), halted_reason = 'books'", AccountHalted),
     ("UPDATE api_keys SET model_patterns = '{other/*,acme/two}'", ModelNotAllowed),
     ("UPDATE api_keys SET model_patterns = '{}'", ModelNotAllowed),
-    ("UPDATE rate_limits SET max_tokens_per_request = 99", InvalidRequest),
+    ("UPDATE rate_limits SET max_tokens_per_request = 99", TooLong),
     ("UPDATE rate_limits SET concurrent_requests = 1", TooManyAtOnce),
     ("UPDATE rate_limits SET requests_per_minute = 1", RateLimited),
     ("UPDATE rate_limits SET requests_per_hour = 1", RateLimited),
