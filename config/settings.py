@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
+    "CARD_FEE_", "UPSTREAM_FEE_", "TYPICAL_TOP_UP_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
@@ -81,6 +82,10 @@ class Settings(BaseModel):
     credit_cap_admin_usd: Decimal = Field(
         Decimal(2000), ge=0, le=1_000_000, description="the same for an admin; above a cap somebody else approves"
     )
+    card_fee_percent: Decimal = Field(Decimal("2.9"), ge=0, le=20, description="what the card processor keeps of a top-up")
+    card_fee_fixed_usd: Decimal = Field(Decimal("0.30"), ge=0, le=5, description="and of each top-up besides")
+    upstream_fee_percent: Decimal = Field(Decimal("5.5"), ge=0, le=50, description="what the upstream adds when we buy its credits")
+    typical_top_up_usd: Decimal = Field(Decimal(20), gt=0, le=100_000, description="the top-up that margins are worked out for")
 
     drain_seconds: int = Field(25, ge=0, le=3600, description="how long running answers may go on after SIGTERM")
     upstream_connect_seconds: float = Field(5, gt=0, le=60, description="time to reach the upstream")
@@ -117,7 +122,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> "Settings":
-        problems = _stripe_problems(self) + _provider_problems(self)
+        problems = _stripe_problems(self) + _provider_problems(self) + _fee_problems(self)
         if self.reseller_env == "production":
             problems += _production_problems(self)
         if problems:
@@ -142,6 +147,11 @@ def _stripe_problems(settings: Settings) -> list[str]:
     if settings.stripe_secret_key.get_secret_value() and not settings.stripe_webhook_secret.get_secret_value():
         return ["STRIPE_WEBHOOK_SECRET is missing while STRIPE_SECRET_KEY is set: forged payments would be accepted"]
     return []
+
+
+def _fee_problems(settings: Settings) -> list[str]:
+    kept = settings.typical_top_up_usd * settings.card_fee_percent / 100 + settings.card_fee_fixed_usd
+    return ["TYPICAL_TOP_UP_USD is no more than the card's fees on it"] if kept >= settings.typical_top_up_usd else []
 
 
 def _provider_problems(settings: Settings) -> list[str]:

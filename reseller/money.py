@@ -6,7 +6,7 @@ and it rounds a charge once and upwards. No float is accepted anywhere.
 """
 
 import re
-from decimal import ROUND_CEILING, Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 
 from sqlalchemy import BigInteger, Numeric
 from sqlalchemy.engine import Dialect
@@ -44,6 +44,11 @@ def to_usd(nano: int) -> Decimal:
 def round_up_charge(amount_usd: Decimal) -> int:
     """Nano-dollars, rounded up: the only rounding a charge ever sees (promise R7)."""
     return int(amount_usd.scaleb(9, _WIDE).to_integral_value(ROUND_CEILING))
+
+
+def percent_of(part: Decimal, whole: Decimal) -> Decimal:
+    """part ÷ whole in percent, half-even to six places: a figure to look at and compare, never one to bill."""
+    return _WIDE.divide(part, whole).scaleb(2, _WIDE).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
 
 
 def parse_usd(text: str) -> Decimal:

@@ -82,6 +82,16 @@ class PriceBook:
             return "its new price waits for a decision"
         return "no pricing rule matches it" if winner(self._rules, model_slug, account_id=account_id, at=self.at) is None else "it is"
 
+    def wins(self, rule_id: UUID) -> int:
+        """How many models this rule prices now: for its account, or for everybody without a rule of their own."""
+        scope = next((rule.account_id for rule in self._rules if rule.id == rule_id), None)
+        return sum(offer.rule_id == rule_id for offer in self.models_for(scope))
+
+    def under(self, *, added: Rule, instead_of: UUID | None = None) -> "PriceBook":
+        """The same models with one more rule, or with it in the place of another: what publishing would make of this book."""
+        rules = [rule for rule in self._rules if rule.id != instead_of]
+        return PriceBook(version=self.version, models=self._models, rules=[*rules, added], at=self.at)
+
     def as_of(self, at: datetime) -> "PriceBook":
         """The same facts at another instant."""
         return PriceBook(version=self.version, models=self._models, rules=self._rules, at=at)

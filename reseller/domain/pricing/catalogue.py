@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -63,10 +64,13 @@ def sync(upstream_name: str, entries: Sequence[Any], *, actor: str) -> SyncRepor
         return run.report
 
 
-def accept(slug: str, actor: str, *, reason: str = "") -> None:
-    """The waiting price is in force from now on and the model is for sale. Raises NotFound; Conflict if none waits or it is incomplete."""
+def accept(slug: str, actor: str, *, reason: str = "", seen: UUID | None = None) -> None:
+    """The waiting price is in force from now on and the model is for sale. Raises NotFound; Conflict if none waits or it is incomplete.
+
+    `seen` is the id of the price that was looked at: Conflict if another one waits by now.
+    """
     with transaction() as session:
-        model, waiting = _waiting(session, slug)
+        model, waiting = _waiting(session, slug, seen)
         complete = waiting.prompt is not None and (waiting.completion is not None or model.kind == ModelKind.EMBEDDING)
         if not complete:
             raise Conflict(f"the new price of {slug} cannot be sold: {model.status_reason}")
@@ -77,10 +81,10 @@ def accept(slug: str, actor: str, *, reason: str = "") -> None:
         session.flush()
 
 
-def reject(slug: str, actor: str, *, reason: str = "") -> None:
+def reject(slug: str, actor: str, *, reason: str = "", seen: UUID | None = None) -> None:
     """The waiting price is refused, also when it is listed again; the old one stays and the model is for sale. Raises as `accept`."""
     with transaction() as session:
-        model, waiting = _waiting(session, slug)
+        model, waiting = _waiting(session, slug, seen)
         waiting.state = PriceState.REJECTED
         _sell_again(model)
         bump(f"price of {slug} rejected", actor)
@@ -88,22 +92,22 @@ def reject(slug: str, actor: str, *, reason: str = "") -> None:
         session.flush()
 
 
-def withdraw(slug: str, actor: str, *, reason: str) -> None:
-    """The model is not for sale until `restore`, whatever the upstream lists. Raises NotFound."""
+def withdraw(slug: str, actor: str, *, reason: str, seen: str | None = None) -> None:
+    """The model is not for sale until `restore`, whatever the upstream lists. Raises NotFound; Conflict if its status is not `seen`."""
     with transaction() as session:
         lock_prices()
-        model = _model(session, slug)
+        model = _model(session, slug, seen)
         model.status, model.status_reason = ModelStatus.WITHDRAWN, reason or "withdrawn by staff"
         bump(f"{slug} withdrawn", actor)
         staff.record(actor, "model.withdraw", "model", slug, reason=reason)
         session.flush()
 
 
-def restore(slug: str, actor: str, *, reason: str = "") -> None:
-    """The model is for sale again at its price in force. Raises NotFound, or Conflict while a price waits for a decision."""
+def restore(slug: str, actor: str, *, reason: str = "", seen: str | None = None) -> None:
+    """The model is for sale again at its price in force. Raises NotFound; Conflict while a price waits, or if its status is not `seen`."""
     with transaction() as session:
         lock_prices()
-        model = _model(session, slug)
+        model = _model(session, slug, seen)
         if model.quarantined_at is not None:
             raise Conflict(f"a new price of {slug} waits: accept or reject it")
         _sell_again(model)
@@ -271,17 +275,21 @@ def _sell_again(model: Model) -> None:
     model.status, model.status_reason, model.quarantined_at = ModelStatus.ACTIVE, None, None
 
 
-def _model(session: Session, slug: str) -> Model:
-    model = session.get(Model, slug)
+def _model(session: Session, slug: str, seen: str | None = None) -> Model:
+    model = session.get(Model, slug, populate_existing=True)
     if model is None:
         raise NotFound(f"there is no model {slug}")
+    if seen is not None and seen != model.status:
+        raise Conflict(f"{slug} is {model.status} by now: somebody else decided in the meantime. Nothing was changed.")
     return model
 
 
-def _waiting(session: Session, slug: str) -> tuple[Model, ModelPrice]:
+def _waiting(session: Session, slug: str, seen: UUID | None) -> tuple[Model, ModelPrice]:
     lock_prices()
     model = _model(session, slug)
     row = session.scalar(select(ModelPrice).where(ModelPrice.model_slug == slug, ModelPrice.state == PriceState.QUARANTINED))
     if row is None:
         raise Conflict(f"no price of {slug} waits for a decision")
+    if seen is not None and seen != row.id:
+        raise Conflict(f"Another price of {slug} waits by now. Nothing was decided; look at the new one.")
     return model, row

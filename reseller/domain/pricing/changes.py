@@ -66,9 +66,22 @@ def current_version() -> int:
         return session.scalar(select(func.max(PriceVersion.version))) or 0
 
 
-def add_rule(terms: RuleTerms, actor: str, *, reason: str = "") -> Rule:
-    """A new active rule takes part from its `effective_from` on. Raises InvalidRequest for terms that cannot be."""
+def claim_version(seen: int | None) -> None:
+    """Raises Conflict if prices have changed since the caller looked at them (`seen`; None: not looked). Nobody changes them meanwhile."""
+    with transaction():
+        lock_prices()
+        current = current_version()
+        if seen is not None and seen != current:
+            raise Conflict(f"Prices have changed since you looked (version {seen} is now {current}). Nothing was saved; look again.")
+
+
+def add_rule(terms: RuleTerms, actor: str, *, reason: str = "", seen: int | None = None) -> Rule:
+    """A new active rule takes part from its `effective_from` on. Raises InvalidRequest for terms that cannot be.
+
+    Conflict if prices are not of the version `seen` any more: somebody tested a rule against other prices.
+    """
     with transaction() as session:
+        claim_version(seen)
         row = _new_row(terms, actor)
         session.add(row)
         session.flush()
@@ -88,9 +101,10 @@ def retire_rule(rule_id: UUID, actor: str, *, reason: str = "") -> None:
         session.flush()
 
 
-def replace_rule(rule_id: UUID, terms: RuleTerms, actor: str, *, reason: str = "") -> Rule:
-    """The old rule is retired and points to the new one; there is no instant without either. Raises NotFound or Conflict."""
+def replace_rule(rule_id: UUID, terms: RuleTerms, actor: str, *, reason: str = "", seen: int | None = None) -> Rule:
+    """The old rule is retired and points to the new one; there is no instant without either. Raises NotFound or Conflict as `add_rule`."""
     with transaction() as session:
+        claim_version(seen)
         old = _active_row(rule_id)
         rule = add_rule(terms, actor, reason=reason)
         retire_rule(rule_id, actor, reason=reason)

@@ -3,7 +3,7 @@
 Pure. The amounts of the lines always add up to the charge, exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -30,6 +30,9 @@ LABELS = {
     "minimum": "up to the minimum charge",
     "rounding": "rounded up to a nano-dollar",
     "limited": "limited to the amount that was reserved",
+    "billed": "what the upstream billed",
+    "borne": "not charged: beyond the hold and the balance, borne by us",
+    "test": "not charged: a test key",
 }
 
 
@@ -89,6 +92,30 @@ class ChargedCall(Protocol):
     markup_percent: Any
     min_cost_usd: Any
     charge_usd: Any
+    overage_loss_usd: Any
+    is_test: Any
+
+
+def staff_lines(call: ChargedCall, rates: Rates | None, *, images: int = 0) -> Explanation:
+    """The charge of a settled call from cost to charge, for staff: the lines of `explain`, and why less was charged than they come to.
+
+    `rates` are those of the call's price version, not yet resolved; None if the model had none, then its cost is one line.
+    """
+    usage, markup, minimum = _usage_of(call), call.markup_percent, to_nano(call.min_cost_usd)
+    told = explain(
+        Usage() if rates is None else usage,
+        Rates() if rates is None else rates.at(usage.prompt_tokens, call.created_at),
+        cost_usd=call.cost_usd,
+        markup_percent=markup,
+        min_cost_nano=minimum,
+        images=images,
+    )
+    lines = told.lines
+    if rates is None:
+        lines = tuple(replace(line, kind="billed", label=LABELS["billed"]) if line.kind == "difference" else line for line in lines)
+    short = EXACT.subtract(call.charge_usd, to_usd(told.charge_nano))
+    why = "test" if call.is_test else "borne" if call.overage_loss_usd else "limited"
+    return Explanation((*lines, *_steps({why: short})), told.cost_usd, to_nano(call.charge_usd))
 
 
 def customer_lines(call: ChargedCall, rates: Rates) -> list[dict[str, Any]]:
