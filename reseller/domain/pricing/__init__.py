@@ -5,7 +5,7 @@ read; `rates`, `ceiling`, `arithmetic`, `explaining`, `rules` and `listing` are 
 from here. Money moves nowhere in here.
 """
 
-from reseller.domain.pricing.arithmetic import CostLine, charge_nano, cost_lines, cost_of, marked_up
+from reseller.domain.pricing.arithmetic import CostLine, charge_nano, cost_lines, cost_of, marked_up, sum_usd
 from reseller.domain.pricing.book import Book, PriceBook, load, rates_at
 from reseller.domain.pricing.catalogue import SyncReport, accept, expire_quarantine, reject, restore, sync, withdraw
 from reseller.domain.pricing.ceiling import HoldTerms
@@ -18,7 +18,8 @@ from reseller.domain.pricing.changes import (
     replace_rule,
     retire_rule,
 )
-from reseller.domain.pricing.explaining import ExplainedLine, Explanation, customer_lines, explain
+from reseller.domain.pricing.explaining import ExplainedLine, Explanation, customer_lines, explain, staff_lines
+from reseller.domain.pricing.margin import Fees, Margin, is_below_break_even, margin_of
 from reseller.domain.pricing.offer import Offer
 from reseller.domain.pricing.rates import PRICE_FIELDS, Override, Rates, dearest
 from reseller.domain.pricing.rules import Candidate, Rule, matches
@@ -49,7 +50,9 @@ __all__ = [
     "CostLine",
     "ExplainedLine",
     "Explanation",
+    "Fees",
     "HoldTerms",
+    "Margin",
     "Model",
     "ModelKind",
     "ModelPrice",
@@ -80,8 +83,10 @@ __all__ = [
     "dearest",
     "expire_quarantine",
     "explain",
+    "is_below_break_even",
     "load",
     "load_rules",
+    "margin_of",
     "marked_up",
     "matches",
     "rates_at",
@@ -91,6 +96,8 @@ __all__ = [
     "restore",
     "retire_rule",
     "set_upstream_active",
+    "staff_lines",
+    "sum_usd",
     "sync",
     "upstream_states",
     "withdraw",

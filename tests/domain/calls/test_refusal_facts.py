@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from reseller.domain.calls import Till, facts_of
+from reseller.domain.keys import SpendPeriod
 from reseller.domain.ledger import EntryKind
 from reseller.errors import InvalidRequest
 from reseller.money import to_usd
@@ -48,7 +49,7 @@ def test_money_that_is_missing_is_told_exactly(till: Till) -> None:
 
 
 def test_a_keys_spend_limit_is_told_with_what_is_left_of_it(till: Till) -> None:
-    who = scenes.customer(spend_limit_usd=to_usd(150), spend_period="day")
+    who = scenes.customer(spend=(to_usd(150), SpendPeriod.DAY))
     op = scenes.admission(who)
     till.admit(op)
 
