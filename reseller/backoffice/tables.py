@@ -10,7 +10,6 @@ from uuid import UUID
 from flask import Response, flash, request, stream_with_context
 from flask_admin.contrib.sqla import ModelView
 from flask_admin.form import BaseForm
-from flask_admin.model.helpers import prettify_name
 from sqlalchemy import Select, select
 from sqlalchemy.exc import DataError, StatementError
 
@@ -25,6 +24,11 @@ PAGE_ROWS = 50
 EXPORT_SLICE, EXPORT_ROWS = 1_000, 100_000
 
 Formatter = Callable[[Any], Any]
+
+
+def heading_of(column: str) -> str:
+    """A column's name in people's words: the unit and the suffix of instants are seen in the cells."""
+    return column.removesuffix("_usd").removesuffix("_at").replace("_", " ").capitalize()
 
 
 class TableView(Guarded, ModelView):  # type: ignore[misc]
@@ -65,7 +69,7 @@ class TableView(Guarded, ModelView):  # type: ignore[misc]
 
     def list_columns(self) -> list[tuple[str, str]]:
         """(column, heading) in order."""
-        return [(name, self.labels.get(name, prettify_name(name))) for name in self.column_list]
+        return [(name, self.labels.get(name, heading_of(name))) for name in self.column_list]
 
     def get_list_columns(self) -> list[tuple[str, str]]:
         return self.list_columns()
@@ -154,7 +158,7 @@ class TableView(Guarded, ModelView):  # type: ignore[misc]
         row = self.get_one(request.args.get("id", ""))
         if row is None:
             raise NotFound("There is no such row.")
-        columns = [(name, self.labels.get(name, prettify_name(name))) for name in (self.column_details_list or self.column_list)]
+        columns = [(name, self.labels.get(name, heading_of(name))) for name in (self.column_details_list or self.column_list)]
         return self.render(self.details_template, row=row, columns=columns)
 
     @exposed("/export/<export_type>/")
@@ -163,7 +167,7 @@ class TableView(Guarded, ModelView):  # type: ignore[misc]
         if export_type != "csv":
             raise NotFound("Lists are exported as CSV.")
         names = list(self.column_export_list or self.column_list)
-        headings = [self.labels.get(name, prettify_name(name)) for name in names]
+        headings = [self.labels.get(name, heading_of(name)) for name in names]
         filters = self._filters_given()
         lines = csv_lines(headings, ([self.export_value(row, name) for name in names] for row in self._slices(filters)))
         at = now().strftime("%Y-%m-%d_%H-%M-%S")

@@ -1,12 +1,16 @@
 """Errors as pages, in plain words. The API answers its own in JSON."""
 
-from flask import Flask, Response, render_template
+from typing import Any
+
+from flask import Flask, Response, current_app, render_template
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refusal, Unavailable
 
 STATUS = ((NotFound, 404), (Conflict, 409), (Forbidden, 403), (InvalidRequest, 400), (Unavailable, 503))
+
+PAGE = "web/error.html"
 
 TITLES = {
     400: "That did not work",
@@ -23,10 +27,14 @@ TITLES = {
 
 def page(status: int, message: str) -> Response:
     """An error as a page of ours."""
-    title = TITLES.get(status, TITLES[500])
-    return Response(
-        render_template("web/error.html", title=title, message=message, status=status), status, content_type="text/html; charset=utf-8"
-    )
+    words = {"title": TITLES.get(status, TITLES[500]), "message": message, "status": status}
+    text = render_template(PAGE, **words) if status < 500 else _rendered_alone(words)
+    return Response(text, status, content_type="text/html; charset=utf-8")
+
+
+def _rendered_alone(words: dict[str, Any]) -> str:
+    """The page without Flask's context, which asks the database who is there: that may be what failed."""
+    return current_app.jinja_env.get_template(PAGE).render(**words)
 
 
 def of_refusal(refusal: Refusal) -> Response:
