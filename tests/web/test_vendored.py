@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-VENDOR = Path(__file__).resolve().parents[2] / "reseller/web/static/vendor"
+ROOT = Path(__file__).resolve().parents[2]
+VENDOR = ROOT / "reseller/web/static/vendor"
+FOLDERS = sorted([*VENDOR.iterdir(), *(ROOT / "tests/vendor").iterdir()])
 PLOTLY = VENDOR / "plotly.js-basic-dist-min-4.1.1"
 
 
-@pytest.mark.parametrize("folder", sorted(VENDOR.iterdir()), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_vendored_file_has_the_hash_that_was_noted(folder: Path) -> None:
     noted = dict(reversed(line.split()) for line in (folder / "SHA256").read_text().splitlines())
 

@@ -1,0 +1,191 @@
+"""A small business with a row in every table, made of the nastiest texts that customers, upstreams and browsers can send.
+
+Made through the domain where it has verbs; then every text that somebody outside chooses is replaced, whatever path it took.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from flask import Flask
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from reseller.clock import new_id, now
+from reseller.database import Base, acting_as_operator, transaction
+from reseller.domain import jobs, pricing, staff
+from reseller.domain.accounts import Person, Role
+from reseller.domain.calls import PriceTerms, processes
+from reseller.domain.desk import set_up
+from reseller.domain.identity.tables import RecoveryCode, SecondFactor, Throttle
+from reseller.domain.ledger.adjustments import Adjustment, AdjustmentState
+from reseller.domain.limits import LimitPreset
+from reseller.domain.notes import AccountNote
+from reseller.errors import Refusal
+from reseller.wiring import wiring_of
+from tests import factories
+from tests.domain import scenes
+from tests.domain.pricing.samples import make_entry
+from tests.staff import session_of
+
+MARK = "\"'><img src=x onerror=hostile()><a href=https://evil.example/>"
+FORMULAS = ("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1")
+SECRET_NAME = re.compile(r"hash|digest|sealed|secret")
+
+OUTSIDERS_TEXTS = {
+    "accounts": ("name", "status_reason", "halted_reason"),
+    "account_notes": ("body",),
+    "adjustments": ("reason", "decision_note"),
+    "api_keys": ("name",),
+    "confirmations": ("note",),
+    "holds": ("model", "endpoint"),
+    "job_runs": ("result", "last_error"),
+    "ledger_entries": ("reason", "reference"),
+    "limit_presets": ("name",),
+    "models": ("name", "description", "status_reason", "upstream_model"),
+    "price_versions": ("reason",),
+    "processes": ("host",),
+    "sessions": ("user_agent", "address"),
+    "staff_actions": ("reason", "subject_id", "address"),
+    "throttles": ("name",),
+    "usage_logs": ("model", "served_model", "endpoint", "error_code", "generation_id", "flag"),
+    "users": ("full_name", "company", "email"),
+}
+"""What people, upstreams and browsers write. Whoever adds a text column of that kind adds it here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """The ids that addresses ask for, and the secrets that no page may show."""
+
+    admin_url: str
+    customer: Person
+    secrets: dict[str, set[str]]  # table.column → its values
+
+    def query(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows as a superuser sees them."""
+        with psycopg.connect(self.admin_url, row_factory=dict_row, autocommit=True) as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def newest(self, table: str, key: str) -> str:
+        """The key of the last row."""
+        return str(self.query(f"SELECT {key} FROM {table} ORDER BY {key} DESC LIMIT 1")[0][key])
+
+    def fingerprints(self) -> dict[str, tuple[int, str]]:
+        """Rows and content of every table, save those that beat by themselves."""
+        tables = sorted({table.name for table in Base.metadata.tables.values()} - {"sessions", "processes"})
+        content = (
+            "SELECT '{0}' AS name, count(*) AS rows, md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS digest FROM {0} t"
+        )
+        found = self.query(" UNION ALL ".join(content.format(name) for name in tables))
+        return {row["name"]: (row["rows"], row["digest"]) for row in found}
+
+
+def settle(app: Flask, admin_url: str) -> Estate:
+    """The estate stands. `admin_url` is the same database as a superuser."""
+    with app.app_context(), acting_as_operator():
+        person = populate(app)
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")  # append-only tables are changed here, and nowhere else
+        for table, columns in OUTSIDERS_TEXTS.items():
+            for column in columns:
+                poison(connection, table, column)
+        connection.execute("UPDATE staff_actions SET changes = jsonb_build_object('name', jsonb_build_array(reason, reason))")
+        secrets = dict(secret_values(connection))
+    return Estate(admin_url, person, secrets)
+
+
+def poison(connection: psycopg.Connection[Any], table: str, column: str) -> None:
+    """Every text of the column is hostile and still unique."""
+    connection.execute(
+        sql.SQL(
+            "UPDATE {table} t SET {column} = (%s::text[])[1 + n %% %s] || %s || n::text FROM (SELECT ctid AS at, tableoid AS part,"
+            " row_number() OVER () AS n FROM {table}) numbered WHERE t.ctid = numbered.at AND t.tableoid = numbered.part"
+        ).format(table=sql.Identifier(table), column=sql.Identifier(column)),
+        (list(FORMULAS), len(FORMULAS), MARK),
+    )
+
+
+def secret_values(connection: psycopg.Connection[Any]) -> list[tuple[str, set[str]]]:
+    """Every hash, digest and sealed secret in the database, by the name of its column."""
+    found = []
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if SECRET_NAME.search(column.name):
+                query = sql.SQL("SELECT DISTINCT {}::text FROM {}").format(sql.Identifier(column.name), sql.Identifier(table.name))
+                values = {row[0] for row in connection.execute(query).fetchall() if row[0]}
+                found.append((f"{table.name}.{column.name}", values - {"0" * 64}))
+    return found
+
+
+def populate(app: Flask) -> Person:
+    """One customer with a life, a second one, a member of staff, and what the house keeps for itself."""
+    sell(app)
+    first = live(app)
+    live(app)
+    member = factories.make_person(role=Role.FINANCE)
+    identify(member)
+    identify(first)
+    with transaction() as session:
+        actor = staff.actor_of(member.user_id)
+        session.add(AccountNote(account_id=first.account_id, author=actor, body="called"))
+        for usd in ("40", "-3"):
+            session.add(
+                Adjustment(
+                    account_id=first.account_id,
+                    amount_usd=Decimal(usd),
+                    reason="goodwill",
+                    state=AdjustmentState.WAITING,
+                    requested_by_id=member.user_id,
+                )
+            )
+        session.add(LimitPreset(name="roomy", requests_per_minute=600))
+        session.add(Throttle(name="someone@example.com", started_at=now(), failures=3))
+        session.flush()
+    processes.beat(wiring_of(app).process_id, "web")
+    set_up.confirm(set_up.AGREEMENT, user_id=member.user_id, note="signed")
+    jobs.lease("post usage", 600, wiring_of(app).process_id)
+    jobs.finish("post usage", wiring_of(app).process_id, error="it broke")
+    return first
+
+
+def sell(app: Flask) -> None:
+    """A model for sale, and one whose new price waits."""
+    wiring_of(app).upstreams.register()
+    pricing.sync("openrouter", [make_entry("acme/one"), make_entry("acme/two")], actor=factories.ACTOR)
+    pricing.sync("openrouter", [make_entry("acme/one"), make_entry("acme/two", prompt="0.01")], actor=factories.ACTOR)
+    factories.make_rule()
+
+
+def live(app: Flask) -> Person:
+    """A customer with money, a rule and a key of their own; calls that were charged, refused, failed, and one that runs."""
+    till = wiring_of(app).till
+    person = factories.make_person(usd="1")
+    factories.grant(person, usd="0.5")
+    rule = factories.make_rule(account_id=person.account_id, priority=5)
+    version = scenes.rows("SELECT max(version) AS version FROM price_versions")[0]["version"]
+    terms = PriceTerms(price_version=version, rule_id=rule.id, markup_percent=rule.markup_percent, min_cost_nano=0)
+    _, key = factories.mint_key(person, model_patterns=["acme/*"])
+    who = scenes.Customer(person.account_id, key.id)
+    for end in (scenes.settlement, scenes.failure):
+        op = scenes.admission(who, terms=terms)
+        till.admit(op)
+        till.settle(end(op))
+    till.admit(scenes.admission(who, terms=terms))
+    try:
+        till.admit(scenes.admission(who, terms=terms, hold=5_000_000_000))
+    except Refusal:
+        return person
+    raise AssertionError("a hold above the balance must be refused")
+
+
+def identify(person: Person) -> None:
+    """The person has everything that signing in leaves behind."""
+    session_of(person.user_id)
+    with transaction() as session:
+        session.add(SecondFactor(user_id=person.user_id, sealed_secret=f"sealed {new_id().hex}", confirmed_at=now() - timedelta(days=1)))
+        session.add(RecoveryCode(user_id=person.user_id, code_digest=f"digest {new_id().hex}"))
+        session.flush()
