@@ -42,11 +42,19 @@ class Stage:
     shop: Shop
     estate: Estate
 
+    def for_customers(self) -> list[str]:
+        """Every page outside the back office."""
+        rules = [rule for rule in self.shop.app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
+        return sorted(rule.rule for rule in rules if not rule.rule.startswith(WITHOUT_PEOPLE))
+
     def addresses(self) -> list[str]:
         """Every page that an admin can look at."""
         shown = [route for route in routes_of(self.shop.app) if "GET" in route.methods and Role.ADMIN in route.roles]
         return [address_of(route, self.estate) for route in shown if route.page not in WITHOUT_PAGE]
 
+
+WITHOUT_PEOPLE = ("/admin", "/v1/", "/api/", "/assets/", "/healthz", "/readyz", "/metrics")
+"""Where programs read."""
 
 WITHOUT_PAGE = ("export",)
 """Names of pages that answer with something else than HTML."""
@@ -59,30 +67,49 @@ def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def admin(stage: Stage, browser: Browser) -> Iterator[Page]:
-    """An admin's window onto the stage; complaints of a page are the test's."""
+def console(stage: Stage, browser: Browser) -> Iterator[Console]:
+    """Windows onto the stage instead of the shared shop; complaints of a page are the test's."""
     windows = Windows(browser, stage.shop.web.origin)
     try:
-        yield Console(stage.shop, windows).page(Role.ADMIN)
+        yield Console(stage.shop, windows)
     finally:
         windows.close()
     assert not windows.complaints.unexpected, "a page complained:\n" + "\n".join(windows.complaints.unexpected)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_every_page_is_sound(stage: Stage, admin: Page, part: int) -> None:
+def test_every_page_is_sound(stage: Stage, console: Console, part: int) -> None:
     """One heading, no sideways scrolling, a visible focus, nothing grave for axe, no tag of an outsider's; no complaint of the browser."""
+    page = console.page(Role.ADMIN)
+
+    assert faults_at(page, stage.addresses()[part::PARTS]) == []
+
+
+def test_every_page_of_a_customer_is_sound(stage: Stage, console: Console) -> None:
+    page = console.page(Role.CUSTOMER)
+
+    assert faults_at(page, stage.for_customers()) == []
+
+
+def test_every_page_of_a_stranger_is_sound(stage: Stage, console: Console) -> None:
+    """Most lead to the sign-in page, which is then the page looked at."""
+    page = console.stranger()
+
+    assert faults_at(page, stage.for_customers()) == []
+
+
+def faults_at(page: Page, addresses: list[str]) -> list[str]:
+    """What is wrong with these pages."""
     faults = []
-    for address in stage.addresses()[part::PARTS]:
-        admin.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
-        admin.emulate_media(color_scheme="light")
-        answer = admin.goto(address)
+    for address in addresses:
+        page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+        page.emulate_media(color_scheme="light")
+        answer = page.goto(address)
         if answer is None or answer.status != 200:
             faults.append(f"{address}: {answer and answer.status}")
-            continue
-        faults += [f"{address}: {fault}" for fault in faults_of(admin)]
-
-    assert not faults, "\n".join(faults)
+        else:
+            faults += [f"{address}: {fault}" for fault in faults_of(page)]
+    return faults
 
 
 def faults_of(page: Page) -> list[str]:
