@@ -57,23 +57,25 @@ function openRow(event) {
   else location.assign(row.dataset.href);
 }
 
-// Filters: choosing is enough; empty fields stay out of the address.
-document.addEventListener("change", (event) => {
-  if (event.target.closest("[data-submits]")) event.target.form.requestSubmit();
-});
+// `form.method` may be a field of that name.
+const posts = (form) => form.getAttribute("method")?.toLowerCase() === "post";
+
+// Filters that are empty stay out of the address.
 document.addEventListener("formdata", (event) => {
-  if (event.target.method !== "get") return;
+  if (posts(event.target)) return;
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
 });
 
-// A form sends once, however often its button is pressed.
+// A form sends once, however often its button is pressed; a while later again, should nothing have come of it.
+const SENDING_MILLISECONDS = 5000;
+const sending = new WeakSet();
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || event.defaultPrevented) return;
-  if (form.dataset.sent) return event.preventDefault();
-  form.dataset.sent = "yes";
+  if (!posts(form)) return;
+  if (sending.has(form)) return event.preventDefault();
+  sending.add(form);
+  setTimeout(() => sending.delete(form), SENDING_MILLISECONDS);
 });
-addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
 // Keys: "/" goes to the search box.
 document.addEventListener("keydown", (event) => {

@@ -24,9 +24,9 @@ function withTokens(value) {
   return value;
 }
 
-// Plotly reads <b>, <a href> and the like in labels as markup; data must not.
+// Plotly reads <b>, <a href> and the like in labels as markup, and entities; what comes from data is neither.
 function asText(value) {
-  if (typeof value === "string") return value.replaceAll("<", "‹").replaceAll(">", "›");
+  if (typeof value === "string") return value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   if (Array.isArray(value)) return value.map(asText);
   return value;
 }
@@ -43,7 +43,7 @@ function trace(given) {
 function axis(given, faint, line) {
   return {
     automargin: true, gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line, tickfont: { color: faint, size: 11 },
-    fixedrange: true, ...withTokens(given ?? {}),
+    fixedrange: true, ...withTokens(given ?? {}), ...(given?.ticktext && { ticktext: asText(given.ticktext) }),
   };
 }
 
