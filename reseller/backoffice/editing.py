@@ -73,12 +73,9 @@ class EditableTable(TableView):
                     save(form)
                     flash("Saved.", "success")
                     return redirect(self.get_url(".index_view"))
-                except Conflict as conflict:
-                    flash(conflict.message, "conflict")
-                    status = 409
-                except InvalidRequest as refusal:
+                except (Conflict, InvalidRequest) as refusal:
                     put_on_form(form, refusal)
-                    status = 400
+                    status = 409 if isinstance(refusal, Conflict) else 400
             else:
                 status = 400
         return self.render(template, form=form, row=row), status
@@ -90,4 +87,4 @@ def put_on_form(form: Any, refusal: Refusal) -> None:
     if field is not None:
         field.errors = [*field.errors, refusal.message]
     else:
-        flash(refusal.message, "error")
+        flash(refusal.message, "conflict" if isinstance(refusal, Conflict) else "error")

@@ -6,11 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from flask_admin.model.filters import BaseFilter
-from sqlalchemy import ColumnElement, false
+from sqlalchemy import ColumnElement, and_, false
 
+from reseller.clock import first_id
+from reseller.domain.desk import naming
 from reseller.web.formats import viewer_zone
 
 MAX_CHARACTERS = 200
+SKEW = timedelta(hours=1)  # between the time in an id and the instant in its row
 Where = Callable[[Any], ColumnElement[bool]]
 
 
@@ -55,6 +58,20 @@ class Id(ListFilter):
         return UUID(value.strip())
 
 
+class AccountIs(ListFilter):
+    """An account: its id, or the e-mail address of somebody in it."""
+
+    def __init__(self, column: Any, *, arg: str = "account", label: str = "Account") -> None:
+        super().__init__(arg, label, lambda text: column.in_(naming.accounts_named(text)))
+
+
+class ActorIs(ListFilter):
+    """Whoever did it: the e-mail address of a person, or the name in the row (`system:settlement`, `cli:root`)."""
+
+    def __init__(self, column: Any, *, arg: str = "actor", label: str = "By whom") -> None:
+        super().__init__(arg, label, lambda text: column == naming.actor_named(text))
+
+
 class Day(ListFilter):
     """A day in the viewer's time zone; `where` gets the instant it begins, or the instant after it has ended for `is_end`."""
 
@@ -93,3 +110,14 @@ def wildcard(column: Any) -> Where:
         return column.like(literal.replace("*", "%"), escape="\\") if pattern.strip("*") else ~false()
 
     return where
+
+
+def between_days(ids: Any, created_at: Any) -> tuple[Day, Day]:
+    """The days `from` and `to`, both whole and included, of rows whose ids carry their time.
+
+    The bound of the ids lets their index find the span; the instant itself decides.
+    """
+    return (
+        Day("from", "From", lambda at: and_(ids >= first_id(at - SKEW), created_at >= at)),
+        Day("to", "To", lambda at: and_(ids < first_id(at + SKEW), created_at < at), is_end=True),
+    )

@@ -110,7 +110,11 @@ class TableView(Guarded, ModelView):  # type: ignore[misc]
         with transaction() as session:
             found = list(session.scalars(query))
             session.expunge_all()
-            return found
+            return self.shown(found)
+
+    def shown(self, rows: list[Any]) -> list[Any]:
+        """The rows as lists, details and CSV show them, with what else they need: read once for all, never a query a row."""
+        return rows
 
     def cursor(self, text: str) -> Any:
         """The key behind `after=`. Raises NotFound for text that is no key."""
@@ -202,7 +206,8 @@ class TableView(Guarded, ModelView):  # type: ignore[misc]
         try:
             key = UUID(str(id)) if self.key_of_pk() is UUID else str(id)
             with transaction() as session:
-                return session.get(self.model, key)
+                row = session.get(self.model, key)
+                return None if row is None else self.shown([row])[0]
         except (ValueError, DataError, StatementError, OverflowError):
             db.session.rollback()
             return None

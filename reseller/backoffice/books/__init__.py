@@ -1,0 +1,22 @@
+"""The books: ledger, payments, holds, calls to look at, and the proof that they add up."""
+
+from collections.abc import Callable
+
+from flask_admin.base import BaseView
+
+from reseller.backoffice.books.holds import Holds
+from reseller.backoffice.books.ledger import Ledger, Payments
+from reseller.backoffice.books.odd_calls import OddCalls
+from reseller.backoffice.books.proof import ProofOfBooks
+from reseller.domain.ledger import Hold, LedgerEntry
+from reseller.domain.usage import UsageLog
+
+CATEGORY = "Books"
+
+VIEWS: tuple[Callable[[], BaseView], ...] = (
+    lambda: Ledger(LedgerEntry, name="Ledger", category=CATEGORY, endpoint="ledger", url="/admin/ledger"),
+    lambda: Payments(LedgerEntry, name="Payments", category=CATEGORY, endpoint="payments", url="/admin/payments"),
+    lambda: Holds(Hold, name="Holds", category=CATEGORY, endpoint="holds", url="/admin/holds"),
+    lambda: OddCalls(UsageLog, name="Overage & suspense", category=CATEGORY, endpoint="odd_calls", url="/admin/overage"),
+    lambda: ProofOfBooks(name="Proof", category=CATEGORY, endpoint="proof", url="/admin/proof"),
+)
