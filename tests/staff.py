@@ -1,10 +1,13 @@
 """People who are signed in, for tests of pages: a client of Flask's, or the cookie for a real browser."""
 
+from contextvars import copy_context
+from typing import Any
 from uuid import UUID
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from reseller.database import acting_as_operator
 from reseller.domain.accounts import Person, Role
@@ -21,11 +24,22 @@ def session_of(user_id: UUID, *, has_second_factor: bool = True) -> str:
         return sessions.raise_to_second_factor(found.session_id) if has_second_factor else token
 
 
+class ApartClient(FlaskClient):
+    """Each request has contexts of its own, as on a server: neither who asked nor how long they may wait is left for the next."""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        return copy_context().run(self._open, *args, **(options | {"buffered": True}))
+
+    def _open(self, *args: Any, **options: Any) -> TestResponse:
+        with self.application.app_context():
+            return super().open(*args, **options)
+
+
 def client_of(app: Flask, role: Role = Role.ADMIN, *, person: Person | None = None, has_second_factor: bool = True) -> FlaskClient:
     """A client of Flask's whose session belongs to this person, or to a new one of this role. Forms need no token."""
     app.config["WTF_CSRF_ENABLED"] = False
     who = person or factories.make_person(role=role)
-    client = app.test_client()
+    client = ApartClient(app, app.response_class, use_cookies=True)
     with client.session_transaction() as cookie:
         cookie["_user_id"], cookie["_fresh"] = session_of(who.user_id, has_second_factor=has_second_factor), True
     return client
