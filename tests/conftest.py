@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from config import Settings
 from config.postgres import find_binaries, oldest_binaries, temporary
 from reseller.database import acting_as_operator, db
+from reseller.silence import wait_for_each
 from tests.deployment import Cluster, running_app, settings_over
 from tests.shop import Shop, open_shop
 
@@ -72,6 +73,12 @@ def shop(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A running shop that all tests of this process share. Each makes customers of its own and scripts by model name."""
     with open_shop(cluster, tmp_path_factory.mktemp("shop")) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def patient() -> None:
+    """A request in an earlier test of this process has left its patience with the database behind: this test waits as it likes."""
+    wait_for_each(None)
 
 
 @pytest.fixture
