@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -25,7 +26,8 @@ from reseller.errors import Conflict, InvalidRequest, NotFound
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """OWASP's second choice for Argon2id: 29 ms here, and no stall of the whole process as with the library's default of 64 MiB."""
 
-MIN_PASSWORD_CHARACTERS = 10
+MIN_PASSWORD_CHARACTERS, MAX_PASSWORD_CHARACTERS = 10, 1_000
+MAX_NAME_CHARACTERS = 200
 
 
 class AccountStatus(StrEnum):
@@ -103,9 +105,11 @@ def normal_email(text: str) -> str:
 
 
 def hash_password(password: str) -> str:
-    """An Argon2id hash with its parameters. Raises InvalidRequest for a password that is too short."""
+    """An Argon2id hash with its parameters. Raises InvalidRequest for a password that is too short, or endless."""
     if len(password) < MIN_PASSWORD_CHARACTERS:
         raise InvalidRequest(f"A password needs {MIN_PASSWORD_CHARACTERS} characters or more.", param="password")
+    if len(password) > MAX_PASSWORD_CHARACTERS:
+        raise InvalidRequest(f"A password has at most {MAX_PASSWORD_CHARACTERS} characters.", param="password")
     return HASHER.hash(password)
 
 
@@ -115,6 +119,28 @@ def password_matches(password_hash: str, password: str) -> bool:
         return HASHER.verify(password_hash, password)
     except VerificationError:
         return False
+
+
+def change_profile(user_id: UUID, *, full_name: str, time_zone: str, seen_version: int | None, actor: str) -> None:
+    """The person has this name and sees days of this zone. Raises Conflict if they were changed meanwhile, InvalidRequest, NotFound."""
+    name = " ".join(full_name.split())
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise InvalidRequest(f"A name has at most {MAX_NAME_CHARACTERS} characters.", param="full_name")
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidRequest("There is no such time zone.", param="time_zone") from None
+    with transaction() as session:
+        user = session.get(User, user_id, with_for_update=True, populate_existing=True)
+        if user is None:
+            raise NotFound("There is no such person.")
+        given = {"full_name": name, "time_zone": time_zone}
+        changes = {field: [getattr(user, field), value] for field, value in given.items() if getattr(user, field) != value}
+        if not changes:
+            return
+        user.claim(seen_version)
+        user.full_name, user.time_zone = name, time_zone
+        staff.record(actor, "user.change_profile", "user", user_id, account_id=home_of(user_id), changes=changes)
 
 
 def random_password() -> str:
@@ -145,6 +171,14 @@ def home_of(user_id: UUID) -> UUID | None:
     """The account that this person owns, the oldest if there are several: where their own doings are found in the audit log."""
     query = select(Membership.account_id).where(Membership.user_id == user_id, Membership.role == MemberRole.OWNER)
     return db.session.scalar(query.order_by(Membership.created_at).limit(1))
+
+
+def name_of(account_id: UUID) -> str:
+    """What the account is called. Raises NotFound."""
+    name = db.session.scalar(select(Account.name).where(Account.id == account_id))
+    if name is None:
+        raise NotFound("There is no such account.")
+    return name
 
 
 def suspend(account_id: UUID, *, reason: str, actor: str) -> None:

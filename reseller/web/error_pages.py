@@ -1,14 +1,15 @@
 """Errors as pages, in plain words. The API answers its own in JSON."""
 
+import math
 from typing import Any
 
 from flask import Flask, Response, current_app, render_template
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refusal, Unavailable
+from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refusal, TooManyRequests, Unavailable
 
-STATUS = ((NotFound, 404), (Conflict, 409), (Forbidden, 403), (InvalidRequest, 400), (Unavailable, 503))
+STATUS = ((NotFound, 404), (Conflict, 409), (Forbidden, 403), (InvalidRequest, 400), (TooManyRequests, 429), (Unavailable, 503))
 
 PAGE = "web/error.html"
 
@@ -39,7 +40,14 @@ def _rendered_alone(words: dict[str, Any]) -> str:
 
 def of_refusal(refusal: Refusal) -> Response:
     """A refusal of the domain as a page."""
-    return page(next((status for kind, status in STATUS if isinstance(refusal, kind)), 400), refusal.message)
+    answer = page(next((status for kind, status in STATUS if isinstance(refusal, kind)), 400), refusal.message)
+    return with_wait(answer, refusal) if isinstance(refusal, TooManyRequests) else answer
+
+
+def with_wait(answer: Response, refusal: TooManyRequests) -> Response:
+    """The answer also tells programs when to come back."""
+    answer.headers["Retry-After"] = str(math.ceil(refusal.retry_after_seconds))
+    return answer
 
 
 def of_http(error: HTTPException) -> Response:

@@ -1,6 +1,11 @@
-"""Who is at the browser. Flask-Login keeps the token of a server-side session; nothing else of ours is in the cookie."""
+"""Who is at the browser. Flask-Login keeps the token of a server-side session in the cookie; what it proves is in the database.
+
+`person()` has proved all that is asked of them. Somebody with a password who still owes their second factor is
+`arriving()`, and gets nowhere but to the pages that ask for it.
+"""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Flask, redirect, request, session, url_for
@@ -9,11 +14,15 @@ from werkzeug.wrappers import Response
 
 from reseller.clock import now
 from reseller.domain.accounts import Role
-from reseller.domain.identity import sessions
+from reseller.domain.identity import entrance, sessions
 from reseller.domain.identity.sessions import Found
+from reseller.errors import NotFound
 
 CONFIRMED_FOR = timedelta(minutes=10)
 """How long a second factor shown again opens prices, roles and large credits."""
+
+
+MAX_PATH_CHARACTERS = 2_000
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
@@ -27,6 +36,8 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.full_name = found.full_name
         self.role = found.role
         self.time_zone = found.time_zone
+        self.version = found.version
+        self.is_enrolled = found.is_enrolled
         self.has_second_factor = found.second_factor_at is not None
         self.confirmed_at = found.confirmed_at
 
@@ -39,8 +50,13 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         return self.role != Role.CUSTOMER
 
     @property
+    def is_complete(self) -> bool:
+        """Whether nothing more is asked: staff need a second factor, and so does whoever has one."""
+        return self.has_second_factor or not (self.is_staff or self.is_enrolled)
+
+    @property
     def is_confirmed(self) -> bool:
-        """Whether the second factor was shown within CONFIRMED_FOR."""
+        """Whether they have shown within CONFIRMED_FOR what they sign in with: the second factor, or the password where there is none."""
         return self.confirmed_at is not None and self.confirmed_at > now() - CONFIRMED_FOR
 
 
@@ -49,24 +65,31 @@ class ConfirmFirst(Exception):
 
 
 def person() -> SignedIn | None:
-    """Whoever is signed in; None for a stranger."""
-    who = current_user._get_current_object()  # noqa: SLF001 - Flask-Login's own way to the object behind the proxy
-    return who if isinstance(who, SignedIn) else None
+    """Whoever is signed in, completely; None for a stranger and for somebody who still owes their second factor."""
+    who = _whoever()
+    return who if who is not None and who.is_complete else None
+
+
+def arriving() -> SignedIn | None:
+    """Whoever has proved a password and still owes the second factor."""
+    who = _whoever()
+    return None if who is None or who.is_complete else who
 
 
 def remember(token: str) -> None:
-    """This browser has this session from now on; whatever its cookie held before is gone (R26)."""
+    """This browser has this session from now on; whatever its cookie held before is gone (R26). Raises NotFound if it is over."""
     found = sessions.find(token)
-    assert found is not None, "a session was just begun"
     session.clear()
+    if found is None:
+        raise NotFound("This session is over. Sign in again.")
     login_user(SignedIn(token, found))
 
 
 def forget() -> None:
     """This browser is signed out and the session's row is gone."""
-    who = person()
+    who = _whoever()
     if who is not None:
-        sessions.end(who.session_id, user_id=who.user_id)
+        entrance.leave(who.session_id, who.user_id)
     logout_user()
     session.clear()
 
@@ -89,10 +112,14 @@ def require_confirmation() -> None:
 
 
 def own_path(given: str | None, default: str) -> str:
-    """A path of ours to go to next; anything that could lead elsewhere becomes the default."""
-    if not given or not given.startswith("/") or given.startswith("//") or "\\" in given or not given.isprintable():
+    """A path of ours to go to next; anything that a browser could take for another place becomes the default.
+
+    Browsers read a backslash as a slash and drop tabs and line ends before they look; outside ASCII nothing of ours begins.
+    """
+    is_ours = given is not None and given.startswith("/") and not given.startswith("//") and len(given) <= MAX_PATH_CHARACTERS
+    if not given or not is_ours or "\\" in given or " " in given or not given.isascii() or not given.isprintable():
         return default
-    return given
+    return default if urlsplit(given).netloc or urlsplit(given).scheme else given
 
 
 def install(app: Flask) -> None:
@@ -105,6 +132,11 @@ def install(app: Flask) -> None:
     def load(token: str) -> SignedIn | None:
         found = sessions.find(token)
         return None if found is None else SignedIn(token, found)
+
+
+def _whoever() -> SignedIn | None:
+    who = current_user._get_current_object()  # noqa: SLF001 - Flask-Login's own way to the object behind the proxy
+    return who if isinstance(who, SignedIn) else None
 
 
 def _here() -> str:

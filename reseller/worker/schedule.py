@@ -31,4 +31,5 @@ JOBS = (
     Job("verify ledger", 3600, upkeep.verify_ledger, patience=None),
     Job("sync catalogue", 3600, prices.sync_catalogue),
     Job("expire quarantine", 600, prices.expire_quarantine),
+    Job("forget sign-ins", 3600, upkeep.forget_sign_ins),
 )

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts, ledger, limits
+from reseller.domain.identity import sessions, throttle
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
 
@@ -46,3 +47,8 @@ def verify_ledger(context: Context) -> str:  # noqa: ARG001
     if report.mismatches:
         raise RuntimeError(f"{len(report.mismatches)} mismatches, first: {report.mismatches[0].row}: {report.mismatches[0].problem}")
     return f"{report.accounts} accounts, {report.entries} entries: all agree"
+
+
+def forget_sign_ins(context: Context) -> str:  # noqa: ARG001
+    """Sessions that are over and counts of failures whose time has passed are gone."""
+    return f"{sessions.prune()} sessions, {throttle.prune()} counts"

@@ -6,16 +6,18 @@ is worth nothing afterwards (promise R26).
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy.exc import NoResultFound
 
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain.accounts import Role, User
-from reseller.domain.identity.tables import SignInSession
+from reseller.domain.identity.tables import SecondFactor, SignInSession
+from reseller.errors import NotFound
 
 STAFF_LASTS = timedelta(hours=12)
 CUSTOMER_LASTS = timedelta(days=14)
@@ -34,8 +36,23 @@ class Found:
     full_name: str
     role: Role
     time_zone: str
+    version: int  # of the person's row
+    is_enrolled: bool  # has an authenticator
     second_factor_at: datetime | None
     confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session as its owner sees it in a list."""
+
+    id: UUID
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+    second_factor_at: datetime | None
 
 
 def begin(user_id: UUID, *, address: str, user_agent: str) -> str:
@@ -60,29 +77,53 @@ def find(token: str) -> Found | None:
     """The session of this token and its person as they are now; None if it is over, revoked or was never one."""
     at = now()
     with transaction() as session:
-        row = session.execute(
-            select(SignInSession, User).join(User, User.id == SignInSession.user_id).where(SignInSession.token_digest == _digest(token))
-        ).first()
+        query = select(SignInSession, User, exists().where(SecondFactor.user_id == User.id)).join(User, User.id == SignInSession.user_id)
+        row = session.execute(query.where(SignInSession.token_digest == _digest(token), ~_is_over())).first()
         if row is None:
             return None
-        opened, user = row
-        is_idle = user.role != Role.CUSTOMER and opened.seen_at < at - STAFF_IDLE
-        if opened.expires_at <= at or is_idle:
-            return None
+        opened, user, is_enrolled = row
         if opened.seen_at < at - TOUCH_EVERY:
             session.execute(update(SignInSession).where(SignInSession.id == opened.id).values(seen_at=at))
         return Found(
-            opened.id, user.id, user.email, user.full_name, Role(user.role), user.time_zone, opened.second_factor_at, opened.confirmed_at
+            session_id=opened.id,
+            user_id=user.id,
+            email=user.email,
+            full_name=user.full_name,
+            role=Role(user.role),
+            time_zone=user.time_zone,
+            version=user.version,
+            is_enrolled=is_enrolled,
+            second_factor_at=opened.second_factor_at,
+            confirmed_at=opened.confirmed_at,
         )
 
 
 def raise_to_second_factor(session_id: UUID) -> str:
-    """The session has shown its second factor just now and has a new token, which is returned. Raises NoResultFound."""
+    """The session has shown its second factor just now and has a new token, which is returned. Raises NotFound if it is over."""
+    at = now()
+    return _renewed(session_id, second_factor_at=at, confirmed_at=at)
+
+
+def confirm(session_id: UUID) -> str:
+    """The session has shown again what it was opened with, and has a new token, which is returned. Raises NotFound if it is over."""
+    return _renewed(session_id, confirmed_at=now())
+
+
+def renew(session_id: UUID) -> str:
+    """The session has a new token, which is returned: whoever had seen the old one has nothing. Raises NotFound if it is over."""
+    return _renewed(session_id)
+
+
+def _renewed(session_id: UUID, **proved: datetime) -> str:
     token = secrets.token_urlsafe(32)
     with transaction() as session:
-        row = session.get_one(SignInSession, session_id, with_for_update=True)
-        row.second_factor_at = row.confirmed_at = now()
+        try:
+            row = session.get_one(SignInSession, session_id, with_for_update=True)
+        except NoResultFound:
+            raise NotFound("This session is over. Sign in again.") from None
         row.token_digest = _digest(token)
+        for name, at in proved.items():
+            setattr(row, name, at)
     return token
 
 
@@ -102,11 +143,26 @@ def end_all(user_id: UUID, *, but: UUID | None = None) -> int:
         return int(session.execute(query).rowcount)  # type: ignore[attr-defined]
 
 
-def sessions_of(user_id: UUID) -> list[SignInSession]:
+def sessions_of(user_id: UUID) -> list[Opened]:
     """The person's sessions that are not over, the last used first."""
     with transaction() as session:
-        query = select(SignInSession).where(SignInSession.user_id == user_id, SignInSession.expires_at > now())
-        return list(session.scalars(query.order_by(SignInSession.seen_at.desc())))
+        query = select(SignInSession).join(User, User.id == SignInSession.user_id).where(SignInSession.user_id == user_id, ~_is_over())
+        rows = session.scalars(query.order_by(SignInSession.seen_at.desc(), SignInSession.id))
+        names = [field.name for field in fields(Opened)]
+        return [Opened(**{name: getattr(row, name) for name in names}) for row in rows]
+
+
+def prune() -> int:
+    """Sessions that are over have no row; how many had."""
+    with transaction() as session:
+        over = select(SignInSession.id).join(User, User.id == SignInSession.user_id).where(_is_over())
+        return int(session.execute(delete(SignInSession).where(SignInSession.id.in_(over))).rowcount)  # type: ignore[attr-defined]
+
+
+def _is_over() -> ColumnElement[bool]:
+    """Of a session joined with its person: its time has run out, or it is of staff and nobody was there for a while."""
+    at = now()
+    return or_(SignInSession.expires_at <= at, and_(User.role != Role.CUSTOMER, SignInSession.seen_at < at - STAFF_IDLE))
 
 
 def _digest(token: str) -> str:

@@ -1,0 +1,119 @@
+"""Brakes on guessing passwords and codes: failures counted in the database, so that they hold in every process.
+
+Each attempt is counted before it is looked at and given back when it succeeds, so a thousand at once get no more
+guesses than a thousand in a row. An attempt that is refused is not counted: who waits gets in.
+
+Nobody can be locked out for ever by failures that somebody else makes. A browser in which a person has signed in
+before (a sealed cookie says so) has a count of its own and does not share the one of the e-mail address; strangers'
+failures fill only the strangers' counts. Of those, one network fills its own for an address (`here`) long before the
+one that all networks share (`account`). Every count starts anew when its time is over, and a new password from an
+operator clears those of the address.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from uuid import UUID
+
+from sqlalchemy import delete, or_, text, update
+
+from reseller.database import transaction
+from reseller.domain.identity.tables import Throttle
+from reseller.errors import TooManyFailures
+
+QUARTER, DAY = 900, 86_400
+
+_COUNT = text(
+    """INSERT INTO throttles AS t (name, started_at, failures) VALUES (:name, now(), 1)
+       ON CONFLICT (name) DO UPDATE SET
+              failures = CASE WHEN t.started_at <= now() - make_interval(secs => :seconds) THEN 1 ELSE t.failures + 1 END,
+              started_at = CASE WHEN t.started_at <= now() - make_interval(secs => :seconds) THEN now() ELSE t.started_at END
+       RETURNING failures, extract(epoch FROM started_at + make_interval(secs => :seconds) - now())::float8 AS wait_seconds"""
+)
+_PRUNE = text("DELETE FROM throttles WHERE started_at < now() - make_interval(secs => :seconds)")
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """At most `limit` failures under a name within `seconds` of the first."""
+
+    name: str
+    limit: int
+    seconds: int = QUARTER
+    is_shared: bool = False  # by several people: one's success does not clear what others failed
+
+
+def password_brakes(email: str, address: str, browser: str | None) -> tuple[Brake, ...]:
+    """Who is counted for a password: the network, and the known browser or else the strangers at this e-mail address.
+
+    Locked always in this order, so that attempts never wait for each other in a circle.
+    """
+    network = network_of(address)
+    from_there = Brake(f"address:{network}", 50, is_shared=True)
+    if browser is not None:
+        return from_there, Brake(f"browser:{browser}", 10)
+    return from_there, Brake(f"here:{digest_of(email)}:{network}", 10), Brake(f"account:{digest_of(email)}", 100)
+
+
+def code_brakes(user_id: UUID, browser: str | None) -> tuple[Brake, ...]:
+    """Who is counted for a code or the own password again: three of a million codes are right, so a year of guessing must not reach one."""
+    whose = f"browser:{browser}" if browser is not None else f"person:{user_id}"
+    return Brake(f"codes:{whose}", 5), Brake(f"codes-a-day:{whose}", 20, DAY)
+
+
+def attempt(brakes: Sequence[Brake]) -> None:
+    """The attempt may be made and counts as a failure until `succeed`. Raises TooManyFailures, and then counts nothing."""
+    with transaction() as session:
+        for brake in brakes:
+            row = session.execute(_COUNT, {"name": brake.name, "seconds": brake.seconds}).one()
+            if row.failures > brake.limit:
+                raise TooManyFailures(
+                    f"Too many attempts. Try again in {_in_words(row.wait_seconds)}.", retry_after_seconds=row.wait_seconds
+                )
+
+
+def succeed(brakes: Sequence[Brake]) -> None:
+    """The attempt was no failure: counts that are somebody's own begin anew, shared ones give it back."""
+    with transaction() as session:
+        for brake in brakes:
+            if brake.is_shared:
+                given_back = update(Throttle).where(Throttle.name == brake.name, Throttle.failures > 0)
+                session.execute(given_back.values(failures=Throttle.failures - 1))
+            else:
+                session.execute(delete(Throttle).where(Throttle.name == brake.name))
+
+
+def forgive(email: str) -> None:
+    """Strangers may try this address anew: it has a new password."""
+    digest = digest_of(email)
+    with transaction() as session:
+        session.execute(delete(Throttle).where(or_(Throttle.name == f"account:{digest}", Throttle.name.startswith(f"here:{digest}:"))))
+
+
+def prune() -> int:
+    """Counts whose time is over are gone; how many were."""
+    with transaction() as session:
+        return int(session.execute(_PRUNE, {"seconds": DAY}).rowcount)  # type: ignore[attr-defined]
+
+
+def digest_of(email: str) -> str:
+    """An e-mail address as counts and cookies name it: in any spelling the same, and not the address itself."""
+    return hashlib.sha256(email.strip().lower().encode()).hexdigest()
+
+
+def network_of(address: str) -> str:
+    """The address; of IPv6 the first 64 bits, since whoever has one address there has them all."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address[:100]
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 60:
+        return "a minute"
+    return f"{-int(-seconds // 60)} minutes" if seconds < 7200 else f"{-int(-seconds // 3600)} hours"
