@@ -1,13 +1,16 @@
 """What a deployment under test is made of: a PostgreSQL with a migrated template, settings, an app. Starts no servers."""
 
 import contextlib
+import contextvars
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from flask import Flask
+from flask.testing import FlaskClient
 from psycopg import sql
 
 from config import Settings, settings_for
@@ -61,10 +64,18 @@ def settings_over(database_url: str, instance: Path, **environ: str) -> Settings
     )
 
 
+class LoneClient(FlaskClient):
+    """Each request begins with nothing, as on a server: no app context of the test, so no person left over, and nobody acting."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        return contextvars.Context().run(super().open, *args, **kwargs)
+
+
 @contextlib.contextmanager
 def running_app(settings: Settings) -> Iterator[Flask]:
     """The app; its connections are closed afterwards."""
     app = create_app(settings)
+    app.test_client_class = LoneClient
     try:
         yield app
     finally:

@@ -1,6 +1,7 @@
 """The forms of sign-in and of one's own account: labels and bounds. What is right is decided by the domain."""
 
 from wtforms import EmailField, Form, HiddenField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import EqualTo, InputRequired, Length
 
 from reseller.domain.accounts import MAX_NAME_CHARACTERS, MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
@@ -32,7 +33,7 @@ class AgainForm(Form):  # type: ignore[misc]
 
 class ProfileForm(Form):  # type: ignore[misc]
     full_name = StringField("Name", [Length(max=MAX_NAME_CHARACTERS)], render_kw={"autocomplete": "name"})
-    time_zone = SelectField("Time zone", choices=[(zone, zone.replace("_", " ")) for zone in TIME_ZONES])
+    time_zone = SelectField("Time zone", choices=[SelectChoice(zone, zone.replace("_", " ")) for zone in TIME_ZONES])
     version = HiddenField()
 
 
