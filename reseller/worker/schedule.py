@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseller.silence import CLOCK_SECONDS
-from reseller.worker import prices, recovery, upkeep
+from reseller.worker import prices, recovery, sums, upkeep
 from reseller.worker.context import Context
 
 
@@ -27,6 +27,8 @@ JOBS = (
     Job("forget processes", 60, recovery.forget_processes),
     Job("revert limits", 15, upkeep.revert_limits),
     Job("post usage", 600, upkeep.post_usage, patience=None),
+    Job("roll up usage", 60, sums.roll_up_usage, patience=None),
+    Job("prove usage sums", 21_600, sums.prove_sums, patience=None),
     Job("make partitions", 3600, upkeep.make_partitions),
     Job("verify ledger", 3600, upkeep.verify_ledger, patience=None),
     Job("sync catalogue", 3600, prices.sync_catalogue),

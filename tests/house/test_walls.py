@@ -13,6 +13,7 @@ from reseller.database import Base, acting_for, db, transaction
 from reseller.domain.calls import Till
 from reseller.domain.ledger import Adjustment
 from reseller.domain.notes import AccountNote
+from reseller.domain.usage import rollup
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
@@ -22,6 +23,7 @@ OPERATORS = ("account_notes", "adjustments")  # about an account, and not for it
 OWNED = sorted(
     table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name not in (*READ_BY_ALL, *OPERATORS)
 )
+OF_ALL_ACCOUNTS = ("traffic_hours", "traffic_days", "traffic_totals")  # sums over everybody's calls
 FORBIDDEN = "row-level security policy"
 
 
@@ -40,6 +42,7 @@ def two(app: Flask) -> tuple[scenes.Customer, scenes.Customer]:
         till.settle(scenes.settlement(op))
         till.admit(scenes.admission(who))
         people.append(who)
+    rollup.run()
     return people[0], people[1]
 
 
@@ -120,7 +123,19 @@ def test_an_account_cannot_write_a_row_for_another(two: tuple[scenes.Customer, s
         )
 
 
-@pytest.mark.parametrize("table", [*OWNED, "accounts", *READ_BY_ALL, *OPERATORS])
+@pytest.mark.parametrize("table", OF_ALL_ACCOUNTS)
+def test_sums_over_all_accounts_are_the_operators(two: tuple[scenes.Customer, scenes.Customer], table: str) -> None:
+    """R23: how much everybody buys is nobody's business but ours."""
+    everybodys = scenes.rows(f"SELECT calls FROM {table}")
+
+    with acting_for(two[0].account_id):
+        found = scenes.rows(f"SELECT calls FROM {table}")
+
+    assert everybodys
+    assert found == []
+
+
+@pytest.mark.parametrize("table", [*OWNED, "accounts", *READ_BY_ALL, *OPERATORS, *OF_ALL_ACCOUNTS])
 def test_a_transaction_that_says_nothing_finds_nothing(two: Any, database_url: str, table: str) -> None:
     """R23: a forgotten filter and a forgotten `acting_for`; rules for everybody are the open exception."""
     factories.make_rule(account_id=two[0].account_id)

@@ -1,6 +1,7 @@
 """Heartbeats: one row for each web or worker process. Holds name the process that owes their end (R11)."""
 
 import os
+import resource
 import socket
 from datetime import datetime
 from uuid import UUID
@@ -23,11 +24,16 @@ class Process(Identified, Base):
     pid: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(default=now)
     beat_at: Mapped[datetime] = mapped_column(default=now)  # the database's clock
+    cpu_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")  # since the process began
+    cpu_percent: Mapped[float] = mapped_column(default=0.0, server_default="0")  # of one core, between the last two beats
 
 
 _BEAT = text(
-    """INSERT INTO processes (id, kind, host, pid, started_at, beat_at) VALUES (:id, :kind, :host, :pid, now(), now())
-       ON CONFLICT (id) DO UPDATE SET beat_at = now()"""
+    """INSERT INTO processes AS p (id, kind, host, pid, started_at, beat_at, cpu_seconds)
+       VALUES (:id, :kind, :host, :pid, now(), now(), :cpu)
+       ON CONFLICT (id) DO UPDATE
+          SET beat_at = now(), cpu_seconds = excluded.cpu_seconds,
+              cpu_percent = 100 * (excluded.cpu_seconds - p.cpu_seconds) / greatest(extract(epoch FROM now() - p.beat_at), 0.1)"""
 )
 
 # A database that has just come back makes everybody look silent: give the living time to say so.
@@ -40,7 +46,9 @@ _FORGET = text(
 
 def beat(process_id: UUID, kind: str, on: Engine | None = None) -> None:
     """The database knows that this process lives; said over a connection of `on`, if given, else in the current transaction."""
-    facts = {"id": process_id, "kind": kind, "host": socket.gethostname(), "pid": os.getpid()}
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_seconds = spent.ru_utime + spent.ru_stime
+    facts = {"id": process_id, "kind": kind, "host": socket.gethostname(), "pid": os.getpid(), "cpu": cpu_seconds}
     if on is not None:
         with on.begin() as connection:
             connection.execute(_BEAT, facts)

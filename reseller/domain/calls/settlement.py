@@ -223,10 +223,11 @@ def storable(text: str | None) -> str | None:
 def refusal_row(facts: CallFacts, refusal: Refusal, at: datetime | None = None, *, told_at: datetime | None = None) -> dict[str, Any]:
     """The usage row of a call that was refused: nothing held, nothing charged, and what it was measured against.
 
-    `told_at` is when it was decided by the clock that made the call's id: the wait, without another clock's difference.
+    Without `at` the write itself says when it was settled. `told_at` is when it was decided by the clock that made the
+    call's id: the wait, without another clock's difference.
     """
     waited = {} if told_at is None else {"refused_ms": max((told_at - instant_of(facts.call_id)) // timedelta(milliseconds=1), 0)}
     outcome = Outcome(status=CallStatus.REFUSED, error_code=refusal.code, response_metadata={**refusal.facts, **waited})
     row = usage_row(facts, outcome, settled=Settled(0), hold_nano=0, account=None)
-    row["settled_at"] = at
-    return row
+    del row["settled_at"]
+    return row if at is None else {**row, "settled_at": at}

@@ -67,8 +67,12 @@ PARTS = {
         INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, $J) RETURNING 1
     """,
     "refused": """
-        -- Sent again after a lost answer, the row is there already; it holds no money.
-        INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, $J) ON CONFLICT DO NOTHING
+        -- Sent again after a lost answer, the row is there already; it holds no money. A row that does not say when it was settled
+        -- (nobody read a clock for it) is settled now.
+        INSERT INTO usage_logs
+        SELECT * FROM json_populate_recordset(
+               json_populate_record(NULL::usage_logs, json_build_object('settled_at', clock_timestamp())), $J)
+            ON CONFLICT DO NOTHING
     """,
     "noted": """
         UPDATE holds h

@@ -25,7 +25,7 @@ from reseller.domain.demo.people import Resident
 from reseller.domain.keys import keys_of
 from reseller.domain.ledger import EntryKind
 from reseller.domain.pricing import RuleTerms
-from reseller.domain.usage import partitions
+from reseller.domain.usage import partitions, rollup
 
 __all__ = ["DAYS", "Loaded", "Login", "Logins", "load"]
 
@@ -44,7 +44,8 @@ def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, know
     """The demo data are there, with usage of the last DAYS days; loading again changes nothing.
 
     `lists` are the catalogues by upstream, `rules` the first price book, `known` the logins of an earlier load.
-    One transaction: if we die here, nothing happened. If we die before the logins are kept, the next load makes new ones.
+    One transaction: if we die here, nothing happened. If we die before the logins are kept, the next load makes new ones;
+    before the usage is summed, the clock's job sums it.
     """
     with transaction() as session:
         session.execute(select(func.pg_advisory_xact_lock(LOCK)))
@@ -53,7 +54,9 @@ def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, know
         until = now()
         partitions.make_past(until.date() - timedelta(days=DAYS))
         goods = stock(lists, rules, actor=actor)
-        return Loaded(_populate(session, goods, until=until, actor=actor), is_new=True)
+        loaded = Loaded(_populate(session, goods, until=until, actor=actor), is_new=True)
+    rollup.run()
+    return loaded
 
 
 def _populate(session: Session, goods: Mapping[str, Good], *, until: datetime, actor: str) -> Logins:

@@ -70,6 +70,7 @@ class LedgerEntry(Identified, Created, Base):
         CheckConstraint("kind NOT IN ('usage', 'refund') OR amount_nano < 0", name="usage_and_refund_negative"),
         # Payments, refunds, disputes and adjustments among very many days of usage.
         Index("ix_ledger_entries_money", "id", postgresql_where="kind <> 'usage'"),
+        Index("ix_ledger_entries_payments", "created_at", postgresql_where="kind IN ('top_up', 'refund', 'dispute')"),
     )
 
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))

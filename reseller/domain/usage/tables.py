@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Numeric, Text
+from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Numeric, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from reseller.clock import now
 from reseller.database import Base
 from reseller.money import Usd
 
@@ -59,6 +60,13 @@ class UsageLog(Base):
         # What staff look for among very many calls that went well; one that did enters none of these.
         Index("ix_usage_logs_status_id", "status", "id", postgresql_where="status <> 'completed'"),
         Index("ix_usage_logs_error_code_id", "error_code", "id", postgresql_where="error_code IS NOT NULL"),
+        # Rows lie in the order of their settlement, so what was added lately is found in a few pages. No leaf to insert into.
+        Index(
+            "ix_usage_logs_settled_at",
+            "settled_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+        ),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )
 
@@ -94,5 +102,6 @@ class UsageLog(Base):
     flag: Mapped[str | None] = mapped_column(Text)  # what staff should look at: usage_invalid, overage …
     request_metadata: Mapped[dict[str, Any]] = mapped_column(JSONB)  # parameters without text
     response_metadata: Mapped[dict[str, Any]] = mapped_column(JSONB)  # finish reason, timings
-    settled_at: Mapped[datetime | None]
+    # The database's clock inside the commit that wrote the row, of refusals too: the rollup finds new rows by it.
+    settled_at: Mapped[datetime] = mapped_column(default=now, server_default=func.now())
     posted_on: Mapped[date | None] = mapped_column(Date)  # the day whose ledger entry holds the charge

@@ -1,0 +1,124 @@
+"""The sums of `rollup_tables`, exact against the raw rows at every committed state and under late settlements.
+
+A usage row never changes, and appears when its call is settled, which may be long after the quarter-hour it belongs to. So
+each run looks for rows settled since the last one, and computes the quarter-hours that they lie in anew, whole, each in one
+transaction. Doing it twice, by two workers, or with one killed in between, gives the same sums.
+
+A row settled earlier may still become visible later: when its COMMIT takes long. A row's `settled_at` is not before its
+transaction began, so looking again from the beginning of the oldest transaction that runs now misses none; LATE covers
+transactions that cannot be seen. Looking again costs time, never exactness.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from reseller.database import transaction
+from reseller.domain.usage import rollup_statements as sql
+from reseller.domain.usage.rollup_tables import RollupMark
+
+QUARTER = timedelta(minutes=15)
+LATE = timedelta(seconds=60)
+CLOCK_STEP = timedelta(hours=1)  # the fault model's: a clock that was set back
+LOCK = 0x726F6C6C  # "roll": one writer of sums at a time
+MARK = "usage"
+
+Span = tuple[datetime, datetime]
+
+
+def run() -> int:
+    """Every usage row that is visible now is in the sums; returns how many quarter-hours were computed anew.
+
+    If we die here: quarter-hours are whole, as before or as they should be, and the next run does them again.
+    """
+    until, touched = _look()
+    for day, quarters in groupby(touched, key=lambda starts_at: starts_at.date()):
+        recompute(day, spans_of(quarters))
+    with transaction() as session:
+        session.execute(sql.MARK, {"name": MARK, "until": until})
+    return len(touched)
+
+
+def recompute(day: date, spans: Iterable[Span]) -> None:
+    """The sums of these spans of one UTC day, and of the day, are those of the raw rows. A span is whole quarter-hours."""
+    with transaction() as session:
+        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        for start, end in spans:
+            _replace_quarters(session, start, end)
+        _replace_day(session, day)
+
+
+def spans_of(quarters: Iterable[datetime]) -> list[Span]:
+    """Quarter-hours in order, as spans without gaps."""
+    spans: list[Span] = []
+    for starts_at in quarters:
+        if spans and spans[-1][1] == starts_at:
+            spans[-1] = (spans[-1][0], starts_at + QUARTER)
+        else:
+            spans.append((starts_at, starts_at + QUARTER))
+    return spans
+
+
+def quarter_of(instant: datetime) -> datetime:
+    """When the quarter-hour of this instant begins."""
+    at = instant.astimezone(UTC)
+    return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
+
+
+def rolled_at() -> datetime | None:
+    """When the sums were last made; None if never."""
+    with transaction() as session:
+        return session.scalar(select(RollupMark.rolled_at).where(RollupMark.name == MARK))
+
+
+def differences() -> list[datetime]:
+    """Quarter-hours, and midnights of UTC days, whose sums are not those of the raw rows, oldest first.
+
+    Only months whose raw rows are still there are compared. Rows that were settled after the last run are differences, too.
+    """
+    with transaction() as session:
+        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        first = session.scalar(sql.FIRST_MONTH)
+        if first is None:
+            return []
+        bounds = {"first": datetime.combine(date.fromisoformat(first), datetime.min.time(), UTC)}
+        found = set(session.scalars(sql.WRONG_QUARTERS, bounds)) | set(session.scalars(sql.WRONG_DAYS, bounds))
+        return sorted(found)
+
+
+def mend(wrong: Iterable[datetime]) -> None:
+    """The sums of these quarter-hours, and of their days, are those of the raw rows."""
+    for day, quarters in groupby(wrong, key=lambda starts_at: starts_at.date()):
+        recompute(day, spans_of(quarters))
+
+
+def _look() -> tuple[datetime, list[datetime]]:
+    """From when the next run must look, and the quarter-hours of the rows found.
+
+    In this order: a transaction that ends between the two queries is found by the second.
+    """
+    with transaction() as session:
+        mark = session.get(RollupMark, MARK)
+        since = None if mark is None else mark.settled_until
+        at, until = session.execute(sql.SURE_UNTIL, {"late": LATE.total_seconds()}).one()
+        if since is not None and since > at:
+            since -= CLOCK_STEP
+        touched = list(session.scalars(sql.TOUCHED if since else sql.ALL, {"since": since} if since else {}))
+    return until, touched
+
+
+def _replace_quarters(session: Session, start: datetime, end: datetime) -> None:
+    span = {"start": start, "end": end}
+    for statement in sql.FORGET_QUARTERS:
+        session.execute(statement, span)
+    session.execute(sql.SUM_ROWS, span)
+    session.execute(sql.SUM_TOTALS, span)
+
+
+def _replace_day(session: Session, day: date) -> None:
+    for statement in (*sql.FORGET_DAY, sql.SUM_ACCOUNT_DAY, sql.SUM_TRAFFIC_DAY):
+        session.execute(statement, {"day": day})
