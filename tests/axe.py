@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 SOURCE = Path(__file__).resolve().parent / "vendor/axe-core-4.14.1/axe.min.js"
 GRAVE = ("serious", "critical")
+SETTLED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 RUN = "() => axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})"
 
 
@@ -24,6 +25,7 @@ def grave_faults(page: Page) -> list[str]:
     """Each serious or critical fault and where it is."""
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(source())
+    page.evaluate(SETTLED)
     found: dict[str, Any] = page.evaluate(RUN)
     return [
         f"{fault['id']} at {node['target'][0]}: {node['failureSummary'].splitlines()[-1].strip()}"

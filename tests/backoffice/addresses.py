@@ -26,7 +26,7 @@ def address_of(route: Route, estate: Estate, **given: str) -> str:
     asked = QUERIES.get(route.rule.endpoint)
     if asked:
         return f"{path}?{asked[0]}={quote(estate.newest(asked[1], asked[2]))}"
-    return f"{path}?id={quote(row_of(route, estate))}" if route.needs_row else path
+    return f"{path}?id={quote(estate.first_of(route.view))}" if route.needs_row else path
 
 
 def value(route: Route, name: str, estate: Estate) -> str:
@@ -36,10 +36,3 @@ def value(route: Route, name: str, estate: Estate) -> str:
     found = PARAMETERS.get((route.view.endpoint, name)) or PARAMETERS.get(("", name))
     assert found is not None, f"Tell PARAMETERS which column <{name}> of {route} is"
     return estate.newest(*found)
-
-
-def row_of(route: Route, estate: Estate) -> str:
-    """The key of a row that a list shows."""
-    table = route.view.model.__table__
-    key = next(iter(table.primary_key.columns))
-    return estate.newest(table.name, key.name)

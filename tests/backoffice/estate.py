@@ -16,11 +16,12 @@ from psycopg.rows import dict_row
 
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import jobs, pricing, staff
+from reseller.domain import jobs, ledger, pricing, staff
 from reseller.domain.accounts import Person, Role
 from reseller.domain.calls import PriceTerms, processes
 from reseller.domain.desk import set_up
 from reseller.domain.identity.tables import RecoveryCode, SecondFactor, Throttle
+from reseller.domain.ledger import EntryDraft, EntryKind
 from reseller.domain.ledger.adjustments import Adjustment, AdjustmentState
 from reseller.domain.limits import LimitPreset
 from reseller.domain.notes import AccountNote
@@ -61,6 +62,7 @@ OUTSIDERS_TEXTS = {
 class Estate:
     """The ids that addresses ask for, and the secrets that no page may show."""
 
+    app: Flask
     admin_url: str
     customer: Person
     secrets: dict[str, set[str]]  # table.column → its values
@@ -73,6 +75,13 @@ class Estate:
     def newest(self, table: str, key: str) -> str:
         """The key of the last row."""
         return str(self.query(f"SELECT {key} FROM {table} ORDER BY {key} DESC LIMIT 1")[0][key])
+
+    def first_of(self, view: Any) -> str:
+        """The key of a row that this list shows."""
+        with self.app.test_request_context(), acting_as_operator():
+            found = view.rows({}, after=None, limit=1)
+        assert found, f"Give {view.name} a row to show in tests/backoffice/estate.py"
+        return str(getattr(found[0], next(iter(view.model.__mapper__.primary_key)).key))
 
     def fingerprints(self) -> dict[str, tuple[int, str]]:
         """Rows and content of every table, save those that beat by themselves."""
@@ -95,7 +104,7 @@ def settle(app: Flask, admin_url: str) -> Estate:
                 poison(connection, table, column)
         connection.execute("UPDATE staff_actions SET changes = jsonb_build_object('name', jsonb_build_array(reason, reason))")
         secrets = dict(secret_values(connection))
-    return Estate(admin_url, person, secrets)
+    return Estate(app, admin_url, person, secrets)
 
 
 def poison(connection: psycopg.Connection[Any], table: str, column: str) -> None:
@@ -165,6 +174,8 @@ def live(app: Flask) -> Person:
     till = wiring_of(app).till
     person = factories.make_person(usd="1")
     factories.grant(person, usd="0.5")
+    for kind, nano in ((EntryKind.TOP_UP, 3_000_000_000), (EntryKind.REFUND, -1_000_000_000)):
+        ledger.post(EntryDraft(person.account_id, kind, nano, f"payment {new_id()}", factories.ACTOR))
     rule = factories.make_rule(account_id=person.account_id, priority=5)
     version = scenes.rows("SELECT max(version) AS version FROM price_versions")[0]["version"]
     terms = PriceTerms(price_version=version, rule_id=rule.id, markup_percent=rule.markup_percent, min_cost_nano=0)
@@ -176,7 +187,7 @@ def live(app: Flask) -> Person:
         till.settle(end(op))
     till.admit(scenes.admission(who, terms=terms))
     try:
-        till.admit(scenes.admission(who, terms=terms, hold=5_000_000_000))
+        till.admit(scenes.admission(who, terms=terms, hold=50_000_000_000))
     except Refusal:
         return person
     raise AssertionError("a hold above the balance must be refused")

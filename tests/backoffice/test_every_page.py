@@ -4,7 +4,7 @@ What a policy, a phone, a keyboard and a screen reader make of a page is seen on
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -39,8 +39,8 @@ FOCUSED = """() => {
 class Stage:
     """A shop of its own whose every table has hostile rows."""
 
-    shop: Shop
-    estate: Estate
+    shop: Shop = field(repr=False)
+    estate: Estate = field(repr=False)
 
     def for_customers(self) -> list[str]:
         """Every page outside the back office."""

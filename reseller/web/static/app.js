@@ -88,6 +88,15 @@ document.addEventListener("keydown", (event) => {
   box.select();
 });
 
+// A table that is wider than its box takes the focus, so that arrow keys scroll it where nothing inside could be focused.
+const boxes = new ResizeObserver((entries) => {
+  for (const { target: box } of entries) {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+});
+for (const box of document.querySelectorAll(".scroll:not([tabindex])")) boxes.observe(box);
+
 // Relative times stay true while a page stands open; the words are those of the filter `ago`.
 const UNITS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [86400 * 60, 86400, "day"], [86400 * 730, 2629800, "month"], [Infinity, 31557600, "year"]];
 
