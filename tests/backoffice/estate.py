@@ -25,6 +25,7 @@ from reseller.domain.ledger import EntryDraft, EntryKind
 from reseller.domain.ledger.adjustments import Adjustment, AdjustmentState
 from reseller.domain.limits import LimitPreset
 from reseller.domain.notes import AccountNote
+from reseller.domain.usage import rollup
 from reseller.errors import Refusal
 from reseller.wiring import wiring_of
 from tests import factories
@@ -104,6 +105,8 @@ def settle(app: Flask, admin_url: str) -> Estate:
                 poison(connection, table, column)
         connection.execute("UPDATE staff_actions SET changes = jsonb_build_object('name', jsonb_build_array(reason, reason))")
         secrets = dict(secret_values(connection))
+    with app.app_context(), acting_as_operator():
+        rollup.run()
     return Estate(app, admin_url, person, secrets)
 
 
