@@ -18,6 +18,7 @@ VIEWS: tuple[Callable[[], BaseView], ...] = (
     *calls.VIEWS,
     *prices.VIEWS,
     *books.VIEWS,
+    *customers.APPROVALS,
     *operations.VIEWS,
 )
 """One maker for each view, in the order of the menu; views of one category stand together."""

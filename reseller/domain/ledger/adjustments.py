@@ -124,20 +124,31 @@ def approve(adjustment_id: UUID, approver_id: UUID, *, note: str = "") -> Adjust
 
 
 def reject(adjustment_id: UUID, decider_id: UUID, *, note: str) -> Adjustment:
-    """Nothing will move. Whoever asked may take it back; else as for `approve`, with a reason."""
-    if not note.strip():
-        raise InvalidRequest("Say why.", param="note")
+    """Nothing will move, on the word of somebody who might have approved it. Raises as `approve`, InvalidRequest without a note."""
     with transaction():
         adjustment = _lock_waiting(adjustment_id)
-        is_own = adjustment.requested_by_id == decider_id
-        if not is_own and _lock_person(decider_id) not in APPROVERS:
+        if _lock_person(decider_id) not in APPROVERS:
             raise Forbidden("Only finance and admins decide on adjustments of others.")
-        if not is_own:
-            _check_strangers(decider_id, adjustment.account_id)
-        _decide(adjustment, decider_id, note)
-        adjustment.state = AdjustmentState.REJECTED
-        _record(adjustment, decider_id, "withdraw" if is_own else "reject", AdjustmentState.WAITING, note)
-        return adjustment
+        _check_strangers(decider_id, adjustment.account_id)
+        return _end(adjustment, decider_id, "reject", note)
+
+
+def withdraw(adjustment_id: UUID, requester_id: UUID, *, note: str) -> Adjustment:
+    """Nothing will move: whoever asked has thought again. Raises Forbidden for anybody else, else as `reject`."""
+    with transaction():
+        adjustment = _lock_waiting(adjustment_id)
+        if adjustment.requested_by_id != requester_id:
+            raise Forbidden("Only whoever asked for it takes it back.")
+        return _end(adjustment, requester_id, "withdraw", note)
+
+
+def _end(adjustment: Adjustment, person_id: UUID, verb: str, note: str) -> Adjustment:
+    if not note.strip():
+        raise InvalidRequest("Say why.", param="note")
+    _decide(adjustment, person_id, note)
+    adjustment.state = AdjustmentState.REJECTED
+    _record(adjustment, person_id, verb, AdjustmentState.WAITING, note)
+    return adjustment
 
 
 def _usable(draft: AdjustmentDraft) -> AdjustmentDraft:

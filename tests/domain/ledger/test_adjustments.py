@@ -318,8 +318,10 @@ def test_whoever_asked_may_take_it_back_with_a_reason(support: Person, customer:
     waiting = ask(support, customer, "400")
 
     with pytest.raises(InvalidRequest):
-        adjustments.reject(waiting.id, support.user_id, note=" ")
-    withdrawn = adjustments.reject(waiting.id, support.user_id, note="a typing error")
+        adjustments.withdraw(waiting.id, support.user_id, note=" ")
+    with pytest.raises(Forbidden):
+        adjustments.withdraw(waiting.id, factories.make_person(role=Role.ADMIN).user_id, note="not mine")
+    withdrawn = adjustments.withdraw(waiting.id, support.user_id, note="a typing error")
 
     assert (withdrawn.state, settled(customer)) == ("rejected", Decimal(10))
     assert [row["reason"] for row in actions("withdraw")] == ["a typing error"]

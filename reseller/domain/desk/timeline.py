@@ -1,0 +1,140 @@
+"""Everything that happened to an account in one stream, newest first: what staff did, money, notes, the first call.
+
+Paged by key: each page costs the same. Rows that say the same thing twice (an audit row and the entry or note that it
+is about) appear once.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from reseller.database import transaction
+from reseller.errors import NotFound
+from reseller.money import to_usd
+
+PAGE_LINES = 25
+
+_LINES = text(
+    """
+SELECT * FROM (
+  (SELECT created_at AS at, id, 'audit' AS source, action AS what, reason AS words, actor, NULL::bigint AS amount_nano, changes,
+          subject_kind, subject_id
+     FROM staff_actions
+    WHERE account_id = :account_id AND action NOT IN ('note.add', 'credit.grant', 'adjustment.post') AND (created_at, id) < (:at, :id)
+    ORDER BY created_at DESC, id DESC LIMIT :lines)
+  UNION ALL
+  (SELECT created_at, id, 'entry', kind, reason, actor, amount_nano, NULL, 'reference', reference
+     FROM ledger_entries
+    WHERE account_id = :account_id AND (created_at, id) < (:at, :id) ORDER BY created_at DESC, id DESC LIMIT :lines)
+  UNION ALL
+  (SELECT created_at, id, 'note', 'note', body, author, NULL, NULL, 'account', account_id::text
+     FROM account_notes
+    WHERE account_id = :account_id AND (created_at, id) < (:at, :id) ORDER BY created_at DESC, id DESC LIMIT :lines)
+  UNION ALL
+  (SELECT * FROM (SELECT created_at, id, 'call', 'first call', model, '', NULL::bigint, NULL::jsonb, 'call', id::text AS call
+                    FROM usage_logs WHERE account_id = :account_id ORDER BY created_at LIMIT 1) first
+    WHERE (created_at, id) < (:at, :id))
+) lines ORDER BY at DESC, id DESC LIMIT :lines
+"""
+)
+
+WORDS = {
+    "user.create": "Registered",
+    "account.suspend": "Suspended",
+    "account.restore": "Restored",
+    "account.halt": "Halted: the books did not add up",
+    "account.resume": "Resumed after a halt",
+    "key.create": "Key made",
+    "key.revoke": "Key revoked",
+    "limits.change": "Limits changed",
+    "limits.revert": "Limits put back",
+    "adjustment.request": "Adjustment asked for, above the cap",
+    "adjustment.approve": "Adjustment approved",
+    "adjustment.reject": "Adjustment rejected",
+    "adjustment.withdraw": "Adjustment taken back",
+    "top_up": "Top-up",
+    "usage": "Charges of a day posted",
+    "refund": "Refund",
+    "dispute": "Dispute",
+    "adjustment": "Adjustment",
+    "note": "Note",
+    "first call": "First call",
+}
+"""What happened, for people; an action without words of its own shows its name."""
+
+
+class Source(StrEnum):
+    AUDIT = "audit"
+    ENTRY = "entry"
+    NOTE = "note"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened. `changes`: (field, before, after) as text."""
+
+    at: datetime
+    id: UUID
+    source: Source
+    title: str
+    words: str
+    actor: str
+    amount_usd: Decimal | None
+    changes: tuple[tuple[str, str, str], ...]
+    subject_kind: str
+    subject_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines, and where the next older ones begin; None at the end."""
+
+    lines: tuple[Line, ...]
+    older: str | None
+
+
+def timeline(account_id: UUID, *, before: str | None = None, lines: int = PAGE_LINES) -> Page:
+    """What happened before that place in the stream; without one, the newest. One query. Raises NotFound for a place that is none."""
+    at, id_ = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1)) if before is None else _place(before)
+    with transaction() as session:
+        found = session.execute(_LINES, {"account_id": account_id, "at": at, "id": id_, "lines": lines + 1}).mappings().all()
+    shown = tuple(_line(row) for row in found[:lines])
+    return Page(shown, f"{shown[-1].at.astimezone(UTC).isoformat()}_{shown[-1].id}" if len(found) > lines else None)
+
+
+def _place(before: str) -> tuple[datetime, UUID]:
+    at, _, id_ = before.partition("_")
+    try:
+        instant = datetime.fromisoformat(at)
+        if instant.tzinfo is None:
+            raise ValueError(before)
+        return instant, UUID(id_)
+    except ValueError:
+        raise NotFound("There is no such place in the timeline.") from None
+
+
+def _line(row: Any) -> Line:
+    changes = row["changes"] or {}
+    return Line(
+        at=row["at"].astimezone(UTC),
+        id=row["id"],
+        source=Source(row["source"]),
+        title=WORDS.get(row["what"], row["what"].replace(".", " ").replace("_", " ").capitalize()),
+        words=row["words"],
+        actor=row["actor"],
+        amount_usd=None if row["amount_nano"] is None else to_usd(row["amount_nano"]),
+        changes=tuple(_change(field, values) for field, values in changes.items()),
+        subject_kind=row["subject_kind"],
+        subject_id=row["subject_id"],
+    )
+
+
+def _change(field: str, values: Any) -> tuple[str, str, str]:
+    before, after = values if isinstance(values, list) and len(values) == 2 else (None, values)
+    return field.replace("_", " "), *("–" if value is None else str(value) for value in (before, after))  # type: ignore[return-value]
