@@ -8,7 +8,7 @@ from flask import flash, redirect, request, url_for
 from flask_admin.form import BaseForm
 from wtforms import HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from reseller.backoffice.access import Page, exposed, me
 from reseller.backoffice.customers.actions import nonce_given
@@ -53,7 +53,7 @@ class CreditForm(BaseForm):  # type: ignore[misc]
     )
     reason = TextAreaField(
         "Reason",
-        validators=[InputRequired("Say why."), Length(max=adjustments.MAX_REASON_CHARACTERS)],
+        validators=[DataRequired("Say why."), Length(max=adjustments.MAX_REASON_CHARACTERS)],
         render_kw={"rows": 3},
         description="The customer reads it in their ledger.",
     )

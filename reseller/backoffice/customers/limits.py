@@ -11,7 +11,7 @@ from flask import flash, redirect, request
 from sqlalchemy import select
 from wtforms import IntegerField, SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
 from reseller.backoffice.access import MONEY, Page, actor, exposed, me
 from reseller.backoffice.customers.actions import MAX_REASON_CHARACTERS, must_exist
@@ -54,7 +54,7 @@ class LimitsForm(VersionedForm):
     span = SelectField("For how long")
     reason = TextAreaField(
         "Reason",
-        validators=[InputRequired("Say why."), Length(max=MAX_REASON_CHARACTERS)],
+        validators=[DataRequired("Say why."), Length(max=MAX_REASON_CHARACTERS)],
         render_kw={"rows": 2},
         description="Staff read it.",
     )

@@ -85,7 +85,7 @@ class Listing(TableView):
     def href(self, hit: Hit) -> str:
         """Where to read about what was found."""
         more = {
-            HitKind.CALL: {"call": hit.id.hex, "_anchor": "calls"},
+            HitKind.CALL: {"call": hit.id.hex},
             HitKind.KEY: {"key": str(hit.id), "_anchor": "keys"},
             HitKind.ENTRY: {"entry": str(hit.id), "_anchor": "ledger"},
             HitKind.ADJUSTMENT: {"_anchor": "ledger"},
