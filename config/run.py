@@ -201,13 +201,22 @@ def greeting(port: int, demo: Mapping[str, Any]) -> str:
   Pages     {base}/
   API       {base}/v1
   Key       {demo["api_key"]}
-  Customer  {demo["customer"]["email"]}  {demo["customer"]["password"]}
-  Staff     {demo["staff"]["email"]}  {demo["staff"]["password"]}
+
+  Sign in at {base}/sign-in; staff then scan a QR code with an authenticator app.
+
+  Customer  {_login(demo, "customer")}
+  Admin     {_login(demo, "staff")}
+  Finance   {_login(demo, "finance")}
+  Support   {_login(demo, "support")}
 
   Ctrl-C stops everything. Try:
 
   curl {base}/v1/chat/completions -H 'Authorization: Bearer {demo["api_key"]}' -H 'Content-Type: application/json' -d '{body}'
 """
+
+
+def _login(demo: Mapping[str, Any], name: str) -> str:
+    return f"{demo[name]['email']:<22} {demo[name]['password']}"
 
 
 def is_free(port: int) -> bool:

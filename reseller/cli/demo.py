@@ -16,11 +16,12 @@ from flask.cli import AppGroup
 from reseller.cli.prices import PRICE_BOOK, read_price_book
 from reseller.cli.shared import actor, as_operator, emit, json_option
 from reseller.domain import demo as business
-from reseller.domain.demo import Login, Logins
+from reseller.domain.demo import PEOPLE, Login, Logins
 from reseller.errors import Conflict
 from reseller.wiring import wiring
 
 KEPT = "demo.json"
+NO_LOGIN = {"email": "", "password": ""}  # of a file from before this person had one; nobody's, so it is made anew
 
 demo = AppGroup("demo", help="Demo data, for development.")
 
@@ -46,8 +47,8 @@ def load(as_json: bool) -> None:
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:
-    yield f"staff: {result['staff']['email']} {result['staff']['password']}"
-    yield f"customer: {result['customer']['email']} {result['customer']['password']}"
+    for name in PEOPLE:
+        yield f"{name}: {result[name]['email']} {result[name]['password']}"
     yield f"api_key: {result['api_key']}"
     yield f"test_key: {result['test_key']}"
     yield f"loaded: {str(result['loaded']).lower()}"
@@ -57,7 +58,8 @@ def _read(path: Path) -> Logins | None:
     """The logins that an earlier load has kept; None if there are none, or none that can be read."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return Logins(Login(**kept["staff"]), Login(**kept["customer"]), str(kept["api_key"]), str(kept["test_key"]))
+        people = {name: Login(**kept.get(name, NO_LOGIN)) for name in PEOPLE}
+        return Logins(**people, api_key=str(kept["api_key"]), test_key=str(kept["test_key"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

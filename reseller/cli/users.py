@@ -8,6 +8,7 @@ from flask.cli import AppGroup
 from reseller.cli.shared import LIMIT, actor, as_operator, emit, json_option
 from reseller.domain import accounts, limits, registration
 from reseller.domain.accounts import Role
+from reseller.domain.identity import passwords, second_factor
 from reseller.domain.registration import Newcomer
 
 users = AppGroup("users", help="People, their accounts and limits.")
@@ -30,6 +31,33 @@ def create(email: str, password: str | None, role: str, name: str, company: str,
     if password is None:
         result["password"] = chosen
     emit(result, as_json, (f"{name}: {value}" for name, value in result.items()))
+
+
+@users.command("password")
+@click.argument("email")
+@click.option("--reason", default="", help="Why; staff will read it.")
+@json_option
+@as_operator
+def new_password(email: str, reason: str, as_json: bool) -> None:
+    """Give a person a new random password, printed once, and sign them out everywhere."""
+    person = accounts.find_person(email)
+    chosen = accounts.random_password()
+    ended = passwords.change(person.user_id, accounts.hash_password(chosen), actor=actor(), reason=reason)
+    result = {"email": person.email, "password": chosen, "sessions_ended": ended}
+    emit(result, as_json, (f"{name}: {value}" for name, value in result.items()))
+
+
+@users.command("reset-second-factor")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why, such as a lost phone; staff will read it.")
+@json_option
+@as_operator
+def reset_second_factor(email: str, reason: str, as_json: bool) -> None:
+    """Remove a person's authenticator and recovery codes and sign them out; staff enrol anew at their next sign-in."""
+    person = accounts.find_person(email)
+    ended = second_factor.reset(person.user_id, actor=actor(), reason=reason)
+    result = {"email": person.email, "sessions_ended": ended}
+    emit(result, as_json, [f"{person.email} has no authenticator; {ended} sessions ended"])
 
 
 @users.command("limits")

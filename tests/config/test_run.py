@@ -1,6 +1,7 @@
 """`make run`: order of start and stop, what it leaves behind, how it refuses. The programs are stubs, the rest is real."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -39,8 +40,8 @@ def demo():
 @click.option("--json", "as_json", is_flag=True)
 def load(as_json):
     open("journal", "a").write("loaded\\n")
-    staff, customer = {"email": "staff@test", "password": "pw1"}, {"email": "c@test", "password": "pw2"}
-    print(json.dumps({"staff": staff, "customer": customer, "api_key": "sk_test_x"}))
+    people = {name: {"email": name + "@test", "password": "pw-" + name} for name in ("staff", "finance", "support", "customer")}
+    print(json.dumps({**people, "api_key": "sk_test_x"}))
 
 @app.get("/readyz")
 def ready():
@@ -140,8 +141,9 @@ def test_it_starts_everything_and_prints_what_a_newcomer_needs(project: Project)
 
     printed = project.printed()
     assert project.journal() == ["migrated", "loaded"]
-    assert "staff@test  pw1" in printed
-    assert "c@test  pw2" in printed
+    for name in ("staff", "finance", "support", "customer"):
+        assert re.search(f"{name}@test +pw-{name}\n", printed)
+    assert f"http://localhost:{project.port}/sign-in" in printed
     assert f"curl http://localhost:{project.port}/v1/chat/completions -H 'Authorization: Bearer sk_test_x'" in printed
     assert f"web    | started on {project.port}" in printed
     assert f"worker | started on {project.port}" in printed

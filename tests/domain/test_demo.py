@@ -15,7 +15,7 @@ from reseller.clock import instant_of, now
 from reseller.database import acting_as_operator, db
 from reseller.domain import accounts, keys, ledger, pricing
 from reseller.domain.accounts import User
-from reseller.domain.demo import cast, traffic
+from reseller.domain.demo import PEOPLE, cast, traffic
 from reseller.domain.demo.goods import Good
 from reseller.domain.keys import ApiKey
 from reseller.domain.limits import DEFAULT_LIMITS, limits_of
@@ -179,12 +179,25 @@ def test_secrets_that_were_lost_or_no_longer_work_are_made_anew(app: Flask) -> N
     assert with_revoked_key["api_key"] == first["api_key"]
     assert with_revoked_key["staff"] == first["staff"]
     assert after_loss["api_key"] != first["api_key"]
-    for login in (after_loss["staff"], after_loss["customer"]):
+    for login in (after_loss[name] for name in PEOPLE):
         user = db.session.query(User).filter_by(email=login["email"]).one()
         assert accounts.password_matches(user.password_hash or "", login["password"])
     key = db.session.query(ApiKey).filter_by(key_hash=keys.digest_of(after_loss["api_key"])).one()
     assert keys.is_usable(key)
     assert load(app) == after_loss
+
+
+def test_a_file_of_secrets_from_before_everybody_had_a_login_keeps_the_rest(app: Flask) -> None:
+    first = load(app)
+    kept = json.loads(kept_file(app).read_text())
+    kept_file(app).write_text(json.dumps({name: kept[name] for name in ("staff", "customer", "api_key", "test_key")}))
+
+    second = load(app)
+
+    assert {name: second[name] for name in ("staff", "customer", "api_key", "test_key")} == {
+        name: first[name] for name in ("staff", "customer", "api_key", "test_key")
+    }
+    assert second["finance"]["password"] != first["finance"]["password"]
 
 
 def test_the_logins_have_their_roles(shop: Flask) -> None:

@@ -20,14 +20,14 @@ from reseller.domain.accounts import User
 from reseller.domain.demo import cast, people, replay, traffic, writing
 from reseller.domain.demo.cast import DAYS, Customer
 from reseller.domain.demo.goods import Good, stock
-from reseller.domain.demo.logins import Login, Logins, working
+from reseller.domain.demo.logins import PEOPLE, Login, Logins, new_people, working
 from reseller.domain.demo.people import Resident
 from reseller.domain.keys import keys_of
 from reseller.domain.ledger import EntryKind
 from reseller.domain.pricing import RuleTerms
 from reseller.domain.usage import partitions, rollup
 
-__all__ = ["DAYS", "Loaded", "Login", "Logins", "load"]
+__all__ = ["DAYS", "PEOPLE", "Loaded", "Login", "Logins", "load"]
 
 LOCK = 0x64656D6F  # "demo": one load at a time
 
@@ -60,18 +60,17 @@ def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, know
 
 
 def _populate(session: Session, goods: Mapping[str, Good], *, until: datetime, actor: str) -> Logins:
-    staff_login = Login(cast.ADMIN.email, accounts.random_password())
-    customer_login = Login(cast.CUSTOMER.email, accounts.random_password())
-    people.hire(staff_login.password, at=_opening(until), actor=actor)
+    logins = new_people()
+    people.hire({login.email: login.password for login in logins.values()}, at=_opening(until), actor=actor)
     shown = ("", "")
     for customer in cast.CUSTOMERS:
         is_shown = customer is cast.CUSTOMER
-        password = customer_login.password if is_shown else accounts.random_password()
+        password = logins["customer"].password if is_shown else accounts.random_password()
         joined_at = traffic.joined_at(customer, until)
         resident, live, test = people.move_in(customer, password=password, joined_at=joined_at, actor=actor)
         shown = (live, test) if is_shown else shown
         _live_through(session, resident, goods, until=until)
-    return Logins(staff_login, customer_login, *shown)
+    return Logins(**logins, api_key=shown[0], test_key=shown[1])
 
 
 def _live_through(session: Session, resident: Resident, goods: Mapping[str, Good], *, until: datetime) -> None:

@@ -72,12 +72,9 @@ BAD_AFTERNOON_HOURS = (13, 14, 15)
 """UTC hours in which many calls failed upstream, so that charts have something to explain."""
 
 ADMIN = Staffer("admin@demo.example", "Robin Ekström", Role.ADMIN)
-
-STAFF = (
-    ADMIN,
-    Staffer("support@demo.example", "Leila Haddad", Role.SUPPORT),
-    Staffer("finance@demo.example", "Marcus Bell", Role.FINANCE),
-)
+SUPPORT = Staffer("support@demo.example", "Leila Haddad", Role.SUPPORT)
+FINANCE = Staffer("finance@demo.example", "Marcus Bell", Role.FINANCE)
+STAFF = (ADMIN, SUPPORT, FINANCE)
 
 CUSTOMER = Customer(
     "customer@demo.example",

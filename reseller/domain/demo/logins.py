@@ -1,4 +1,4 @@
-"""The secrets of the demo: two logins and two keys that work, made anew where the known ones do not.
+"""The secrets of the demo: a login for each role and two keys that work, made anew where the known ones do not.
 
 Only their hashes are in the database; where the secrets themselves are kept is the door's affair.
 """
@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import select
 
 from reseller.database import db, transaction
-from reseller.domain import keys, staff
+from reseller.domain import keys
 from reseller.domain.accounts import User, find_person, hash_password, password_matches, random_password
 from reseller.domain.demo import cast
+from reseller.domain.identity import passwords
 from reseller.domain.keys import ApiKey
 
 
@@ -23,12 +24,23 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """What a visitor of the demo needs. `api_key` is live, `test_key` is answered by the sandbox."""
+    """What a visitor of the demo needs. `staff` is the admin, `api_key` is live, `test_key` is answered by the sandbox."""
 
     staff: Login
+    support: Login
+    finance: Login
     customer: Login
     api_key: str = field(repr=False)
     test_key: str = field(repr=False)
+
+
+PEOPLE = {"staff": cast.ADMIN.email, "support": cast.SUPPORT.email, "finance": cast.FINANCE.email, "customer": cast.CUSTOMER.email}
+"""Whose logins they are."""
+
+
+def new_people() -> dict[str, Login]:
+    """A login with a new password for each of PEOPLE."""
+    return {name: Login(email, random_password()) for name, email in PEOPLE.items()}
 
 
 def working(known: Logins | None, *, actor: str) -> Logins:
@@ -36,8 +48,7 @@ def working(known: Logins | None, *, actor: str) -> Logins:
     with transaction():
         account_id = find_person(cast.CUSTOMER.email).account_id
         return Logins(
-            staff=_login(cast.ADMIN.email, known.staff if known else None, actor=actor),
-            customer=_login(cast.CUSTOMER.email, known.customer if known else None, actor=actor),
+            **{name: _login(email, getattr(known, name, None), actor=actor) for name, email in PEOPLE.items()},
             api_key=_key(account_id, known.api_key if known else "", is_test=False, actor=actor),
             test_key=_key(account_id, known.test_key if known else "", is_test=True, actor=actor),
         )
@@ -48,8 +59,7 @@ def _login(email: str, known: Login | None, *, actor: str) -> Login:
     if known and known.email == email and user.password_hash and password_matches(user.password_hash, known.password):
         return known
     password = random_password()
-    user.password_hash = hash_password(password)
-    staff.record(actor, "user.set_password", "user", user.id, reason="demo data")
+    passwords.change(user.id, hash_password(password), actor=actor, reason="demo data")
     return Login(email, password)
 
 

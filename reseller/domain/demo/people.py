@@ -1,5 +1,6 @@
 """The demo's people, their accounts, keys and limits, made with the product's own verbs and then dated back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -50,11 +51,10 @@ class Resident:
     ring: KeyRing
 
 
-def hire(admin_password: str, *, at: datetime, actor: str) -> None:
-    """The staff exist; only the admin's password is known to anybody."""
+def hire(passwords: Mapping[str, str], *, at: datetime, actor: str) -> None:
+    """The staff exist, with these passwords by address."""
     for staffer in cast.STAFF:
-        password = admin_password if staffer is cast.ADMIN else accounts.random_password()
-        newcomer = Newcomer(staffer.email, password, full_name=staffer.full_name, role=staffer.role, is_verified=True)
+        newcomer = Newcomer(staffer.email, passwords[staffer.email], full_name=staffer.full_name, role=staffer.role, is_verified=True)
         _date_back(db.session(), register(newcomer, actor=actor), at=at)
 
 
