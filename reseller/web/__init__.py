@@ -6,13 +6,13 @@ Not a door: portal and back office build on it, and it decides nothing about the
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, abort, request
+from flask import Blueprint, Flask
 from flask_wtf import CSRFProtect
 
 from config import Settings
 from reseller.web import assets, error_pages, formats, headers, kinds, signed_in
+from reseller.web.hooks import PageHooks, hooks_of
 
-MAX_FORM_BYTES = 262_144
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 web = Blueprint("web", __name__, template_folder="templates")
@@ -34,30 +34,28 @@ def install(app: Flask, settings: Settings) -> None:
     assets.install(app)
     formats.install(app, settings)
     kinds.install(app)
-    headers.install(app)
-    CSRFProtect(app)
-    signed_in.install(app)
     error_pages.install(app)
+    hooks = app.extensions["page_hooks"] = PageHooks()
+    with hooks.taken_over(app):
+        headers.install(app)
+        CSRFProtect(app)
+        signed_in.install(app)
 
 
 def exempt(app: Flask, blueprint: Blueprint) -> None:
-    """Requests below this blueprint carry a key or a signature and no form token."""
+    """Requests below this blueprint carry a key or a signature, and no form token; nothing is done for them as pages."""
     csrf = app.extensions["csrf"]
     assert isinstance(csrf, CSRFProtect)
     csrf.exempt(blueprint)
+    hooks_of(app).exempt.add(blueprint.name)
 
 
 def guard_pages(app: Flask, settings: Settings, blueprints: Iterable[str]) -> None:
-    """Pages of these blueprints answer only under the public address and read small forms only."""
-    names = frozenset(blueprints)
+    """Pages of these blueprints answer only under the public address, in development also under names of this machine."""
     allowed = settings.base_url.split("://", 1)[1].lower()
 
-    @app.before_request
-    def check() -> None:
-        if request.blueprint not in names:
-            return
-        request.max_content_length = MAX_FORM_BYTES
-        host = request.host.lower()
+    def answers(host: str) -> bool:
         is_local = not settings.is_production and urlsplit(f"//{host}").hostname in LOOPBACK_NAMES
-        if host != allowed and not is_local:
-            abort(400, "This address is not ours.")
+        return host == allowed or is_local
+
+    hooks_of(app).guard(blueprints, answers)

@@ -17,7 +17,7 @@ POLICY = "; ".join(
 
 
 def install(app: Flask) -> None:
-    """Every HTML answer carries the policy; every answer forbids sniffing."""
+    """Every HTML answer carries the policy; every answer of a page forbids sniffing."""
 
     @app.after_request
     def protect(response: Response) -> Response:
