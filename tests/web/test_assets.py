@@ -17,8 +17,8 @@ def address_of(app: Flask, name: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("tokens.css", "text/css"), ("app.js", "text/javascript"), ("mark.svg", "image/svg+xml")])
-def test_an_asset_may_be_kept_for_ever(app: Flask, name: str, kind: str) -> None:
-    answer = app.test_client().get(address_of(app, name))
+def test_an_asset_may_be_kept_for_ever(dry_app: Flask, name: str, kind: str) -> None:
+    answer = dry_app.test_client().get(address_of(dry_app, name))
 
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == FOREVER
@@ -30,15 +30,15 @@ def test_an_asset_may_be_kept_for_ever(app: Flask, name: str, kind: str) -> None
 
 
 @pytest.mark.parametrize("path", ["/assets/000000000000/tokens.css", "/assets/0/../tokens.css", "/assets/000000000000/none.css"])
-def test_the_address_of_another_version_leads_nowhere(app: Flask, path: str) -> None:
-    answer = app.test_client().get(path)
+def test_the_address_of_another_version_leads_nowhere(dry_app: Flask, path: str) -> None:
+    answer = dry_app.test_client().get(path)
 
     assert answer.status_code == 404
     assert answer.headers.get("Cache-Control") != FOREVER
 
 
-def test_a_page_cannot_name_an_asset_that_is_not_there(app: Flask) -> None:
-    with app.test_request_context(), pytest.raises(KeyError):
+def test_a_page_cannot_name_an_asset_that_is_not_there(dry_app: Flask) -> None:
+    with dry_app.test_request_context(), pytest.raises(KeyError):
         asset("none.css")
 
 

@@ -46,8 +46,8 @@ def part(app: Flask, call: str, path: str = "/", **values: Any) -> str:
         "ui.chart('a', {'data': [{'name': evil}]}, evil)",
     ],
 )
-def test_text_stays_text(app: Flask, call: str) -> None:
-    shown = part(app, call, evil=EVIL)
+def test_text_stays_text(dry_app: Flask, call: str) -> None:
+    shown = part(dry_app, call, evil=EVIL)
 
     assert "alert(1)" in shown
     assert "<script>alert" not in shown
@@ -63,15 +63,15 @@ def test_text_stays_text(app: Flask, call: str) -> None:
         (Decimal(0), "$0.00", "$0"),
     ],
 )
-def test_money_shows_every_digit_on_hover(app: Flask, amount: Decimal | int, words: str, digits: str) -> None:
-    shown = part(app, "ui.money(amount)", amount=amount)
+def test_money_shows_every_digit_on_hover(dry_app: Flask, amount: Decimal | int, words: str, digits: str) -> None:
+    shown = part(dry_app, "ui.money(amount)", amount=amount)
 
     assert f">{words}<" in shown
     assert f'title="{digits}"' in shown
 
 
-def test_money_that_is_owed_is_marked_by_more_than_its_colour(app: Flask) -> None:
-    shown = part(app, "ui.money(amount)", amount=Decimal("-3.5"))
+def test_money_that_is_owed_is_marked_by_more_than_its_colour(dry_app: Flask) -> None:
+    shown = part(dry_app, "ui.money(amount)", amount=Decimal("-3.5"))
 
     assert 'class="money negative"' in shown
     assert ">-$3.50<" in shown
@@ -80,12 +80,12 @@ def test_money_that_is_owed_is_marked_by_more_than_its_colour(app: Flask) -> Non
 @pytest.mark.parametrize(
     "call", ["ui.money(none)", "ui.exact(none)", "ui.number(none)", "ui.moment(none)", "ui.day(none)", "ui.id(none)", "ui.cell(none)"]
 )
-def test_what_is_not_there_is_a_dash(app: Flask, call: str) -> None:
-    assert part(app, call) == '<span class="muted">–</span>'
+def test_what_is_not_there_is_a_dash(dry_app: Flask, call: str) -> None:
+    assert part(dry_app, call) == '<span class="muted">–</span>'
 
 
-def test_a_moment_says_how_long_ago_and_exactly_when(app: Flask) -> None:
-    shown = part(app, "ui.moment(at)", at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+def test_a_moment_says_how_long_ago_and_exactly_when(dry_app: Flask) -> None:
+    shown = part(dry_app, "ui.moment(at)", at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
     assert 'datetime="2026-01-02T03:04:05+00:00"' in shown
     assert 'title="2026-01-02 03:04:05 UTC"' in shown
@@ -104,34 +104,34 @@ def test_a_moment_says_how_long_ago_and_exactly_when(app: Flask) -> None:
         ("", "–"),
     ],
 )
-def test_a_cell_is_shown_by_its_kind(app: Flask, value: Any, found: str) -> None:
-    assert found in part(app, "ui.cell(value)", value=value)
+def test_a_cell_is_shown_by_its_kind(dry_app: Flask, value: Any, found: str) -> None:
+    assert found in part(dry_app, "ui.cell(value)", value=value)
 
 
-def test_a_cell_with_an_instant_is_a_moment(app: Flask) -> None:
-    assert "5 min ago" in part(app, "ui.cell(value)", value=now() - timedelta(minutes=5, seconds=10))
+def test_a_cell_with_an_instant_is_a_moment(dry_app: Flask) -> None:
+    assert "5 min ago" in part(dry_app, "ui.cell(value)", value=now() - timedelta(minutes=5, seconds=10))
 
 
 @pytest.mark.parametrize(
     ("word", "tone"), [("completed", "good"), ("refused", "bad"), ("waiting", "warn"), ("in_force", "good"), ("whatever", "quiet")]
 )
-def test_a_status_has_a_fitting_tone(app: Flask, word: str, tone: str) -> None:
-    shown = part(app, "ui.status(word)", word=word)
+def test_a_status_has_a_fitting_tone(dry_app: Flask, word: str, tone: str) -> None:
+    shown = part(dry_app, "ui.status(word)", word=word)
 
     assert f"tone-{tone}" in shown
     assert word.replace("_", " ") in shown
 
 
-def test_a_tile_with_an_address_leads_to_what_made_its_number(app: Flask) -> None:
-    assert part(app, "ui.stat('Calls', 7, href='/calls')").startswith('<a class="stat" href="/calls">')
-    assert part(app, "ui.stat('Calls', 7)").startswith('<div class="stat">')
+def test_a_tile_with_an_address_leads_to_what_made_its_number(dry_app: Flask) -> None:
+    assert part(dry_app, "ui.stat('Calls', 7, href='/calls')").startswith('<a class="stat" href="/calls">')
+    assert part(dry_app, "ui.stat('Calls', 7)").startswith('<div class="stat">')
 
 
-def test_a_field_has_label_help_and_errors_tied_to_it(app: Flask) -> None:
+def test_a_field_has_label_help_and_errors_tied_to_it(dry_app: Flask) -> None:
     form = ExampleForm(data={"name": ""})
     form.validate()
 
-    shown = part(app, "ui.field(form.name)", form=form)
+    shown = part(dry_app, "ui.field(form.name)", form=form)
 
     assert '<label for="name">Name</label>' in shown
     assert 'aria-describedby="name-help name-errors"' in shown
@@ -140,18 +140,18 @@ def test_a_field_has_label_help_and_errors_tied_to_it(app: Flask) -> None:
     assert "This field is required." in shown
 
 
-def test_a_field_that_may_stay_empty_says_so(app: Flask) -> None:
-    assert "(optional)" in part(app, "ui.field(form.note)", form=ExampleForm())
-    assert "(optional)" not in part(app, "ui.field(form.name)", form=ExampleForm())
+def test_a_field_that_may_stay_empty_says_so(dry_app: Flask) -> None:
+    assert "(optional)" in part(dry_app, "ui.field(form.note)", form=ExampleForm())
+    assert "(optional)" not in part(dry_app, "ui.field(form.name)", form=ExampleForm())
 
 
-def test_a_hidden_field_has_no_label(app: Flask) -> None:
-    assert "<label" not in part(app, "ui.field(form.version)", form=ExampleForm())
+def test_a_hidden_field_has_no_label(dry_app: Flask) -> None:
+    assert "<label" not in part(dry_app, "ui.field(form.version)", form=ExampleForm())
 
 
-def test_a_confirmation_is_a_form_with_a_token_behind_a_button_that_sends_nothing(app: Flask) -> None:
+def test_a_confirmation_is_a_form_with_a_token_behind_a_button_that_sends_nothing(dry_app: Flask) -> None:
     """R25. Without JavaScript the same form stands open."""
-    shown = part(app, "ui.confirm('/x', 'Revoke', 'Revoke it?', {'id': 'a'}, reason=True)")
+    shown = part(dry_app, "ui.confirm('/x', 'Revoke', 'Revoke it?', {'id': 'a'}, reason=True)")
 
     dialog = shown[shown.index("<dialog") : shown.index("</dialog>")]
     plain = shown[shown.index("<noscript>") :]
@@ -163,35 +163,35 @@ def test_a_confirmation_is_a_form_with_a_token_behind_a_button_that_sends_nothin
         assert 'name="reason" required' in form
 
 
-def test_a_pager_keeps_the_filters(app: Flask) -> None:
-    shown = part(app, "ui.pager('a', 'b')", path="/list?status=refused&model=gpt%2A&after=a")
+def test_a_pager_keeps_the_filters(dry_app: Flask) -> None:
+    shown = part(dry_app, "ui.pager('a', 'b')", path="/list?status=refused&model=gpt%2A&after=a")
 
     assert 'href="?status=refused&amp;model=gpt%2A"' in shown
     assert 'href="?status=refused&amp;model=gpt%2A&amp;after=b"' in shown
 
 
-def test_a_list_of_one_page_has_no_pager(app: Flask) -> None:
-    assert part(app, "ui.pager(none, none)") == ""
+def test_a_list_of_one_page_has_no_pager(dry_app: Flask) -> None:
+    assert part(dry_app, "ui.pager(none, none)") == ""
 
 
-def test_a_chart_brings_its_figure_as_data(app: Flask) -> None:
-    shown = part(app, "ui.chart('revenue', figure, 'Revenue', 'tall')", figure={"data": [{"y": [1]}]})
+def test_a_chart_brings_its_figure_as_data(dry_app: Flask) -> None:
+    shown = part(dry_app, "ui.chart('revenue', figure, 'Revenue', 'tall')", figure={"data": [{"y": [1]}]})
 
     assert 'class="chart tall" data-figure="revenue" role="img" aria-label="Revenue"' in shown
     assert '<script type="application/json" id="revenue">{"data": [{"y": [1]}]}</script>' in shown
 
 
 @pytest.mark.parametrize(("cookie", "attribute"), [("dark", 'data-theme="dark"'), ("light", 'data-theme="light"')])
-def test_the_theme_that_was_chosen_is_there_before_any_script(app: Flask, cookie: str, attribute: str) -> None:
-    client = app.test_client()
+def test_the_theme_that_was_chosen_is_there_before_any_script(dry_app: Flask, cookie: str, attribute: str) -> None:
+    client = dry_app.test_client()
     client.set_cookie("theme", cookie)
 
     assert attribute in client.get("/").text
 
 
 @pytest.mark.parametrize("cookie", ["", "blue", '" onload="x'])
-def test_without_a_choice_the_system_decides(app: Flask, cookie: str) -> None:
-    client = app.test_client()
+def test_without_a_choice_the_system_decides(dry_app: Flask, cookie: str) -> None:
+    client = dry_app.test_client()
     client.set_cookie("theme", cookie)
 
     assert "data-theme=" not in client.get("/").text.replace("data-toggles-theme", "")
