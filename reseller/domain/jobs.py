@@ -106,6 +106,11 @@ class JobState:
     holder: str | None
 
     @property
+    def every(self) -> timedelta | None:
+        """The interval; None if no worker has left it yet."""
+        return None if self.every_seconds is None else timedelta(seconds=self.every_seconds)
+
+    @property
     def duration(self) -> timedelta | None:
         """How long the last run took; None while one is running, or if its end was never recorded."""
         if self.started_at is None or self.finished_at is None or self.finished_at < self.started_at:
@@ -117,9 +122,7 @@ class JobState:
         """When it runs next; an instant that is over means that no worker has taken it."""
         if self.requested_at is not None:
             return self.requested_at
-        if self.started_at is None or self.every_seconds is None:
-            return None
-        return self.started_at + timedelta(seconds=self.every_seconds)
+        return None if self.started_at is None or self.every is None else self.started_at + self.every
 
 
 def all_jobs() -> list[JobState]:

@@ -4,8 +4,23 @@ from collections.abc import Callable
 
 from flask_admin.base import BaseView
 
+from reseller.backoffice.operations.audit_log import AuditLog
+from reseller.backoffice.operations.jobs import Jobs
+from reseller.backoffice.operations.people import People
+from reseller.backoffice.operations.presets import Presets
 from reseller.backoffice.operations.set_up import SetUp
+from reseller.backoffice.operations.upstreams import Upstreams
+from reseller.domain.accounts import User
+from reseller.domain.limits import LimitPreset
+from reseller.domain.staff import StaffAction
+
+CATEGORY = "Operations"
 
 VIEWS: tuple[Callable[[], BaseView], ...] = (
-    lambda: SetUp(name="Set-up list", category="Operations", endpoint="set_up", url="/admin/set-up"),
+    lambda: SetUp(name="Set-up list", category=CATEGORY, endpoint="set_up", url="/admin/set-up"),
+    lambda: Upstreams(name="Upstreams", category=CATEGORY, endpoint="upstreams", url="/admin/upstreams"),
+    lambda: Presets(LimitPreset, name="Limit presets", category=CATEGORY, endpoint="presets", url="/admin/presets"),
+    lambda: People(User, name="People & roles", category=CATEGORY, endpoint="people", url="/admin/people"),
+    lambda: AuditLog(StaffAction, name="Audit log", category=CATEGORY, endpoint="audit_log", url="/admin/audit-log"),
+    lambda: Jobs(name="Jobs", category=CATEGORY, endpoint="jobs", url="/admin/jobs"),
 )

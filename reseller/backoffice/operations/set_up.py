@@ -2,10 +2,47 @@
 
 from typing import Any
 
-from flask import flash, redirect, request
+from flask import flash, redirect, request, url_for
 
 from reseller.backoffice.access import ADMINS, STAFF, Page, exposed, me, pages
-from reseller.domain.desk import set_up
+from reseller.domain.desk import readiness, set_up
+from reseller.domain.desk.readiness import Deployment, Point, PointState
+from reseller.web.kinds import has_page
+from reseller.wiring import wiring
+
+WHERE = {
+    "catalogue": "upstreams.index",
+    "second_factors": "people.index_view",
+    "approvers": "people.index_view",
+    "worker": "jobs.index",
+    "jobs": "jobs.index",
+    "ledger": "proof.index",
+    "pricing_rules": "pricing_rules.index_view",
+}
+"""Points that a page of the back office helps with."""
+
+
+def deployment() -> Deployment:
+    """What this process knows of its environment."""
+    settings = wiring().settings
+    return Deployment(
+        is_production=settings.is_production,
+        secret_characters=len(settings.secret_key.get_secret_value()),
+        public_url=settings.base_url,
+        has_stripe=bool(settings.stripe_secret_key.get_secret_value()),
+        has_mail=bool(settings.mail_url.get_secret_value()),
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
+def open_points() -> list[Point]:
+    """What still waits on the set-up list, the necessary before the advised."""
+    return readiness.open_points(deployment())
+
+
+def _link(point: Point) -> str | None:
+    endpoint = WHERE.get(point.name)
+    return url_for(endpoint) if endpoint and has_page(endpoint) else None
 
 
 class SetUp(Page):
@@ -13,7 +50,10 @@ class SetUp(Page):
 
     @exposed("/")
     def index(self) -> str:
-        return str(self.render("operations/set_up.html", confirmations=set_up.confirmations()))
+        points = readiness.points(deployment())
+        counts = {state.value: sum(point.state == state for point in points) for state in PointState}
+        lines = [(point, _link(point)) for point in points]
+        return str(self.render("operations/set_up.html", lines=lines, counts=counts, total=len(points)))
 
     @exposed("/confirm/", methods=("POST",))
     def confirm(self) -> Any:

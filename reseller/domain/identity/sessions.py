@@ -6,11 +6,12 @@ is worth nothing afterwards (promise R26).
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.exc import NoResultFound
 
 from reseller.clock import now
@@ -150,6 +151,14 @@ def sessions_of(user_id: UUID) -> list[Opened]:
         rows = session.scalars(query.order_by(SignInSession.seen_at.desc(), SignInSession.id))
         names = [field.name for field in fields(Opened)]
         return [Opened(**{name: getattr(row, name) for name in names}) for row in rows]
+
+
+def presence_of(user_ids: Collection[UUID]) -> dict[UUID, tuple[int, datetime]]:
+    """Person → how many of their sessions are not over, and when they were last there; who never was is left out. One query for all."""
+    with transaction() as session:
+        query = select(SignInSession.user_id, func.count().filter(~_is_over()), func.max(SignInSession.seen_at))
+        query = query.join(User, User.id == SignInSession.user_id).where(SignInSession.user_id.in_(user_ids))
+        return {user_id: (opened, seen_at) for user_id, opened, seen_at in session.execute(query.group_by(SignInSession.user_id))}
 
 
 def prune() -> int:
