@@ -74,6 +74,11 @@ class Guarded:
         who = person()
         return who is not None and who.has_second_factor and who.role in self.access.get(name, frozenset())
 
+    def opens_now(self, name: str) -> bool:
+        """Whether this page would open without a look at the second factor first."""
+        who = person()
+        return self.may(name) and who is not None and (who.is_confirmed or name not in self.confirmed)
+
     def is_accessible(self) -> bool:
         """Whether the menu shows the view: its first page opens."""
         return self.may(self._default_view)  # type: ignore[attr-defined]

@@ -118,10 +118,12 @@ class TableView(Guarded, ModelView):  # type: ignore[misc]
 
     def cursor(self, text: str) -> Any:
         """The key behind `after=`. Raises NotFound for text that is no key."""
-        if self.key_of_kind() is not UUID:
-            return text
         try:
-            return UUID(text)
+            if self.key_of_kind() is UUID:
+                return UUID(text)
+            if "\x00" in text:
+                raise ValueError(text)
+            return text
         except ValueError:
             raise NotFound("There is no such page of this list.") from None
 

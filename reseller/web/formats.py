@@ -1,6 +1,6 @@
 """How numbers, money and moments look on pages. Templates format; they never add, subtract or round money."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -43,6 +43,11 @@ def per_million(rate_usd: Decimal | None) -> str:
     return "–" if rate_usd is None else f"${format_decimal(rate_usd * 1_000_000)}"
 
 
+def usd_per_million(rate_usd: Decimal) -> str:
+    """An amount per token as dollars per million tokens for people, at most six places."""
+    return display_usd(rate_usd * 1_000_000)
+
+
 def number(value: int | None) -> str:
     """Digits in groups of three."""
     return "–" if value is None else f"{value:,}"
@@ -82,6 +87,20 @@ def ago(at: datetime) -> str:
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
+def duration(span: timedelta | float | None) -> str:
+    """A length of time in the unit that suits it; a number is milliseconds: "0.4 ms", "210 ms", "1.25 s", "3 min 20 s"."""
+    if span is None:
+        return "–"
+    milliseconds = span.total_seconds() * 1000 if isinstance(span, timedelta) else span
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.2f} s"
+    minutes, seconds = divmod(int(milliseconds // 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
 def iso(at: datetime | date) -> str:
     """For `datetime` attributes and CSV."""
     return at.astimezone(UTC).isoformat(timespec="seconds") if isinstance(at, datetime) else at.isoformat()
@@ -89,7 +108,7 @@ def iso(at: datetime | date) -> str:
 
 def install(app: Flask, settings: Settings) -> None:
     """Templates have these as filters, and the brand as a global."""
-    for function in (usd, exact_usd, per_million, number, percent, exact_moment, ago, iso):
+    for function in (usd, exact_usd, per_million, usd_per_million, number, percent, exact_moment, ago, duration, iso):
         app.add_template_filter(function)
     app.add_template_global(settings.brand_name, "brand")  # type: ignore[arg-type]
     app.add_template_global(settings.brand_support_email, "brand_support")  # type: ignore[arg-type]

@@ -12,10 +12,15 @@ PARAMETERS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("", "user_id"): ("users", "id"),
     ("", "key_id"): ("api_keys", "id"),
     ("", "call_id"): ("usage_logs", "id"),
+    ("", "rule_id"): ("pricing_rules", "id"),
+    ("", "slug"): ("models", "slug"),
 }
 """(endpoint of the view, or "" for all; parameter) → the column that it names a value of."""
 
-QUERIES: Mapping[str, tuple[str, str, str]] = {}
+QUERIES: Mapping[str, tuple[str, str, str]] = {
+    "calls.find": ("id", "usage_logs", "id"),
+    "prices.tester": ("model", "models", "slug"),
+}
 """endpoint → the argument without which the page is empty, and the column that it names a value of."""
 
 

@@ -57,7 +57,7 @@ def test_every_route_demands_a_key_or_is_openly_anonymous(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         if rule.rule in ANONYMOUS:
             continue
-        path = re.sub(r"<[^>]+>", "x", re.sub(r"<uuid:[^>]+>", str(uuid.uuid4()), rule.rule))
+        path = re.sub(r"<[^>]+>", "x", re.sub(r"<(?:uuid|string\(minlength=32\)):[^>]+>", str(uuid.uuid4()), rule.rule))
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             answer = client.open(path, method=method)
             is_sent_to_sign_in = answer.status_code == 302 and answer.headers["Location"].startswith("/sign-in")

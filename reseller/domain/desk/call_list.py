@@ -5,22 +5,25 @@ one month after the other gives it without sorting. What an index knows (an acco
 at once. Anything else is looked for slice by slice, and when time is up the answer says how far it has looked.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
 
-from reseller.clock import instant_of, monotonic
+from reseller.clock import first_id, instant_of, monotonic
 from reseller.database import transaction
+from reseller.domain.accounts import Account
+from reseller.domain.keys import ApiKey
 from reseller.domain.usage import UsageLog
 
 SLICE_ROWS = 20_000
 SEARCH_SECONDS = 0.2
 """Then a search stops at the end of its slice; a page that lists calls is there within half a second."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,39 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLine:
+    """One call in a list, with the names of its account and key; None for what is not there any more."""
+
+    id: UUID
+    created_at: datetime
+    account_id: UUID
+    account_name: str | None
+    api_key_id: UUID
+    key_prefix: str | None
+    status: str
+    error_code: str | None
+    flag: str | None
+    model: str
+    upstream: str | None
+    endpoint: str
+    is_test: bool
+    is_stream: bool
+    prompt_tokens: int
+    completion_tokens: int
+    hold_usd: Decimal
+    cost_usd: Decimal | None
+    charge_usd: Decimal
+    ended_ms: float | None  # from the request to the end of the answer, or to the refusal
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """At most as many rows as asked for. `older` is where to go on, None at the end.
+    """At most as many calls as asked for. `older` is where to go on, None at the end.
 
     `searched_to` is set where time was up first: older calls than that were not looked at.
     """
 
-    rows: tuple[UsageLog, ...]
+    calls: tuple[CallLine, ...]
     older: UUID | None
     searched_to: datetime | None = None
 
@@ -59,18 +88,44 @@ def find(wanted: Wanted, *, after: UUID | None = None, limit: int, seconds: floa
             rows += session.scalars(_newest_first(query, wanted).limit(limit + 1 - len(rows))).all()
             if len(rows) > limit or end is None:
                 more = rows[limit - 1].id if len(rows) > limit else None
-                session.expunge_all()
-                return Found(tuple(rows[:limit]), more)
+                return Found(_named(session, rows[:limit]), more)
             below = end
             if monotonic() > deadline:
-                session.expunge_all()
-                return Found(tuple(rows), end, instant_of(end))
+                return Found(_named(session, rows), end, instant_of(end))
 
 
-def first_id_at(instant: datetime) -> UUID:
-    """No id of a call at this instant or later is less, none before it greater."""
-    milliseconds = (instant - _EPOCH) // timedelta(milliseconds=1)
-    return UUID(int=max(milliseconds, 0) << 80)
+def _named(session: Session, rows: Sequence[UsageLog]) -> tuple[CallLine, ...]:
+    """The rows with the names of their accounts and keys: two look-ups for all of them."""
+    accounts = select(Account.id, Account.name).where(Account.id.in_({row.account_id for row in rows}))
+    names = {row.id: row.name for row in session.execute(accounts)}
+    keys = select(ApiKey.id, ApiKey.key_prefix).where(ApiKey.id.in_({row.api_key_id for row in rows}))
+    prefixes = {row.id: row.key_prefix for row in session.execute(keys)}
+    return tuple(_line(row, names.get(row.account_id), prefixes.get(row.api_key_id)) for row in rows)
+
+
+def _line(row: UsageLog, account_name: str | None, key_prefix: str | None) -> CallLine:
+    return CallLine(
+        id=row.id,
+        created_at=row.created_at,
+        account_id=row.account_id,
+        account_name=account_name,
+        api_key_id=row.api_key_id,
+        key_prefix=key_prefix,
+        status=row.status,
+        error_code=row.error_code,
+        flag=row.flag,
+        model=row.model,
+        upstream=row.upstream,
+        endpoint=row.endpoint,
+        is_test=row.is_test,
+        is_stream=row.is_stream,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        hold_usd=row.hold_usd,
+        cost_usd=row.cost_usd,
+        charge_usd=row.charge_usd,
+        ended_ms=row.response_metadata.get("ended_ms", row.response_metadata.get("refused_ms")),
+    )
 
 
 def _is_direct(wanted: Wanted) -> bool:
@@ -87,9 +142,9 @@ def _older(query: Select[Any], wanted: Wanted, below: UUID | None) -> Select[Any
     if wanted.account_id is not None:
         bounds.append(UsageLog.account_id == wanted.account_id)
     if wanted.since is not None:
-        bounds += [UsageLog.id >= first_id_at(wanted.since), UsageLog.created_at >= wanted.since]
+        bounds += [UsageLog.id >= first_id(wanted.since), UsageLog.created_at >= wanted.since]
     if wanted.until is not None:
-        bounds += [UsageLog.id < first_id_at(wanted.until), UsageLog.created_at < wanted.until]
+        bounds += [UsageLog.id < first_id(wanted.until), UsageLog.created_at < wanted.until]
     if below is not None:
         bounds += [UsageLog.id < below, UsageLog.created_at <= instant_of(below)]
     return query.where(*bounds)

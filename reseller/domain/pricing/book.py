@@ -82,10 +82,19 @@ class PriceBook:
             return "its new price waits for a decision"
         return "no pricing rule matches it" if winner(self._rules, model_slug, account_id=account_id, at=self.at) is None else "it is"
 
-    def wins(self, rule_id: UUID) -> int:
-        """How many models this rule prices now: for its account, or for everybody without a rule of their own."""
-        scope = next((rule.account_id for rule in self._rules if rule.id == rule_id), None)
-        return sum(offer.rule_id == rule_id for offer in self.models_for(scope))
+    def won_by(self, rule_id: UUID) -> list[str]:
+        """The models that this rule prices now: for its account, or for everybody without a rule of their own."""
+        rule = self.rule(rule_id)
+        return [] if rule is None else [offer.model for offer in self.models_for(rule.account_id) if offer.rule_id == rule_id]
+
+    def rule(self, rule_id: UUID) -> Rule | None:
+        """An active rule by its id."""
+        return next((rule for rule in self._rules if rule.id == rule_id), None)
+
+    @property
+    def accounts_apart(self) -> int:
+        """How many accounts have rules of their own."""
+        return len(self._priced_apart)
 
     def under(self, *, added: Rule, instead_of: UUID | None = None) -> "PriceBook":
         """The same models with one more rule, or with it in the place of another: what publishing would make of this book."""

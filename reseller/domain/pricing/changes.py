@@ -154,7 +154,7 @@ def _active_row(rule_id: UUID) -> PricingRule:
 
 
 def _new_row(terms: RuleTerms, actor: str) -> PricingRule:
-    _check(terms)
+    check(terms)
     instant = now()
     return PricingRule(
         model_pattern=terms.model_pattern,
@@ -168,7 +168,8 @@ def _new_row(terms: RuleTerms, actor: str) -> PricingRule:
     )
 
 
-def _check(terms: RuleTerms) -> None:
+def check(terms: RuleTerms) -> None:
+    """Raises InvalidRequest for terms that no rule may have; its `param` names the field."""
     pattern = terms.model_pattern
     if not 0 < len(pattern) <= MAX_PATTERN_CHARACTERS or not pattern.isprintable() or pattern.count("*") > MAX_WILDCARDS:
         limits = f"1 to {MAX_PATTERN_CHARACTERS} printable characters and at most {MAX_WILDCARDS} stars"

@@ -103,6 +103,11 @@ class Offer:
         """`provider.max_price` that matches what these terms assume; without terms, for the longest prompts."""
         return dict(self.tariff.bands[-1 if terms is None else terms.band].cap)
 
+    def sell_price(self, name: str) -> Decimal | None:
+        """What the customer pays for one unit of this kind; None where the model has none."""
+        price = getattr(self.rates.plain(), name)
+        return None if price is None else marked_up(price, self.markup_percent)
+
     def sell_prices(self) -> dict[str, str]:
         """What the customer pays for each unit, as decimal strings: list price, discount off, markup on."""
         return self._prices(self.markup_percent)
