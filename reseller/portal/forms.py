@@ -17,12 +17,17 @@ class SignInForm(Form):  # type: ignore[misc]
     password = PasswordField("Password", ANY_PASSWORD, render_kw={"autocomplete": "current-password"})
 
 
+CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+
+
 class CodeForm(Form):  # type: ignore[misc]
-    code = StringField(
-        "Code",
-        [InputRequired("Type the code."), Length(max=40)],
-        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "spellcheck": "false"},
-    )
+    code = StringField("Code", [InputRequired("Type the code."), Length(max=40)], render_kw=CODE | {"autofocus": True})
+
+
+class FirstCodeForm(CodeForm):
+    """Below a QR code, which is looked at first: the page does not begin in the field."""
+
+    code = StringField("Code", [InputRequired("Type the code."), Length(max=40)], render_kw=CODE)
 
 
 class AgainForm(Form):  # type: ignore[misc]

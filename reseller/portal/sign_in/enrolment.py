@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from reseller.domain.identity import second_factor, sessions
 from reseller.domain.identity.sealing import Broken
 from reseller.portal import acting, known_browsers
-from reseller.portal.forms import CodeForm
+from reseller.portal.forms import FirstCodeForm
 from reseller.portal.sign_in.onwards import home_of, onwards, wanted
 from reseller.web import signed_in
 from reseller.web.signed_in import SignedIn
@@ -34,7 +34,7 @@ def offer() -> Response | str:
     if secret is None:
         secret = second_factor.new_secret()
         session[OFFER] = acting.seal(OFFER).close(f"{who.session_id} {secret}")
-    return _page(who, secret, CodeForm())
+    return _page(who, secret, FirstCodeForm())
 
 
 def accept() -> Response | str:
@@ -46,7 +46,7 @@ def accept() -> Response | str:
     if secret is None:
         flash("That took too long; here is a new QR code.", "info")
         return redirect(url_for("sign_in.enrol", next=wanted("") or None))
-    form = CodeForm(request.form)
+    form = FirstCodeForm(request.form)
     if not form.validate():
         return make_response(_page(who, secret, form), 400)
     codes = second_factor.enrol(who.user_id, secret, form.code.data, seal=acting.seal(second_factor.PURPOSE), replaces=who.is_enrolled)
@@ -76,7 +76,7 @@ def _offered(who: SignedIn) -> str | None:
     return secret if whose == str(who.session_id) else None
 
 
-def _page(who: SignedIn, secret: str, form: CodeForm, problem: str = "") -> str:
+def _page(who: SignedIn, secret: str, form: FirstCodeForm, problem: str = "") -> str:
     uri = second_factor.uri_of(secret, email=who.email, issuer=wiring().settings.brand_name)
     picture = segno.make(uri, error="m").svg_inline(
         scale=5, dark="#000", light="#fff", title="QR code for the authenticator app", omitsize=True
