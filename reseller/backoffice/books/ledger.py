@@ -1,7 +1,9 @@
 """The ledger, to be read: every entry leads to what made it. Entries are posted by verbs of the domain and never edited."""
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
+from uuid import UUID
 
 from flask import url_for
 from sqlalchemy import Select, and_, select, text
@@ -13,6 +15,7 @@ from reseller.backoffice.tables import Formatter, TableView
 from reseller.domain.desk import ledger_lines
 from reseller.domain.desk.ledger_lines import LedgerLine
 from reseller.domain.ledger import EntryKind, LedgerEntry
+from reseller.web.formats import viewer_zone
 from reseller.web.kinds import has_page
 
 PAYMENT_KINDS = (EntryKind.TOP_UP, EntryKind.REFUND, EntryKind.DISPUTE)
@@ -42,14 +45,21 @@ _REFERENCE = ListFilter("reference", "Reference", lambda words: and_(LedgerEntry
 
 def source_of(line: LedgerLine) -> str | None:
     """The page that shows what made this entry; None where there is none."""
-    if line.kind == EntryKind.ADJUSTMENT and has_page("adjustments.index_view"):
-        return url_for("adjustments.index_view", account=line.account_id)
+    if line.adjustment_id is not None and has_page("adjustments.index"):
+        next_greater = UUID(int=line.adjustment_id.int + 1)  # pages go on below a key: the adjustment stands on top
+        return url_for("adjustments.index", state="", after=next_greater)
     if line.usage_day is not None and has_page("calls.index_view"):
-        filters: dict[str, Any] = {"account": line.account_id, "from": line.usage_day, "to": line.usage_day}
-        return url_for("calls.index_view", **filters)
+        return url_for("calls.index_view", account=line.account_id, **_days_of(line.usage_day))
     if line.kind in PAYMENT_KINDS:
         return url_for("payments.details_view", id=line.id)
     return None
+
+
+def _days_of(utc_day: date) -> dict[str, Any]:
+    """The filters for the viewer's days that the UTC day touches."""
+    first = datetime.combine(utc_day, time(), UTC)
+    last = first + timedelta(days=1, microseconds=-1)
+    return {"from": first.astimezone(viewer_zone()).date(), "to": last.astimezone(viewer_zone()).date()}
 
 
 def _kind(line: LedgerLine) -> Any:
@@ -63,7 +73,7 @@ def _corrects(line: LedgerLine) -> Any:
 
 def _reference(line: LedgerLine) -> Any:
     href = source_of(line)
-    shown = line.reference if line.usage_day is None else f"calls of {line.usage_day}"
+    shown = line.reference if line.usage_day is None else f"calls of {line.usage_day} (UTC)"
     return cells.link(href, shown) if href else shown
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from markupsafe import Markup
 from sqlalchemy import Select, select, text
 
 from reseller.backoffice import cells
@@ -9,7 +10,8 @@ from reseller.backoffice.access import MONEY, STAFF, pages
 from reseller.backoffice.filters import AccountIs, Choice, between_days
 from reseller.backoffice.tables import Formatter, TableView
 from reseller.domain.desk import odd_calls
-from reseller.domain.desk.odd_calls import FLAGS, OddCall
+from reseller.domain.desk.call_story import FLAGS
+from reseller.domain.desk.odd_calls import OddCall
 from reseller.domain.usage import UsageLog, request_id
 from reseller.domain.usage.tables import TO_LOOK_AT
 
@@ -17,7 +19,10 @@ BAD = frozenset({"overage", "usage_invalid", "details_lost", "process_lost"})
 
 
 def _flag(line: OddCall) -> Any:
-    return None if line.flag is None else cells.tag(FLAGS.get(line.flag, line.flag), "bad" if line.flag in BAD else "warn")
+    if line.flag is None:
+        return None
+    shown = cells.tag(line.flag.replace("_", " "), "bad" if line.flag in BAD else "warn")
+    return Markup('<span title="{}">{}</span>').format(FLAGS.get(line.flag, ""), shown)
 
 
 class OddCalls(TableView):
@@ -51,7 +56,7 @@ class OddCalls(TableView):
     }
     exports: ClassVar[dict[str, Formatter]] = {"id": lambda line: request_id(line.id)}
     column_filters = (
-        Choice("flag", "Why", lambda flag: UsageLog.flag == flag, options=list(FLAGS.items())),
+        Choice("flag", "Why", lambda flag: UsageLog.flag == flag, options=[(flag, flag.replace("_", " ")) for flag in FLAGS]),
         AccountIs(UsageLog.account_id),
         *between_days(UsageLog.id, UsageLog.created_at),
     )

@@ -39,11 +39,22 @@ def _changes(line: AuditLine) -> Any:
 
 
 class AuditLog(TableView):
-    access = pages(STAFF, "index_view") | pages(ADMINS, "export")
-    can_view_details = False  # a row shows everything that it says
+    access = pages(STAFF, "index_view", "details_view") | pages(ADMINS, "export")
     intro = "Who did what in the back office, on the command line and by the clock. Rows are written with the change they tell of."
     empty = "Nothing has been done yet."
     column_list = ("created_at", "actor_name", "what", "subject_id", "account_name", "changes", "reason", "address")
+    column_details_list = (
+        "created_at",
+        "actor_name",
+        "actor",
+        "what",
+        "action",
+        "subject_id",
+        "account_name",
+        "changes",
+        "reason",
+        "address",
+    )
     column_export_list = (
         "created_at", "actor", "actor_name", "action", "what", "subject_kind", "subject_id", "account_id", "account_name", "changes_text",
         "reason", "address", "id",
@@ -53,6 +64,7 @@ class AuditLog(TableView):
         "actor": "Actor",
         "actor_name": "Who",
         "what": "What",
+        "action": "Action",
         "subject_kind": "Kind of subject",
         "subject_id": "Subject",
         "account_id": "Account id",

@@ -67,7 +67,7 @@ class Upstreams(Page):
     @exposed("/new/", methods=("GET", "POST"))
     def add(self) -> Any:
         form = UpstreamForm(request.form if request.method == "POST" else None)
-        if request.method == "GET":
+        if request.method != "POST":
             return self.render("operations/upstream.html", form=form)
         if not form.validate():
             return self.render("operations/upstream.html", form=form), 400

@@ -14,14 +14,6 @@ from reseller.domain.desk.naming import names_of_accounts
 from reseller.domain.usage import UsageLog
 from reseller.money import to_usd
 
-FLAGS = {
-    "overage": "cost more than was held",
-    "estimate": "charged by our own count",
-    "zero_cost": "the upstream says it cost nothing",
-    "usage_invalid": "the upstream’s usage cannot be",
-    "details_lost": "could not be stored whole",
-    "process_lost": "our process died",
-}
 SUM_DAYS = 30
 
 _LOSS = text(

@@ -11,7 +11,7 @@ from reseller.clock import new_id
 from reseller.domain import accounts, jobs
 from reseller.domain.accounts import Role
 from reseller.domain.calls import Till, processes
-from reseller.domain.desk.odd_calls import FLAGS
+from reseller.domain.desk.call_story import FLAGS
 from reseller.domain.usage import request_id
 from reseller.wiring import wiring_of
 from tests.domain import scenes
