@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from flask import flash, redirect, request
-from sqlalchemy import select
 from wtforms import IntegerField, SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
@@ -20,7 +19,7 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import limits
 from reseller.domain.desk import customer as desk
-from reseller.domain.limits import LIMIT_COLUMNS, LimitPreset, RateLimit
+from reseller.domain.limits import LIMIT_COLUMNS, RateLimit
 from reseller.errors import Conflict, InvalidRequest, NotFound
 
 FOR_GOOD = "good"
@@ -67,7 +66,8 @@ class ChangeLimits(Page):
     @exposed("/<uuid:account_id>/limits/", methods=("GET", "POST"))
     def limits(self, account_id: UUID) -> Any:
         name = must_exist(account_id)
-        row, presets = _read(account_id)
+        with transaction():
+            row, presets = limits.limits_of(account_id), limits.all_presets()
         form, status = LimitsForm(request.form if request.method == "POST" else None), 200
         form.preset.choices = [SelectChoice("", "own figures"), *(SelectChoice(str(preset.id), preset.name) for preset in presets)]
         form.span.choices = [SelectChoice(value, words) for value, words in SPANS.items() if value != FOR_GOOD or me().role in MONEY]
@@ -100,14 +100,6 @@ class ChangeLimits(Page):
             limits.change(account_id, form.figures(), **terms)
         flash("The new limits hold from now on" + ("." if reverts_at is None else " and go back by themselves."), "success")
         return redirect(self.get_url(".show", account_id=account_id, _anchor="limits"))
-
-
-def _read(account_id: UUID) -> tuple[RateLimit, list[LimitPreset]]:
-    with transaction() as session:
-        row = session.get_one(RateLimit, account_id)
-        presets = list(session.scalars(select(LimitPreset).order_by(LimitPreset.name)))
-        session.expunge_all()
-        return row, presets
 
 
 def _fill(form: LimitsForm, row: RateLimit) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, request
-from markupsafe import Markup
 from sqlalchemy import ColumnElement
 
 from reseller.backoffice.access import exposed
@@ -14,7 +13,6 @@ from reseller.domain.accounts import Account, AccountStatus
 from reseller.domain.desk import customer as desk
 from reseller.domain.desk.search import Hit, HitKind, about, search
 from reseller.errors import NotFound
-from reseller.web import formats
 
 STATUSES = (("active", "active"), ("suspended", "suspended"), ("halted", "halted"), ("frozen", "frozen, below zero"))
 
@@ -39,11 +37,6 @@ class Listing(TableView):
         "balance_usd": "Balance",
         "last_call_at": "Last call",
         "created_at": "Since",
-    }
-    cells = {  # noqa: RUF012
-        "balance_usd": lambda row: Markup('<span title="{}">{}</span>').format(
-            formats.exact_usd(row.balance_usd), formats.usd(row.balance_usd)
-        )
     }
     column_filters = (
         ListFilter("text", "Name, e-mail or company", about),

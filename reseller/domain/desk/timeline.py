@@ -120,7 +120,11 @@ def _place(before: str) -> tuple[datetime, UUID]:
 
 
 def _line(row: Any) -> Line:
-    changes = row["changes"] or {}
+    changes = dict(row["changes"] or {})
+    amount_usd = None if row["amount_nano"] is None else to_usd(row["amount_nano"])
+    if row["subject_kind"] == "adjustment" and "amount_usd" in changes:  # its amount belongs into the line, its state is the title
+        amount_usd = Decimal(changes["amount_usd"][1])
+        changes = {}
     return Line(
         at=row["at"].astimezone(UTC),
         id=row["id"],
@@ -128,7 +132,7 @@ def _line(row: Any) -> Line:
         title=WORDS.get(row["what"], row["what"].replace(".", " ").replace("_", " ").capitalize()),
         words=row["words"],
         actor=row["actor"],
-        amount_usd=None if row["amount_nano"] is None else to_usd(row["amount_nano"]),
+        amount_usd=amount_usd,
         changes=tuple(_change(field, values) for field, values in changes.items()),
         subject_kind=row["subject_kind"],
         subject_id=row["subject_id"],
@@ -137,4 +141,11 @@ def _line(row: Any) -> Line:
 
 def _change(field: str, values: Any) -> tuple[str, str, str]:
     before, after = values if isinstance(values, list) and len(values) == 2 else (None, values)
-    return field.replace("_", " "), *("–" if value is None else str(value) for value in (before, after))  # type: ignore[return-value]
+    return field.replace("_", " "), _text(field, before), _text(field, after)
+
+
+def _text(field: str, value: Any) -> str:
+    """A value as people read it; "" for none."""
+    if isinstance(value, str) and field.endswith("_at"):
+        return f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return "" if value is None else str(value)
