@@ -1,6 +1,6 @@
 """The view `customers`: who may open which of its pages. The pages themselves are in the files beside this one, one concern each."""
 
-from reseller.backoffice.access import ADMINS, STAFF, pages
+from reseller.backoffice.access import ADMINS, MONEY, STAFF, pages
 from reseller.backoffice.customers.actions import Actions
 from reseller.backoffice.customers.credit import Credit
 from reseller.backoffice.customers.limits import ChangeLimits
@@ -14,8 +14,9 @@ class Customers(CustomerPage, Actions, Credit, ChangeLimits, Listing):
     """
 
     access = (
-        pages(STAFF, "index_view", "export", "search", "show", "details_view")
+        pages(STAFF, "index_view", "search", "show", "details_view")
         | pages(STAFF, "note", "suspend", "restore", "revoke_key", "credit", "limits")
+        | pages(MONEY, "export")  # everybody's address at once
         | pages(ADMINS, "resume")
     )
     confirmed = frozenset({"resume"})

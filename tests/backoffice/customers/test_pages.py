@@ -1,6 +1,8 @@
 """Customers in the back office: who may do what, once, with a reason."""
 
+import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ from werkzeug.test import TestResponse
 from reseller.clock import new_id
 from reseller.domain import accounts, limits
 from reseller.domain.accounts import Role
+from reseller.wiring import wiring_of
 from tests import factories
 from tests.backoffice.customers.conftest import Subject
 from tests.domain import scenes
@@ -268,3 +271,22 @@ def test_the_search_leads_straight_to_the_one_page(app: Flask, customer: Subject
 @pytest.mark.parametrize("query", ["?before=x", "?call=zzz", "?key=zzz&entry=1", "?call=" + "f" * 32])
 def test_addresses_that_were_edited_break_nothing(app: Flask, customer: Subject, query: str) -> None:
     assert client_of(app).get(customer.url(query)).status_code in (200, 404)
+
+
+def test_every_link_of_the_page_opens_for_support(app: Flask, customer: Subject) -> None:
+    """Every number leads to what made it, and nobody is sent to a closed door."""
+    whose = scenes.Customer(customer.person.account_id, customer.key.id)
+    till, (right, wrong) = wiring_of(app).till, (scenes.admission(whose), scenes.admission(whose))
+    for op, end in ((right, scenes.settlement(right)), (wrong, scenes.failure(wrong))):
+        till.admit(op)
+        till.settle(end)
+    scenes.put_in(whose, 10**9, reference="pi_1")
+    limits.change(customer.person.account_id, {"rpm": 5}, actor="user:1")
+    client = client_of(app, Role.SUPPORT)
+    client.post(customer.url("credit/"), data={"nonce": str(new_id()), "direction": "credit", "amount": "60", **REASON})
+
+    page = client.get(customer.url("?call=" + right.call_id.hex)).text
+    links = {unescape(href) for href in re.findall(r'href="(/admin/[^"#]*)', page)}
+
+    assert len(links) > 20
+    assert {href: client.get(href).status_code for href in links} == dict.fromkeys(links, 200)
