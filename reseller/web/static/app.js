@@ -77,6 +77,11 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => sending.delete(form), SENDING_MILLISECONDS);
 });
 
+// What is cut off in a cell is told whole on hover.
+document.addEventListener("mouseover", ({ target }) => {
+  if (target.matches(".rows td > a:not([title])") && target.scrollWidth > target.clientWidth) target.title = target.textContent;
+});
+
 // Keys: "/" goes to the search box.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
