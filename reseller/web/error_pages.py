@@ -3,11 +3,16 @@
 import math
 from typing import Any
 
-from flask import Flask, Response, current_app, render_template
+import structlog
+from flask import Flask, Response, current_app, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from werkzeug.exceptions import HTTPException
 
 from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refusal, TooManyRequests, Unavailable
+
+log = structlog.get_logger()
 
 STATUS = ((NotFound, 404), (Conflict, 409), (Forbidden, 403), (InvalidRequest, 400), (TooManyRequests, 429), (Unavailable, 503))
 
@@ -68,6 +73,14 @@ def install(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def forged(_: CSRFError) -> Response:
         return page(400, "The form had expired or came from another site. Nothing was changed; go back, reload the page and try again.")
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(NoFreeConnection)
+    def without_database(_: Exception) -> Response:
+        log.error("page_without_database", path=request.path, exc_info=True)
+        answer = page(503, "The database does not answer just now. Before you repeat a change, look whether it was saved.")
+        answer.headers["Retry-After"] = "5"
+        return answer
 
     for code in (400, 403, 413, 429):
         app.register_error_handler(code, of_http)

@@ -2,6 +2,7 @@
 
 import pytest
 from flask import Flask, abort
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from reseller.domain.accounts import Role
@@ -59,3 +60,18 @@ def test_a_failure_of_ours_is_shown_without_asking_the_database(app: Flask, monk
     answer = client.get("/breaks")
 
     assert_page(answer, 500)
+
+
+def test_a_database_that_does_not_answer_is_said_so_and_when_to_come_back(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R13, for people: not a failure of the page, and not "nothing was changed" where nobody knows."""
+    client = client_of(app, Role.ADMIN)
+    monkeypatch.setattr("reseller.domain.identity.sessions.find", gone_away)
+
+    answer = client.get("/account")
+
+    assert_page(answer, 503)
+    assert answer.headers["Retry-After"] == "5"
+
+
+def gone_away(*_: object) -> None:
+    raise OperationalError("SELECT 1", {}, ConnectionError("gone"))

@@ -14,22 +14,32 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from itertools import groupby
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, or_, text, update
+import structlog
+from sqlalchemy import Row, delete, or_, text, update
 
 from reseller.database import transaction
 from reseller.domain.identity.tables import Throttle
 from reseller.errors import TooManyFailures
 
+log = structlog.get_logger()
+
 QUARTER, DAY = 900, 86_400
 
+_LOOK = text(
+    """SELECT name, failures, extract(epoch FROM started_at + make_interval(secs => :seconds) - now())::float8 AS wait_seconds
+         FROM throttles WHERE name = ANY(:names) AND started_at > now() - make_interval(secs => :seconds)"""
+)
 _COUNT = text(
-    """INSERT INTO throttles AS t (name, started_at, failures) VALUES (:name, now(), 1)
+    """INSERT INTO throttles AS t (name, started_at, failures)
+       SELECT name, now(), 1 FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS given (name, place) ORDER BY place
        ON CONFLICT (name) DO UPDATE SET
               failures = CASE WHEN t.started_at <= now() - make_interval(secs => :seconds) THEN 1 ELSE t.failures + 1 END,
               started_at = CASE WHEN t.started_at <= now() - make_interval(secs => :seconds) THEN now() ELSE t.started_at END
-       RETURNING failures, extract(epoch FROM started_at + make_interval(secs => :seconds) - now())::float8 AS wait_seconds"""
+       RETURNING name, failures, extract(epoch FROM t.started_at + make_interval(secs => :seconds) - now())::float8 AS wait_seconds"""
 )
 _PRUNE = text("DELETE FROM throttles WHERE started_at < now() - make_interval(secs => :seconds)")
 
@@ -63,14 +73,24 @@ def code_brakes(user_id: UUID, browser: str | None) -> tuple[Brake, ...]:
 
 
 def attempt(brakes: Sequence[Brake]) -> None:
-    """The attempt may be made and counts as a failure until `succeed`. Raises TooManyFailures, and then counts nothing."""
+    """The attempt may be made and counts as a failure until `succeed`. Raises TooManyFailures, and then counts nothing.
+
+    Looked at first without a lock, so that a flood of attempts that are refused anyway writes nothing and waits for nobody.
+    """
     with transaction() as session:
-        for brake in brakes:
-            row = session.execute(_COUNT, {"name": brake.name, "seconds": brake.seconds}).one()
-            if row.failures > brake.limit:
-                raise TooManyFailures(
-                    f"Too many attempts. Try again in {_in_words(row.wait_seconds)}.", retry_after_seconds=row.wait_seconds
-                )
+        for seconds, group in groupby(brakes, key=lambda brake: brake.seconds):
+            limits = {brake.name: brake.limit for brake in group}
+            given = {"names": list(limits), "seconds": seconds}
+            for row in session.execute(_LOOK, given):
+                _refuse_beyond(limits[row.name] - 1, row)
+            for row in session.execute(_COUNT, given):
+                _refuse_beyond(limits[row.name], row)
+
+
+def _refuse_beyond(limit: int, row: Row[Any]) -> None:
+    if row.failures > limit:
+        log.warning("guessing_braked", brake=row.name, wait_seconds=round(row.wait_seconds))
+        raise TooManyFailures(f"Too many attempts. Try again in {_in_words(row.wait_seconds)}.", retry_after_seconds=row.wait_seconds)
 
 
 def succeed(brakes: Sequence[Brake]) -> None:

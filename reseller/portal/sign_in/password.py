@@ -18,7 +18,7 @@ def show() -> Response | str:
     """The form, for strangers; everybody else goes on."""
     if signed_in.person() is not None or signed_in.arriving() is not None:
         return onwards()
-    return _form(SignInForm(request.args))
+    return _form(SignInForm())
 
 
 def check() -> Response | str:
