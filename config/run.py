@@ -204,10 +204,7 @@ def greeting(port: int, demo: Mapping[str, Any]) -> str:
 
   Sign in at {base}/sign-in; staff then scan a QR code with an authenticator app.
 
-  Customer  {_login(demo, "customer")}
-  Admin     {_login(demo, "staff")}
-  Finance   {_login(demo, "finance")}
-  Support   {_login(demo, "support")}
+{_logins(demo)}
 
   Ctrl-C stops everything. Try:
 
@@ -215,8 +212,10 @@ def greeting(port: int, demo: Mapping[str, Any]) -> str:
 """
 
 
-def _login(demo: Mapping[str, Any], name: str) -> str:
-    return f"{demo[name]['email']:<22} {demo[name]['password']}"
+def _logins(demo: Mapping[str, Any]) -> str:
+    names = {"Customer": "customer", "Admin": "staff", "Finance": "finance", "Support": "support"}
+    width = max(len(demo[name]["email"]) for name in names.values())
+    return "\n".join(f"  {title:<9} {demo[name]['email']:<{width}}  {demo[name]['password']}" for title, name in names.items())
 
 
 def is_free(port: int) -> bool:

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from reseller.cli.shared import LIMIT, actor, as_operator, emit, json_option
 from reseller.domain import accounts, limits, registration
 from reseller.domain.accounts import Role
-from reseller.domain.identity import passwords, second_factor
+from reseller.domain.identity import passwords, roles, second_factor
 from reseller.domain.registration import Newcomer
 
 users = AppGroup("users", help="People, their accounts and limits.")
@@ -31,6 +31,20 @@ def create(email: str, password: str | None, role: str, name: str, company: str,
     if password is None:
         result["password"] = chosen
     emit(result, as_json, (f"{name}: {value}" for name, value in result.items()))
+
+
+@users.command("role")
+@click.argument("email")
+@click.argument("role", type=click.Choice([str(role) for role in Role]))
+@click.option("--reason", required=True, help="Why; staff will read it.")
+@json_option
+@as_operator
+def change_role(email: str, role: str, reason: str, as_json: bool) -> None:
+    """Give a person another role in the back office, and sign them out everywhere."""
+    person = accounts.find_person(email)
+    ended = roles.change_role(person.user_id, Role(role), seen_version=None, actor=actor(), reason=reason)
+    result = {"email": person.email, "role": role, "sessions_ended": ended}
+    emit(result, as_json, [f"{person.email} has the role {role}; {ended} sessions ended"])
 
 
 @users.command("password")

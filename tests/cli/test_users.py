@@ -43,6 +43,21 @@ def test_a_new_password_is_printed_and_ends_sessions_and_is_recorded(app: Flask)
     assert printed["password"] not in str(row)
 
 
+def test_a_role_is_changed_with_a_reason_and_the_last_admin_stays(app: Flask) -> None:
+    """R24, R26."""
+    admin, person = factories.make_person(role=Role.ADMIN), factories.make_person()
+    token = session_of(person.user_id)
+
+    done = command(app, "role", person.email, "support", "--reason", "joined the team")
+    refused = command(app, "role", admin.email, "support", "--reason", "leaves")
+
+    assert (done.exit_code, refused.exit_code) == (0, 1)
+    assert "last admin" in refused.stderr
+    assert sessions.find(token) is None
+    [row] = scenes.rows("SELECT * FROM staff_actions WHERE action = 'user.change_role'")
+    assert (row["reason"], row["changes"]) == ("joined the team", {"role": ["customer", "support"]})
+
+
 def test_a_lost_phone_is_reset_with_a_reason(app: Flask) -> None:
     person = factories.make_person(role=Role.SUPPORT)
     secret = second_factor.new_secret()

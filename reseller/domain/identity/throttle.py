@@ -4,10 +4,9 @@ Each attempt is counted before it is looked at and given back when it succeeds, 
 guesses than a thousand in a row. An attempt that is refused is not counted: who waits gets in.
 
 Nobody can be locked out for ever by failures that somebody else makes. A browser in which a person has signed in
-before (a sealed cookie says so) has a count of its own and does not share the one of the e-mail address; strangers'
-failures fill only the strangers' counts. Of those, one network fills its own for an address (`here`) long before the
-one that all networks share (`account`). Every count starts anew when its time is over, and a new password from an
-operator clears those of the address.
+before (a sealed cookie says so) counts for itself alone; strangers' failures fill only the strangers' counts. Of those,
+one network fills its own for an e-mail address (`here`) long before the one that all networks share (`account`). Every
+count starts anew when its time is over, and a new password from an operator clears those of the address.
 """
 
 import hashlib
@@ -55,15 +54,14 @@ class Brake:
 
 
 def password_brakes(email: str, address: str, browser: str | None) -> tuple[Brake, ...]:
-    """Who is counted for a password: the network, and the known browser or else the strangers at this e-mail address.
+    """Who is counted for a password: the known browser, or else the network, the network at this e-mail address, and the address.
 
     Locked always in this order, so that attempts never wait for each other in a circle.
     """
-    network = network_of(address)
-    from_there = Brake(f"address:{network}", 50, is_shared=True)
     if browser is not None:
-        return from_there, Brake(f"browser:{browser}", 10)
-    return from_there, Brake(f"here:{digest_of(email)}:{network}", 10), Brake(f"account:{digest_of(email)}", 100)
+        return (Brake(f"browser:{browser}", 10),)
+    network, account = network_of(address), digest_of(email)
+    return Brake(f"address:{network}", 50, is_shared=True), Brake(f"here:{account}:{network}", 10), Brake(f"account:{account}", 100)
 
 
 def code_brakes(user_id: UUID, browser: str | None) -> tuple[Brake, ...]:

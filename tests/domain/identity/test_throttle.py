@@ -82,6 +82,15 @@ def test_an_attacker_locks_out_strangers_but_never_the_owner_s_own_browser(app: 
     assert is_let_through(address=THERE, browser="known")
 
 
+def test_a_neighbour_in_the_same_network_locks_out_strangers_but_not_the_owner_s_own_browser(app: Flask) -> None:
+    """The same where a router in front hides everybody's address (TRUSTED_PROXIES forgotten)."""
+    for number in range(6):
+        failures(10, email=f"victim-{number}@example.com")
+
+    assert not is_let_through(email="fresh@example.com")
+    assert is_let_through(browser="known")
+
+
 def test_one_network_alone_keeps_nobody_else_from_an_address(app: Flask) -> None:
     failures(60)
 
