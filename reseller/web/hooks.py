@@ -50,6 +50,8 @@ class PageHooks:
         answers = self.guarded.get(blueprint or "")
         if answers is not None and not answers(request.host.lower()):
             abort(400, "This address is not ours.")
+        if answers is not None and has_nul():
+            abort(400, "Text cannot hold a NUL character.")
         return next((answer for hook in self.before if (answer := hook()) is not None), None)
 
     def _after(self, response: Response) -> Response:
@@ -58,6 +60,12 @@ class PageHooks:
         for hook in reversed(self.after):
             response = hook(response)
         return response
+
+
+def has_nul() -> bool:
+    """Whether something that was sent along holds the one character that no text in PostgreSQL can have."""
+    sent = (text for fields in (request.args, request.form) for _, text in fields.items(multi=True))
+    return any("\x00" in text for text in (request.path, *sent))
 
 
 def hooks_of(app: Flask) -> PageHooks:

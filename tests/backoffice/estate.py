@@ -66,16 +66,13 @@ class Estate:
     app: Flask
     admin_url: str
     customer: Person
+    ids: dict[str, str]  # what stands in addresses → its value here
     secrets: dict[str, set[str]]  # table.column → its values
 
     def query(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Rows as a superuser sees them."""
         with psycopg.connect(self.admin_url, row_factory=dict_row, autocommit=True) as connection:
             return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
-
-    def newest(self, table: str, key: str) -> str:
-        """The key of the last row."""
-        return str(self.query(f"SELECT {key} FROM {table} ORDER BY {key} DESC LIMIT 1")[0][key])
 
     def first_of(self, view: Any) -> str:
         """The key of a row that this list shows."""
@@ -105,9 +102,10 @@ def settle(app: Flask, admin_url: str) -> Estate:
                 poison(connection, table, column)
         connection.execute("UPDATE staff_actions SET changes = jsonb_build_object('name', jsonb_build_array(reason, reason))")
         secrets = dict(secret_values(connection))
+        ids = ids_of(person, connection)
     with app.app_context(), acting_as_operator():
         rollup.run()
-    return Estate(app, admin_url, person, secrets)
+    return Estate(app, admin_url, person, ids, secrets)
 
 
 def poison(connection: psycopg.Connection[Any], table: str, column: str) -> None:
@@ -119,6 +117,21 @@ def poison(connection: psycopg.Connection[Any], table: str, column: str) -> None
         ).format(table=sql.Identifier(table), column=sql.Identifier(column)),
         (list(FORMULAS), len(FORMULAS), MARK),
     )
+
+
+def ids_of(person: Person, connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """One value for every name that addresses have parameters of."""
+    found = {"account_id": person.account_id, "user_id": person.user_id, "slug": "acme/two", "export_type": "csv"}
+    for name, query in {
+        "key_id": "SELECT id FROM api_keys WHERE account_id = %s",
+        "call_id": "SELECT id FROM usage_logs WHERE account_id = %s AND charge_nano > 0",
+        "rule_id": "SELECT id FROM pricing_rules WHERE account_id = %s",
+        "adjustment_id": "SELECT id FROM adjustments WHERE account_id = %s AND state = 'waiting'",
+    }.items():
+        row = connection.execute(query, (person.account_id,)).fetchone()
+        assert row is not None, name
+        found[name] = row[0]
+    return {name: str(each) for name, each in found.items()}
 
 
 def secret_values(connection: psycopg.Connection[Any]) -> list[tuple[str, set[str]]]:

@@ -4,10 +4,12 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from flask import Flask
 from werkzeug.routing import Rule
+from wtforms import Form
 
 from reseller.backoffice.access import Guarded, Roles
 from reseller.backoffice.editing import EditableTable
@@ -15,6 +17,7 @@ from reseller.backoffice.tables import TableView
 
 NOBODY: Roles = frozenset()
 READ_ARGUMENT = re.compile(r"request\.(?:args|values)(?:\.get\(|\.getlist\(|\[)\s*\"(\w+)\"")
+READ_FIELD = re.compile(r"request\.(?:form|values)(?:\.get\(|\.getlist\(|\[)\s*\"(\w+)\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,23 @@ class Route:
         """Whether `?id=` names the row that is shown."""
         return isinstance(self.view, TableView) and self.page in ("details_view", "edit_view")
 
+    @property
+    def module(self) -> ModuleType:
+        found = inspect.getmodule(type(self.view))
+        assert found is not None
+        return found
+
+    def fields(self) -> list[str]:
+        """The names in a form that this page, or another of its module, reads."""
+        names = set(READ_FIELD.findall(inspect.getsource(self.module)))
+        forms = [each for _, each in inspect.getmembers(self.module, inspect.isclass) if issubclass(each, Form)]
+        for form in [*forms, getattr(self.view, "form", None)]:
+            names |= {name for name in dir(form) if hasattr(getattr(form, name), "field_class")}
+        return sorted(names)
+
     def arguments(self) -> list[str]:
         """The names in the query that this page, or another of its module, reads."""
-        names = set(READ_ARGUMENT.findall(inspect.getsource(inspect.getmodule(type(self.view)) or type(self.view))))
+        names = set(READ_ARGUMENT.findall(inspect.getsource(self.module)))
         if isinstance(self.view, TableView):
             names |= {"id", "after", *(each.arg for each in self.view.column_filters)}
         return sorted(names)

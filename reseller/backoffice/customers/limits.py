@@ -71,7 +71,7 @@ class ChangeLimits(Page):
         form, status = LimitsForm(request.form if request.method == "POST" else None), 200
         form.preset.choices = [SelectChoice("", "own figures"), *(SelectChoice(str(preset.id), preset.name) for preset in presets)]
         form.span.choices = [SelectChoice(value, words) for value, words in SPANS.items() if value != FOR_GOOD or me().role in MONEY]
-        if request.method == "GET":
+        if request.method != "POST":
             _fill(form, row)
         elif not form.validate():
             status = 400
