@@ -26,7 +26,7 @@ TEXT_ON_GROUND = (
 EDGES = (
     *product(("control-line", "accent"), ("page", "surface")),
     *((f"series-{number}", "surface") for number in range(1, 7)),
-    *product(("accent-solid", "warn-solid", "bad-solid"), ("surface",)),  # the bars of meters
+    *product(("accent-solid", "good-solid", "warn-solid", "bad-solid", "info-solid"), ("surface",)),  # bars
 )
 
 

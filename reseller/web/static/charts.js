@@ -16,9 +16,13 @@ function translucent(rgb, alpha) {
   return rgb.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
 }
 
-// Figures say "token:good" or "token:series-3" where a colour differs from the series' order.
+// Figures say "token:good" or "token:series-3" where a colour differs from the series' order. Tones of text are too dark to fill with.
+const FILLS = new Set(["good", "warn", "bad", "info"]);
 function withTokens(value) {
-  if (typeof value === "string" && value.startsWith("token:")) return colour(value.slice(6));
+  if (typeof value === "string" && value.startsWith("token:")) {
+    const token = value.slice(6);
+    return colour(FILLS.has(token) ? `${token}-solid` : token);
+  }
   if (Array.isArray(value)) return value.map(withTokens);
   if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, withTokens(v)]));
   return value;
@@ -47,7 +51,7 @@ function axis(given, faint, line) {
   };
 }
 
-function layout(given) {
+function layout(given, width) {
   const text = colour("text");
   const soft = colour("text-soft");
   const faint = colour("text-faint");
@@ -63,13 +67,15 @@ function layout(given) {
     hovermode: own.hovermode ?? "x unified",
     hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line-strong"), font: { color: text, size: 12 }, align: "left" },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: soft, size: 12 }, ...withTokens(own.legend ?? {}) },
+    bargap: own.bargap ?? 0.3,
+    barcornerradius: 2,
     dragmode: false,
     autosize: true,
   };
   for (const key of new Set(["xaxis", "yaxis", ...Object.keys(own).filter((name) => /^[xy]axis\d*$/.test(name))])) {
     drawn[key] = axis(own[key], faint, line);
   }
-  if (drawn.xaxis.showgrid === undefined) drawn.xaxis.showgrid = false;
+  drawn.xaxis = { showgrid: false, tickangle: 0, nticks: Math.max(2, Math.floor(width / 110)), ...drawn.xaxis };
   return drawn;
 }
 
@@ -77,7 +83,7 @@ const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubl
 
 function draw(place) {
   const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
-  return Plotly.react(place, (figure.data ?? []).map(trace), layout(figure.layout), CONFIG);
+  return Plotly.react(place, (figure.data ?? []).map(trace), layout(figure.layout, place.clientWidth), CONFIG);
 }
 
 export function drawAll() {
