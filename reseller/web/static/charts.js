@@ -35,13 +35,10 @@ function asText(value) {
   return value;
 }
 
-const LABELS = ["name", "text", "hovertext", "labels", "customdata"];
+const WORDS = new Set(["name", "text", "hovertext", "labels", "customdata", "x", "y"]); // what data fills, names chosen by others included
 
 function trace(given) {
-  const drawn = withTokens(given);
-  for (const key of LABELS) if (key in drawn) drawn[key] = asText(drawn[key]);
-  for (const key of ["x", "y"]) if (Array.isArray(drawn[key])) drawn[key] = asText(drawn[key]);
-  return drawn;
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, WORDS.has(key) ? asText(value) : withTokens(value)]));
 }
 
 function axis(given, faint, line) {
