@@ -31,6 +31,11 @@ def status(word: str | None) -> Markup:
     return _macro("status", word)
 
 
+def ident(value: object, href: str | None = None) -> Markup:
+    """The end of a long id, the whole one on hover."""
+    return _macro("id", value, href)
+
+
 def link(href: str, text: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(href, text)
 
@@ -49,7 +54,7 @@ def call(call_id: UUID) -> Markup:
     """The page of a call, by the id that customers see."""
     shown = request_id(call_id)
     href = url_for("calls.show", call_id=shown) if has_page("calls.show") else None
-    return _macro("id", shown, href)
+    return ident(shown, href)
 
 
 def span(length: timedelta | None) -> str | None:

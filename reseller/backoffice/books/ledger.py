@@ -73,8 +73,10 @@ def _corrects(line: LedgerLine) -> Any:
 
 def _reference(line: LedgerLine) -> Any:
     href = source_of(line)
-    shown = line.reference if line.usage_day is None else f"calls of {line.usage_day} (UTC)"
-    return cells.link(href, shown) if href else shown
+    if line.usage_day is None:
+        return cells.ident(line.reference, href)
+    words = f"calls of {line.usage_day} (UTC)"
+    return cells.link(href, words) if href else words
 
 
 class Ledger(TableView):

@@ -11,7 +11,7 @@ from reseller.backoffice.access import ADMINS, STAFF, pages
 from reseller.backoffice.filters import AccountIs, ActorIs, ListFilter, begins, between_days, equals
 from reseller.backoffice.tables import Formatter, TableView
 from reseller.domain.desk import audit_log
-from reseller.domain.desk.audit_log import AuditLine
+from reseller.domain.desk.audit_log import NOTHING, AuditLine, Change
 from reseller.domain.staff import StaffAction
 
 
@@ -22,20 +22,22 @@ def _is_action(words: str) -> ColumnElement[bool]:
 
 
 def _subject(line: AuditLine) -> Any:
-    kind = line.subject_kind.replace("_", " ")
     if line.subject_kind == "account":
-        return kind
+        return None  # it has a column of its own
     href = url_for("audit_log.index_view", subject=line.subject_id)
-    return Markup('{} <a class="mono" href="{}" title="{}">{}</a>').format(kind, href, line.subject_id, _short(line.subject_id))
-
-
-def _short(subject_id: str) -> str:
-    return subject_id if len(subject_id) <= 24 else f"…{subject_id[-8:]}"
+    return cells.ident(line.subject_id, href)
 
 
 def _changes(line: AuditLine) -> Any:
-    one = Markup('<span class="muted">{}</span> {} → <strong>{}</strong>')
-    return Markup("<br>").join(one.format(change.field, change.before, change.after) for change in line.changes) or None
+    """What something came to be, or from → to; fields that stayed empty are left to the file."""
+    told = [change for change in line.changes if change.before != NOTHING or change.after != NOTHING]
+    return Markup("<br>").join(_change(change) for change in told) or None
+
+
+def _change(change: Change) -> Markup:
+    if change.before == NOTHING:
+        return Markup('<span class="muted">{}</span> <strong>{}</strong>').format(change.field, change.after)
+    return Markup('<span class="muted">{}</span> {} → <strong>{}</strong>').format(change.field, change.before, change.after)
 
 
 class AuditLog(TableView):

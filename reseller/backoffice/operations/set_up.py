@@ -17,9 +17,11 @@ WHERE = {
     "worker": "jobs.index",
     "jobs": "jobs.index",
     "ledger": "proof.index",
-    "pricing_rules": "pricing_rules.index_view",
+    "pricing_rules": "prices.index_view",
 }
 """Points that a page of the back office helps with."""
+
+SHOWN_FIRST = (PointState.OPEN, PointState.ADVISED, PointState.DONE)
 
 
 def deployment() -> Deployment:
@@ -51,9 +53,8 @@ class SetUp(Page):
     @exposed("/")
     def index(self) -> str:
         points = readiness.points(deployment())
-        counts = {state.value: sum(point.state == state for point in points) for state in PointState}
-        lines = [(point, _link(point)) for point in points]
-        return str(self.render("operations/set_up.html", lines=lines, counts=counts, total=len(points)))
+        groups = {state.value: [(point, _link(point)) for point in points if point.state == state] for state in SHOWN_FIRST}
+        return str(self.render("operations/set_up.html", groups=groups, total=len(points)))
 
     @exposed("/confirm/", methods=("POST",))
     def confirm(self) -> Any:

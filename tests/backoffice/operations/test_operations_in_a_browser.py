@@ -26,6 +26,10 @@ def row(page: Page, text: str) -> Locator:
     return page.get_by_role("row").filter(has_text=text)
 
 
+def point(page: Page, text: str) -> Locator:
+    return page.locator("main").get_by_role("listitem").filter(has_text=text)
+
+
 def make_preset(console: Console, name: str) -> None:
     with console.at_work():
         limits.add_preset(name, {"requests_per_minute": 60}, actor="test", reason="for a test")
@@ -145,14 +149,14 @@ def test_an_agreement_confirmed_in_the_list_is_done_for_everybody(console: Conso
     window = console.page(ann)
     window.goto("/admin/set-up/")
 
-    answer_dialog(window, "Confirm", reason="letter of 1 May, in the safe", within=row(window, "Upstream agrees to resale"))
+    answer_dialog(window, "Confirm", reason="letter of 1 May, in the safe", within=point(window, "Upstream agrees to resale"))
     page.goto("/admin/set-up/")
 
-    line = row(page, "Upstream agrees to resale")
+    line = point(page, "Upstream agrees to resale")
     expect(line).to_contain_text(ann.email)
     expect(line).to_contain_text("letter of 1 May, in the safe")
     expect(line.get_by_role("button")).to_have_count(0)
-    answer_dialog(window, "Withdraw", reason="only a test", within=row(window, "Upstream agrees to resale"))
+    answer_dialog(window, "Withdraw", reason="only a test", within=point(window, "Upstream agrees to resale"))
     page.reload()
     expect(line).to_contain_text("Nobody has confirmed it.")
 
