@@ -230,7 +230,7 @@ def _ledger(facts: dict[str, Any]) -> Point:
     why = "A mismatch means that somebody is billed wrongly; the account is halted until staff have looked."
     to_do = "Look at the proof; a mismatch names account and row."
     if facts["verify_error"] or facts["halted"]:
-        found = f"{facts['halted']} accounts halted." if facts["halted"] else "The last proof failed."
+        found = f"Accounts that stand still: {facts['halted']}." if facts["halted"] else "The last proof failed."
         return Point("ledger", "Books proved", PointState.OPEN, found, why, to_do)
     return _recent("ledger", "Books proved", facts["verified_at"], why=why, to_do=to_do)
 

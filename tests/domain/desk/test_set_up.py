@@ -128,7 +128,7 @@ def test_a_halted_account_keeps_the_books_open() -> None:
     accounts.halt(factories.make_person().account_id, reason="balances: 1 too much")
 
     assert states()["ledger"] == PointState.OPEN
-    assert "1 accounts halted" in listed()["ledger"].found
+    assert "stand still: 1" in listed()["ledger"].found
 
 
 def test_a_worker_that_is_silent_is_not_alive() -> None:
