@@ -7,7 +7,7 @@ at once. Anything else is looked for slice by slice, and when time is up the ans
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,15 +15,18 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from reseller.clock import first_id, instant_of, monotonic
+from reseller.clock import first_id, instant_of, monotonic, now
 from reseller.database import transaction
 from reseller.domain.accounts import Account
 from reseller.domain.keys import ApiKey
 from reseller.domain.usage import UsageLog
 
-SLICE_ROWS = 20_000
-SEARCH_SECONDS = 0.2
+SEARCH_SECONDS = 0.15
 """Then a search stops at the end of its slice; a page that lists calls is there within half a second."""
+
+SLICE_SECONDS = 0.04
+FIRST_SPAN, LONGEST_SPAN = timedelta(hours=1), timedelta(days=1)
+"""A slice is an hour, the next one twice as long while they take less than SLICE_SECONDS: never so long that a month is read whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +78,35 @@ class Found:
     searched_to: datetime | None = None
 
 
-def find(wanted: Wanted, *, after: UUID | None = None, limit: int, seconds: float = SEARCH_SECONDS, slice_rows: int = SLICE_ROWS) -> Found:
+def find(wanted: Wanted, *, after: UUID | None = None, limit: int, seconds: float = SEARCH_SECONDS) -> Found:
     """The newest calls that are wanted and older than `after`."""
-    deadline = monotonic() + seconds
-    rows: list[UsageLog] = []
-    below = after
     with transaction() as session:
-        while True:
-            end = None if _is_direct(wanted) else session.scalar(_ids(wanted, below).offset(slice_rows - 1).limit(1))
-            query = _older(select(UsageLog), wanted, below).where(*wanted.conditions)
-            query = query if end is None else query.where(UsageLog.id >= end, UsageLog.created_at >= instant_of(end))
-            rows += session.scalars(_newest_first(query, wanted).limit(limit + 1 - len(rows))).all()
-            if len(rows) > limit or end is None:
-                more = rows[limit - 1].id if len(rows) > limit else None
-                return Found(_named(session, rows[:limit]), more)
-            below = end
-            if monotonic() > deadline:
-                return Found(_named(session, rows), end, instant_of(end))
+        if wanted.is_indexed or not wanted.conditions:
+            rows = _read(session, wanted, (None, after), limit + 1)
+            return Found(_named(session, rows[:limit]), rows[limit - 1].id if len(rows) > limit else None)
+        return _search(session, wanted, after, limit, monotonic() + seconds)
+
+
+def _search(session: Session, wanted: Wanted, after: UUID | None, limit: int, deadline: float) -> Found:
+    """Slice by slice, back in time, until there are enough, nothing older, or no time left."""
+    first = _bounded(select(UsageLog.id), wanted, (None, None)).limit(1)
+    oldest = session.scalar(first.order_by(UsageLog.id if wanted.account_id is None else UsageLog.created_at))
+    rows: list[UsageLog] = []
+    top = instant_of(after) if after is not None else min(wanted.until or now(), now()) + FIRST_SPAN
+    below, span = after, FIRST_SPAN
+    while oldest is not None and (below is None or below > oldest):
+        began = monotonic()
+        top -= span
+        least = first_id(top)
+        rows += _read(session, wanted, (least, below), limit + 1 - len(rows))
+        if len(rows) > limit:
+            return Found(_named(session, rows[:limit]), rows[limit - 1].id)
+        below = least
+        if monotonic() > deadline and below > oldest:
+            return Found(_named(session, rows), below, top)
+        if monotonic() - began < SLICE_SECONDS:
+            span = min(2 * span, LONGEST_SPAN)
+    return Found(_named(session, rows), None)
 
 
 def _named(session: Session, rows: Sequence[UsageLog]) -> tuple[CallLine, ...]:
@@ -128,30 +143,28 @@ def _line(row: UsageLog, account_name: str | None, key_prefix: str | None) -> Ca
     )
 
 
-def _is_direct(wanted: Wanted) -> bool:
-    return wanted.is_indexed or not wanted.conditions
-
-
-def _ids(wanted: Wanted, below: UUID | None) -> Select[Any]:
-    return _newest_first(_older(select(UsageLog.id), wanted, below), wanted)
-
-
-def _older(query: Select[Any], wanted: Wanted, below: UUID | None) -> Select[Any]:
-    """The account and the time, said of ids for the key and of `created_at` so that months outside are not opened."""
-    bounds: list[ColumnElement[bool]] = []
+def _read(session: Session, wanted: Wanted, span: tuple[UUID | None, UUID | None], limit: int) -> list[UsageLog]:
+    """At most so many calls that are wanted, the newest first: by id, or for one account by its own index, which is the same order."""
+    query = _bounded(select(UsageLog), wanted, span).where(*wanted.conditions).limit(limit)
     if wanted.account_id is not None:
-        bounds.append(UsageLog.account_id == wanted.account_id)
+        query = query.order_by(UsageLog.created_at.desc())
+    return list(session.scalars(query.order_by(UsageLog.id.desc())))
+
+
+def _bounded(query: Select[Any], wanted: Wanted, span: tuple[UUID | None, UUID | None]) -> Select[Any]:
+    """The account and the time, said of ids for the key and of `created_at` so that months outside are not opened.
+
+    `span` is the least id that counts, and the one that all must be less than.
+    """
+    least, below = span
+    if wanted.account_id is not None:
+        query = query.where(UsageLog.account_id == wanted.account_id)
     if wanted.since is not None:
-        bounds += [UsageLog.id >= first_id(wanted.since), UsageLog.created_at >= wanted.since]
+        query = query.where(UsageLog.id >= first_id(wanted.since), UsageLog.created_at >= wanted.since)
     if wanted.until is not None:
-        bounds += [UsageLog.id < first_id(wanted.until), UsageLog.created_at < wanted.until]
+        query = query.where(UsageLog.id < first_id(wanted.until), UsageLog.created_at < wanted.until)
+    if least is not None:
+        query = query.where(UsageLog.id >= least, UsageLog.created_at >= instant_of(least))
     if below is not None:
-        bounds += [UsageLog.id < below, UsageLog.created_at <= instant_of(below)]
-    return query.where(*bounds)
-
-
-def _newest_first(query: Select[Any], wanted: Wanted) -> Select[Any]:
-    """By id; for one account by its own index, which is the same order."""
-    if wanted.account_id is not None:
-        return query.order_by(UsageLog.created_at.desc(), UsageLog.id.desc())
-    return query.order_by(UsageLog.id.desc())
+        query = query.where(UsageLog.id < below, UsageLog.created_at <= instant_of(below))
+    return query
