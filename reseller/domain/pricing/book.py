@@ -99,7 +99,8 @@ class PriceBook:
     def under(self, *, added: Rule, instead_of: UUID | None = None) -> "PriceBook":
         """The same models with one more rule, or with it in the place of another: what publishing would make of this book."""
         rules = [rule for rule in self._rules if rule.id != instead_of]
-        return PriceBook(version=self.version, models=self._models, rules=[*rules, added], at=self.at)
+        at = max(self.at, added.effective_from)  # this book is of a moment ago, when the rule did not hold yet
+        return PriceBook(version=self.version, models=self._models, rules=[*rules, added], at=at)
 
     def as_of(self, at: datetime) -> "PriceBook":
         """The same facts at another instant."""

@@ -13,7 +13,7 @@ SECRET_WORDS = "the moon is made of cheese"
 def open_by_id(page: Page, shown_id: str) -> None:
     """The call's page, by way of the list."""
     page.goto("/admin/calls/")
-    page.get_by_label("One call by its id").fill(shown_id)
+    page.get_by_role("textbox", name="One call by its id").fill(shown_id)
     page.get_by_role("button", name="Open").click()
 
 

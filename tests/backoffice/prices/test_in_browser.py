@@ -104,7 +104,7 @@ def test_a_quarantined_price_is_accepted_and_for_sale(console: Console) -> None:
     """R7, R24: finance decides; the API sells at the new price at once."""
     slug = quarantined(console, "0.000001", "0.00001")
     customer = console.customer(usd="5")
-    assert price_in_api(customer, slug) == Decimal("0.00000125")
+    wait_until(lambda: customer.chat(SLUG).status == 200 and price_in_api(customer, slug) == Decimal("0.00000125"), 2)
     page = console.page(Role.FINANCE)
     page.goto("/admin/catalogue/queue/")
     waiting = page.locator(f"[data-waiting='{slug}']")
