@@ -97,8 +97,11 @@ class Credit(Page):
         who = person()
         if abs(draft.amount_usd) > _room()["left_usd"] and not (who and who.is_confirmed):
             return _confirm_first(account_id, form)
+        is_repeated = adjustments.is_known(draft.id)
         made = adjustments.request(draft, me().user_id, caps())
-        flash(_words(made), "success" if made.state == AdjustmentState.POSTED else "info")
+        is_done = made.state == AdjustmentState.POSTED and not is_repeated
+        words = f"This form had been sent before; nothing more has moved. {_words(made)}" if is_repeated else _words(made)
+        flash(words, "success" if is_done else "info")
         return redirect(self.get_url(".show", account_id=account_id, _anchor="ledger"))
 
 

@@ -91,6 +91,12 @@ def request(draft: AdjustmentDraft, requester_id: UUID, caps: Caps) -> Adjustmen
         raise _other_nonce() from None
 
 
+def is_known(adjustment_id: UUID) -> bool:
+    """Whether a form with this nonce has been used: what it asks for again moves nothing."""
+    with transaction() as session:
+        return session.get(Adjustment, adjustment_id) is not None
+
+
 def spent_today(requester_id: UUID) -> Decimal:
     """What this person has adjusted alone in this UTC day, up or down."""
     midnight = datetime.combine(now().date(), time(), UTC)

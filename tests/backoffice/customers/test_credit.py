@@ -57,9 +57,10 @@ def test_a_form_sent_twice_moves_money_once(client: FlaskClient, customer: Subje
     """R15."""
     sent = form()
 
-    answers = [client.post(customer.url("credit/"), data=sent).status_code for _ in range(2)]
+    first, second = (client.post(customer.url("credit/"), data=sent, follow_redirects=True).text for _ in range(2))
 
-    assert answers == [302, 302]
+    assert "sent before; nothing more has moved" in second
+    assert "sent before" not in first
     assert settled(customer.person) == Decimal(30)
 
 

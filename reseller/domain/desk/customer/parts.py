@@ -20,7 +20,6 @@ class Member:
     staff_role: str  # in the back office; "customer" for nearly everybody
     is_verified: bool
     has_second_factor: bool
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,27 +110,23 @@ def _head(session: Session, account_id: UUID) -> tuple[Account, Balance, RateLim
 
 
 def _members(session: Session, account_id: UUID) -> tuple[Member, ...]:
-    query = (
-        select(User, Membership.role, Membership.created_at, SecondFactor.confirmed_at)
+    query: Any = (
+        select(
+            User.id,
+            User.email,
+            User.full_name,
+            User.company,
+            Membership.role,
+            User.role,
+            User.email_verified_at.is_not(None),
+            SecondFactor.confirmed_at.is_not(None),
+        )
         .join(Membership, Membership.user_id == User.id)
         .outerjoin(SecondFactor, SecondFactor.user_id == User.id)
         .where(Membership.account_id == account_id)
         .order_by(case((Membership.role == MemberRole.OWNER, 0), else_=1), Membership.created_at)
     )
-    return tuple(
-        Member(
-            user_id=user.id,
-            email=user.email,
-            full_name=user.full_name,
-            company=user.company,
-            member_role=role,
-            staff_role=user.role,
-            is_verified=user.email_verified_at is not None,
-            has_second_factor=factor_at is not None,
-            since=since,
-        )
-        for user, role, since, factor_at in session.execute(query)
-    )
+    return tuple(Member(*row) for row in session.execute(query))
 
 
 def _limits(limits: RateLimit, counter: RequestCounter, open_calls: int, at: datetime) -> Limits:
