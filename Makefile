@@ -11,7 +11,7 @@ LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no
 # A virtual environment knows its own path: one that was moved or copied is made anew.
 MOVED := $(shell test ! -e .venv || grep -qsF "$(CURDIR)/.venv" .venv/bin/pip || rm -rf .venv)
 
-.PHONY: run test lint bench locks
+.PHONY: run test lint bench screenshots locks
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -28,6 +28,9 @@ lint: .venv/test.stamp
 
 bench: .venv/test.stamp
 	$(BIN)/python -m tests.bench
+
+screenshots: .venv/test.stamp
+	$(BIN)/python -m tests.screenshots
 
 locks: # after a change in a requirements file; needs pip-tools
 	$(LOCK) --output-file config/requirements.lock requirements.txt

@@ -23,3 +23,11 @@ def test_every_folder_and_module_of_the_map_exists() -> None:
 
     assert len(named) > 5
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_picture_is_there_and_small() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    taken = {str(path.relative_to(ROOT)) for path in (ROOT / "tests/screenshots").glob("*.webp")}
+
+    assert set(shown) == taken, "README shows what `make screenshots` takes"
+    assert [path for path in shown if (ROOT / path).stat().st_size > 150_000] == []
