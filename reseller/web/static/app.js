@@ -60,6 +60,14 @@ function openRow(event) {
 // `form.method` may be a field of that name.
 const posts = (form) => form.getAttribute("method")?.toLowerCase() === "post";
 
+// On a phone, filters that nobody set stay folded.
+const phone = matchMedia("(max-width: 40rem)");
+function foldFilters() {
+  document.querySelectorAll("details[data-folds]").forEach((details) => { details.open = !phone.matches; });
+}
+foldFilters();
+phone.addEventListener("change", foldFilters);
+
 // Filters that are empty stay out of the address.
 document.addEventListener("formdata", (event) => {
   if (posts(event.target)) return;
