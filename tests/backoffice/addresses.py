@@ -7,9 +7,13 @@ from tests.backoffice.estate import Estate
 from tests.backoffice.routes import Route
 
 QUERIES: dict[str, dict[str, str]] = {
+    "business.export": {"table": "summary"},
     "calls.find": {"id": "{call_id}"},
     "customers.search": {"q": "evil.example"},
+    "health.export": {"table": "summary"},
+    "performance.export": {"table": "summary"},
     "prices.tester": {"model": "{slug}", "account": "{account_id}"},
+    "usage.export": {"table": "models"},
 }
 """endpoint → the arguments without which the page has little to show; {names} are the estate's."""
 

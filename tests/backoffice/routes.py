@@ -56,22 +56,23 @@ class Route:
         return isinstance(self.view, TableView) and self.page in ("details_view", "edit_view")
 
     @property
-    def module(self) -> ModuleType:
-        found = inspect.getmodule(type(self.view))
-        assert found is not None
-        return found
+    def modules(self) -> list[ModuleType]:
+        """The view's module and those of the back office that it calls by name."""
+        own = inspect.getmodule(type(self.view))
+        assert own is not None
+        return [own, *(each for _, each in inspect.getmembers(own, inspect.ismodule) if each.__name__.startswith("reseller.backoffice."))]
 
     def fields(self) -> list[str]:
         """The names in a form that this page, or another of its module, reads."""
-        names = set(READ_FIELD.findall(inspect.getsource(self.module)))
-        forms = [each for _, each in inspect.getmembers(self.module, inspect.isclass) if issubclass(each, Form)]
+        names = {name for module in self.modules for name in READ_FIELD.findall(inspect.getsource(module))}
+        forms = [each for module in self.modules for _, each in inspect.getmembers(module, inspect.isclass) if issubclass(each, Form)]
         for form in [*forms, getattr(self.view, "form", None)]:
             names |= {name for name in dir(form) if hasattr(getattr(form, name), "field_class")}
         return sorted(names)
 
     def arguments(self) -> list[str]:
         """The names in the query that this page, or another of its module, reads."""
-        names = set(READ_ARGUMENT.findall(inspect.getsource(self.module)))
+        names = {name for module in self.modules for name in READ_ARGUMENT.findall(inspect.getsource(module))}
         if isinstance(self.view, TableView):
             names |= {"id", "after", *(each.arg for each in self.view.column_filters)}
         return sorted(names)
