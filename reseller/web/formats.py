@@ -35,7 +35,8 @@ def exact_usd(amount: Decimal | int | None) -> str:
     """Every digit, as in the books."""
     if amount is None:
         return "–"
-    return f"${format_decimal(to_usd(amount) if isinstance(amount, int) else amount)}"
+    exact = to_usd(amount) if isinstance(amount, int) else amount
+    return f"{'-' if exact < 0 else ''}${format_decimal(abs(exact))}"
 
 
 def per_million(rate_usd: Decimal | None) -> str:

@@ -1,0 +1,37 @@
+"""How amounts and lengths of time look on pages."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from reseller.web.formats import duration, exact_usd
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (None, "–"),
+        (Decimal("0.0000000001"), "$0.0000000001"),
+        (Decimal("-0.0000036225"), "-$0.0000036225"),
+        (1_500_000_000, "$1.5"),
+        (-1, "-$0.000000001"),
+    ],
+)
+def test_every_digit_is_shown_and_the_sign_stands_before_the_dollar(amount: Decimal | int | None, shown: str) -> None:
+    assert exact_usd(amount) == shown
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        (None, "–"),
+        (0.44, "0.4 ms"),
+        (157.2, "157 ms"),
+        (1250.0, "1.25 s"),
+        (timedelta(seconds=200), "3 min 20 s"),
+        (timedelta(hours=23, minutes=59), "23 h 59 min"),
+    ],
+)
+def test_a_length_of_time_has_the_unit_that_suits_it(span: timedelta | float | None, shown: str) -> None:
+    assert duration(span) == shown
