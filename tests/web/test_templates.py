@@ -16,7 +16,7 @@ REFUSED = {
     "inline script": re.compile(r"<script\b(?![^>]*\bsrc=)(?![^>]*application/json)", re.IGNORECASE),
     "address of another site": re.compile(r"(?:src|href|action)\s*=\s*[\"'](?:https?:)?//", re.IGNORECASE),
     "javascript: address": re.compile(r"javascript:", re.IGNORECASE),
-    "switched off escaping": re.compile(r"\|\s*safe\b|autoescape false"),
+    "switched off escaping": re.compile(r"[^\"'\s]\s*\|\s*safe\b|autoescape false"),  # a literal is ours
 }
 
 
