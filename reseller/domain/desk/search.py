@@ -21,7 +21,6 @@ from reseller.domain.accounts import Account, Membership, User
 from reseller.domain.keys import ApiKey
 from reseller.domain.ledger import Balance, EntryKind, LedgerEntry
 from reseller.domain.usage import call_id_of, request_id
-from reseller.errors import NotFound
 
 MIN_CHARACTERS, MAX_CHARACTERS = 2, 200
 MAX_HITS = 20
@@ -98,16 +97,6 @@ def search(asked: str) -> Results:
         named = [hit for hit in customers if words.lower() in (hit.title.lower(), hit.detail.lower())]
         certain = [*entries, *named]
         return Results(words, customers=tuple(customers), others=tuple(entries), exact=certain[0] if len(certain) == 1 else None)
-
-
-def account_of_call(shown_id: str) -> UUID:
-    """Whose call this is. Raises NotFound."""
-    call_id = call_id_of(shown_id)
-    with transaction() as session:
-        hits = [] if call_id is None else [hit for hit in _rows_with(session, call_id) if hit.kind == HitKind.CALL]
-    if not hits:
-        raise NotFound("There is no such call.")
-    return hits[0].account_id
 
 
 def _keys(session: Session, words: str) -> Results:
