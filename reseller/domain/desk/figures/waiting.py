@@ -1,0 +1,42 @@
+"""What waits for somebody of staff: one number each, from small indexes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from reseller.database import transaction
+from reseller.domain import jobs
+from reseller.domain.accounts import Account
+from reseller.domain.jobs import JobState
+from reseller.domain.ledger import Adjustment, AdjustmentState
+from reseller.domain.pricing import ModelPrice, PriceState
+
+PROOF = "verify ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`proof` is the job that proves the books; None before its first run."""
+
+    adjustments: int
+    quarantined: int
+    halted: int
+    failing: tuple[str, ...]
+    proof: JobState | None
+
+    @property
+    def proved_at(self) -> datetime | None:
+        return self.proof.succeeded_at if self.proof else None
+
+
+def waiting() -> Waiting:
+    """What is to be decided or looked at now."""
+    with transaction() as session:
+        adjustments = session.scalar(select(func.count()).where(Adjustment.state == AdjustmentState.WAITING.value))
+        quarantined = session.scalar(select(func.count()).where(ModelPrice.state == PriceState.QUARANTINED.value))
+        halted = session.scalar(select(func.count()).where(Account.halted_at.is_not(None)))
+        states = jobs.all_jobs()
+    failing = tuple(job.name for job in states if job.last_error)
+    proof = next((job for job in states if job.name == PROOF), None)
+    return Waiting(adjustments or 0, quarantined or 0, halted or 0, failing, proof)
