@@ -174,5 +174,22 @@ def _is_over() -> ColumnElement[bool]:
     return or_(SignInSession.expires_at <= at, and_(User.role != Role.CUSTOMER, SignInSession.seen_at < at - STAFF_IDLE))
 
 
+def living(ids: Collection[UUID]) -> set[UUID]:
+    """Those of the sessions of staff that are not over: for pages that stay open. Does not count as using them."""
+    at = now()
+    query = select(SignInSession.id).join(User, User.id == SignInSession.user_id)
+    with transaction() as session:
+        return set(
+            session.scalars(
+                query.where(
+                    SignInSession.id.in_(ids),
+                    SignInSession.expires_at > at,
+                    SignInSession.seen_at > at - STAFF_IDLE,
+                    User.role != Role.CUSTOMER.value,
+                )
+            )
+        )
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

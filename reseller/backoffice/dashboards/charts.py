@@ -1,0 +1,85 @@
+"""Rows of a report as figures of Plotly's: plain `data` and `layout`, which charts.js draws in the page's colours. Pure.
+
+Dollars go as decimal strings, which Plotly reads as numbers: no float touches money (promise R16).
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from reseller.money import format_decimal
+
+Figure = dict[str, Any]
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def lines(points: Sequence[str], series: Mapping[str, Sequence[Any]], *, unit: str = "", is_log: bool = False) -> Figure:
+    """A line for each series over the points."""
+    data = [
+        {"type": "scatter", "mode": "lines+markers", "name": name, "x": list(points), "y": [_number(v) for v in values]}
+        | {"line": {"width": 2}, "marker": {"size": 4}}
+        for name, values in series.items()
+    ]
+    return {"data": data, "layout": _layout(unit, is_log=is_log)}
+
+
+def bars(points: Sequence[str], series: Mapping[str, Sequence[Any]], *, unit: str = "", colours: Mapping[str, str] | None = None) -> Figure:
+    """Stacked bars over the points. `colours` are tokens of the design by series."""
+    data = []
+    for name, values in series.items():
+        trace: Figure = {"type": "bar", "name": name, "x": list(points), "y": [_number(v) for v in values]}
+        if colours and name in colours:
+            trace["marker"] = {"color": f"token:{colours[name]}"}
+        data.append(trace)
+    return {"data": data, "layout": _layout(unit) | {"barmode": "stack"}}
+
+
+def ranking(names: Sequence[str], values: Sequence[Any], *, unit: str = "") -> Figure:
+    """Bars that lie, the first on top."""
+    data = [{"type": "bar", "orientation": "h", "y": list(names)[::-1], "x": [_number(v) for v in values][::-1]}]
+    layout = {
+        "xaxis": {"tickprefix": unit, "rangemode": "tozero"},
+        "yaxis": {"type": "category"},
+        "hovermode": "closest",
+        "showlegend": False,
+    }
+    return {"data": data, "layout": layout}
+
+
+def week(hours: Sequence[Sequence[int]]) -> Figure:
+    """A square for each hour of the week, the darker the more calls."""
+    cells = [(hour, day, count) for day, row in enumerate(hours) for hour, count in enumerate(row)]
+    most = max((count for _, _, count in cells), default=0) or 1
+    marker = {
+        "symbol": "square",
+        "size": [4 + round(14 * count / most) for _, _, count in cells],
+        "color": "token:series-1",
+    }
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [hour for hour, _, _ in cells],
+            "y": [WEEKDAYS[day] for _, day, _ in cells],
+            "text": [f"{WEEKDAYS[day]} {hour:02}:00: {count:,} calls" for hour, day, count in cells],
+            "hoverinfo": "text",
+            "marker": marker,
+        }
+    ]
+    ticks = list(range(0, 24, 3))
+    layout = {
+        "xaxis": {"tickvals": ticks, "ticktext": [f"{hour:02}" for hour in ticks], "range": [-0.7, 23.7], "zeroline": False},
+        "yaxis": {"categoryorder": "array", "categoryarray": list(WEEKDAYS[::-1]), "showgrid": False},
+        "hovermode": "closest",
+        "showlegend": False,
+    }
+    return {"data": data, "layout": layout}
+
+
+def _layout(unit: str, *, is_log: bool = False) -> Figure:
+    yaxis: Figure = {"tickprefix": unit if unit == "$" else "", "ticksuffix": "" if unit == "$" else unit}
+    return {"yaxis": yaxis | ({"type": "log"} if is_log else {"rangemode": "tozero"}), "xaxis": {"type": "category", "nticks": 12}}
+
+
+def _number(value: Any) -> Any:
+    return format_decimal(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,33 @@
+"""Ways from a figure to the rows that made it; None where nobody lists those."""
+
+from typing import Any
+
+from flask import url_for
+
+from reseller.domain.desk.figures import Period
+from reseller.web.kinds import has_page
+
+
+def days(period: Period) -> dict[str, str]:
+    """The range as lists and pages of figures know it in their address."""
+    return {"from": period.first.isoformat(), "to": period.last.isoformat()}
+
+
+def calls(period: Period, **filters: Any) -> str | None:
+    """The live calls of the range that these filters leave."""
+    return to("calls.index_view", keys="live", **filters, **days(period))
+
+
+def payments(period: Period) -> str | None:
+    """What customers paid in and got back."""
+    return to("payments.index_view", **days(period))
+
+
+def customer(account_id: Any) -> str | None:
+    """The page of a customer."""
+    return to("customers.show", account_id=account_id)
+
+
+def to(endpoint: str, **values: Any) -> str | None:
+    """A page of the back office."""
+    return url_for(endpoint, **values) if has_page(endpoint) else None

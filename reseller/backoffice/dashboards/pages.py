@@ -1,0 +1,77 @@
+"""The pages of figures: each a report over a range, shown and exported from the same tables."""
+
+from typing import ClassVar
+
+from flask import Response, request
+
+from reseller.backoffice.access import MONEY, STAFF, Page, exposed, pages
+from reseller.backoffice.dashboards import business, health, performance, ranges, usage
+from reseller.backoffice.dashboards.blocks import Report, csv_of
+from reseller.domain.desk.figures import Period
+from reseller.domain.usage import rollup
+from reseller.errors import NotFound
+
+
+class ReportPage(Page):
+    """A range of days at the top, tiles, tables with their charts, each as CSV."""
+
+    access = pages(STAFF, "index", "export")
+    intro: ClassVar[str] = ""
+
+    def report(self, period: Period) -> Report:
+        """What the page shows of these days."""
+        raise NotImplementedError
+
+    @exposed("/")
+    def index(self) -> str:
+        chosen = ranges.chosen()
+        return str(
+            self.render(
+                "figures/report.html",
+                chosen=chosen,
+                report=self.report(chosen.period),
+                presets=ranges.LABELS,
+                rolled_at=rollup.rolled_at(),
+                intro=self.intro,
+            )
+        )
+
+    @exposed("/export/")
+    def export(self) -> Response:
+        """One table of the page, for the same days: exactly what is shown, every digit."""
+        chosen = ranges.chosen()
+        table = self.report(chosen.period).table(request.args.get("table", ""))
+        if table is None:
+            raise NotFound("There is no such table on this page.")
+        name = f"{self.endpoint}_{table.name}_{chosen.period.first}_{chosen.period.last}.csv"
+        return Response(csv_of(table), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+class Performance(ReportPage):
+    intro = "Calls with live keys. A refusal is no call: nothing was sent."
+
+    def report(self, period: Period) -> Report:
+        return performance.report(period)
+
+
+class Business(ReportPage):
+    access = pages(MONEY, "index", "export")
+    intro = "Without test calls. Money is exact; a day is a day of your time zone."
+
+    def report(self, period: Period) -> Report:
+        return business.report(period)
+
+
+class Usage(ReportPage):
+    access = pages(MONEY, "index", "export")
+    intro = "Calls with live keys that were not refused."
+
+    def report(self, period: Period) -> Report:
+        return usage.report(period)
+
+
+class Health(ReportPage):
+    intro = "What the machine is doing now, and what it had to refuse."
+
+    def report(self, period: Period) -> Report:
+        return health.report(period)
