@@ -28,7 +28,7 @@ class ApartClient(FlaskClient):
     """Each request has contexts of its own, as on a server: neither who asked nor how long they may wait is left for the next."""
 
     def open(self, *args: Any, **options: Any) -> TestResponse:
-        return copy_context().run(self._open, *args, **(options | {"buffered": True}))
+        return copy_context().run(self._open, *args, **({"buffered": True} | options))
 
     def _open(self, *args: Any, **options: Any) -> TestResponse:
         with self.application.app_context():

@@ -39,15 +39,18 @@ class Tile:
     is_better_up: bool | None = None
 
     @property
-    def change_percent(self) -> Decimal | None:
-        """How much more than before; None where that says nothing."""
-        if self.value is None or not self.before:
+    def change(self) -> Decimal | None:
+        """How much more than before, in percent; of percentages the difference. None where that says nothing."""
+        if self.value is None or self.before is None:
             return None
-        return tenth(100 * (Decimal(self.value) - Decimal(self.before)) / abs(Decimal(self.before)))
+        value, before = Decimal(self.value), Decimal(self.before)
+        if self.kind == "percent":
+            return tenth(value - before)
+        return tenth(100 * (value - before) / abs(before)) if before else None
 
     @property
     def tone(self) -> str | None:
-        change = self.change_percent
+        change = self.change
         if not change or self.is_better_up is None:
             return None
         return "good" if (change > 0) == self.is_better_up else "bad"
@@ -69,6 +72,7 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
     hrefs: tuple[str | None, ...] = ()
     figure: dict[str, Any] | None = None
+    caption: str = ""  # what the chart draws
     note: str = ""
     empty: str = "Nothing happened in this range."
 
@@ -92,8 +96,8 @@ class Report:
 
 def summary(tiles: tuple[Tile, ...]) -> Table:
     """The tiles as a table."""
-    columns = (Column("Figure"), Column("This range", "decimal"), Column("Range before", "decimal"), Column("Change %", "percent"))
-    return Table("summary", "Summary", columns, tuple((t.label, t.value, t.before, t.change_percent) for t in tiles))
+    columns = (Column("Figure"), Column("This range", "decimal"), Column("Range before", "decimal"), Column("Change", "percent"))
+    return Table("summary", "Summary", columns, tuple((t.label, t.value, t.before, t.change) for t in tiles))
 
 
 def csv_of(table: Table) -> Iterator[str]:

@@ -36,7 +36,9 @@ def _money(found: BusinessFigures) -> Table:
     )
     names = ("Revenue", "Charges", "Cost", "Margin")
     figure = charts.lines(days, {name: [row[number] for row in rows] for number, name in enumerate(names, 1)}, unit="$")
-    return Table("money", "Money by day", (Column("Day"), *(Column(name, "money") for name in names)), rows, figure=figure)
+    return Table(
+        "money", "Money by day", (Column("Day"), *(Column(name, "money") for name in names)), rows, figure=figure, caption="Dollars"
+    )
 
 
 def _active(found: BusinessFigures) -> Table:
@@ -44,7 +46,15 @@ def _active(found: BusinessFigures) -> Table:
     rows = tuple((day.day.isoformat(), day.active) for day in found.days)
     figure = charts.bars(days, {"Active accounts": [day.active for day in found.days]})
     note = "Accounts with at least one live call that was not refused."
-    return Table("active", "Active accounts by day", (Column("Day"), Column("Active accounts", "number")), rows, figure=figure, note=note)
+    return Table(
+        "active",
+        "Active accounts by day",
+        (Column("Day"), Column("Active accounts", "number")),
+        rows,
+        figure=figure,
+        caption="Number of accounts",
+        note=note,
+    )
 
 
 def _left(found: BusinessFigures) -> Table:

@@ -13,14 +13,14 @@ Figure = dict[str, Any]
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def lines(points: Sequence[str], series: Mapping[str, Sequence[Any]], *, unit: str = "", is_log: bool = False) -> Figure:
+def lines(points: Sequence[str], series: Mapping[str, Sequence[Any]], *, unit: str = "") -> Figure:
     """A line for each series over the points."""
     data = [
         {"type": "scatter", "mode": "lines+markers", "name": name, "x": list(points), "y": [_number(v) for v in values]}
         | {"line": {"width": 2}, "marker": {"size": 4}}
         for name, values in series.items()
     ]
-    return {"data": data, "layout": _layout(unit, is_log=is_log)}
+    return {"data": data, "layout": _layout(unit)}
 
 
 def bars(points: Sequence[str], series: Mapping[str, Sequence[Any]], *, unit: str = "", colours: Mapping[str, str] | None = None) -> Figure:
@@ -76,9 +76,9 @@ def week(hours: Sequence[Sequence[int]]) -> Figure:
     return {"data": data, "layout": layout}
 
 
-def _layout(unit: str, *, is_log: bool = False) -> Figure:
+def _layout(unit: str) -> Figure:
     yaxis: Figure = {"tickprefix": unit if unit == "$" else "", "ticksuffix": "" if unit == "$" else unit}
-    return {"yaxis": yaxis | ({"type": "log"} if is_log else {"rangemode": "tozero"}), "xaxis": {"type": "category", "nticks": 12}}
+    return {"yaxis": yaxis | {"rangemode": "tozero"}, "xaxis": {"type": "category", "nticks": 10}}
 
 
 def _number(value: Any) -> Any:

@@ -47,7 +47,14 @@ def _refusals(found: HealthFigures) -> Table:
     }
     columns = (Column("When"), *(Column(name, "number") for name in series))
     figure = charts.bars(points, series, colours={"Rate limit hits": "warn", "Without money": "bad"})
-    return Table("refusals", "Refused for speed and for money", columns, tuple(zip(points, *series.values(), strict=True)), figure=figure)
+    return Table(
+        "refusals",
+        "Refused for speed and for money",
+        columns,
+        tuple(zip(points, *series.values(), strict=True)),
+        figure=figure,
+        caption="Number of refusals",
+    )
 
 
 def _processes(found: HealthFigures) -> Table:

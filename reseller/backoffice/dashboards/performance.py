@@ -45,10 +45,17 @@ def _ms(percentiles: Percentiles) -> tuple[Decimal | None, ...]:
 def _latency(found: PerformanceFigures) -> Table:
     points = [point.point for point in found.curve]
     values = [_ms(point.total_ms) for point in found.curve]
-    figure = charts.lines(points, {name: [row[number] for row in values] for number, name in enumerate(P)}, unit=" ms", is_log=True)
+    figure = charts.lines(points, {name: [row[number] for row in values] for number, name in enumerate(P)}, unit=" ms")
     columns = (Column("When"), *(Column(f"{name} (ms)", "ms") for name in P))
     rows = tuple((point, *row) for point, row in zip(points, values, strict=True))
-    return Table("latency", "How long completed calls took", columns, rows, figure=figure)
+    return Table(
+        "latency",
+        "How long completed calls took",
+        columns,
+        rows,
+        figure=figure,
+        caption="Half, 95 and 99 of a hundred took no longer than this",
+    )
 
 
 def _success(found: PerformanceFigures) -> Table:
@@ -60,7 +67,14 @@ def _success(found: PerformanceFigures) -> Table:
     }
     figure = charts.bars(points, series, colours={"went well": "series-1", "errors": "bad", "refused": "warn"})
     columns = (Column("When"), *(Column(name.capitalize(), "number") for name in series))
-    return Table("calls", "Calls and how they ended", columns, tuple(zip(points, *series.values(), strict=True)), figure=figure)
+    return Table(
+        "calls",
+        "Calls and how they ended",
+        columns,
+        tuple(zip(points, *series.values(), strict=True)),
+        figure=figure,
+        caption="Number of calls",
+    )
 
 
 def _errors(found: PerformanceFigures, period: Period) -> Table:

@@ -40,7 +40,7 @@ def _models(found: PatternFigures, period: Period) -> Table:
     top = found.models[:CHARTED_MODELS]
     figure = charts.ranking([use.model for use in top], [use.volume.calls for use in top])
     hrefs = tuple(links.calls(period, model=use.model) for use in found.models)
-    return Table("models", "Calls by model", columns, rows, hrefs, figure=figure)
+    return Table("models", "Calls by model", columns, rows, hrefs, figure=figure, caption="Number of calls")
 
 
 def _hours(found: PatternFigures) -> Table:
@@ -59,7 +59,14 @@ def _tokens(found: PatternFigures) -> Table:
         (point.point, average, point.volume.prompt_tokens, point.volume.completion_tokens)
         for point, average in zip(found.curve, averages, strict=True)
     )
-    return Table("tokens", "Average tokens a call", columns, rows, figure=charts.lines(points, {"Tokens a call": averages}))
+    return Table(
+        "tokens",
+        "Average tokens a call",
+        columns,
+        rows,
+        figure=charts.lines(points, {"Tokens a call": averages}),
+        caption="Prompt and answer together",
+    )
 
 
 def _accounts(found: PatternFigures) -> Table:

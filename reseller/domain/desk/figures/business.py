@@ -35,7 +35,7 @@ class Money:
     @property
     def margin_percent(self) -> Decimal | None:
         """Of charges."""
-        return None if not self.charge_usd else 100 * self.margin_usd / self.charge_usd
+        return _percent(self.margin_usd, self.charge_usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Activity:
     @property
     def churn_percent(self) -> Decimal | None:
         """Of those that were active before."""
-        return None if not self.active_before else Decimal(100 * self.left) / self.active_before
+        return _percent(Decimal(self.left), Decimal(self.active_before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,3 +180,8 @@ def _added_up(days: Sequence[Day]) -> Money:
 
 def _average(days: Sequence[Day]) -> Decimal | None:
     return Decimal(sum(day.active for day in days)) / len(days) if days else None
+
+
+def _percent(part: Decimal, whole: Decimal) -> Decimal | None:
+    """How much of the whole the part is; None of nothing."""
+    return 100 * part / whole if whole else None
