@@ -28,11 +28,19 @@ class ApartClient(FlaskClient):
     """Each request has contexts of its own, as on a server: neither who asked nor how long they may wait is left for the next."""
 
     def open(self, *args: Any, **options: Any) -> TestResponse:
-        return copy_context().run(self._open, *args, **({"buffered": True} | options))
+        """The whole answer; of an endless one its head alone, unless `buffered=False` asks for more."""
+        answer = copy_context().run(self._open, *args, **options)
+        if answer.mimetype == "text/event-stream" and "buffered" not in options:
+            answer.close()
+        return answer
 
     def _open(self, *args: Any, **options: Any) -> TestResponse:
         with self.application.app_context():
-            return super().open(*args, **options)
+            answer = super().open(*args, **({"buffered": False} | options))
+            if answer.mimetype != "text/event-stream":
+                answer.make_sequence()
+                answer.close()
+            return answer
 
 
 def client_of(app: Flask, role: Role = Role.ADMIN, *, person: Person | None = None, has_second_factor: bool = True) -> FlaskClient:

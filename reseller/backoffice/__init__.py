@@ -13,11 +13,11 @@ from reseller.backoffice import books, calls, customers, dashboards, operations,
 from reseller.backoffice.dashboards.home import Dashboard
 
 VIEWS: tuple[Callable[[], BaseView], ...] = (
-    *dashboards.VIEWS,
     *customers.VIEWS,
     *calls.VIEWS,
     *prices.VIEWS,
     *books.VIEWS,
+    *dashboards.VIEWS,
     *customers.APPROVALS,
     *operations.VIEWS,
 )
