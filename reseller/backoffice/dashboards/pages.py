@@ -40,7 +40,7 @@ class ReportPage(Page):
     def export(self) -> Response:
         """One table of the page, for the same days: exactly what is shown, every digit."""
         chosen = ranges.chosen()
-        table = self.report(chosen.period).table(request.args.get("table", ""))
+        table = self.report(chosen.period).table(request.args.get("table", "summary"))
         if table is None:
             raise NotFound("There is no such table on this page.")
         name = f"{self.endpoint}_{table.name}_{chosen.period.first}_{chosen.period.last}.csv"
