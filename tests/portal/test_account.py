@@ -1,13 +1,16 @@
 """/account: one's own profile, password, authenticator and sessions; and /overview (R23, R26, R37)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
 
+from reseller.database import db
 from reseller.domain.accounts import Person, Role
 from reseller.domain.identity import sessions
+from reseller.portal import hashing
 from reseller.portal.devices import device_of
 from tests import factories
 from tests.authenticator import Authenticator
@@ -136,6 +139,23 @@ def test_guessing_the_current_password_is_braked(app: Flask, visitor: Visitors) 
     statuses = [browser.post("/account/password", seen="/account", **fields).status_code for _ in range(6)]
 
     assert statuses == [403] * 5 + [429]
+
+
+def test_no_transaction_is_open_while_a_password_is_hashed(app: Flask, visitor: Visitors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R31: a connection held for 30 ms of arithmetic is one that calls wait for."""
+    is_open = []
+    aside = hashing.aside
+
+    def watched(*args: Any) -> Any:
+        is_open.append(db.session().in_transaction())
+        return aside(*args)
+
+    monkeypatch.setattr(hashing, "aside", watched)
+    _, browser, _ = at_home(visitor)
+    browser.post("/account/password", seen="/account", current=factories.PASSWORD, new=NEW, again=NEW)
+    browser.post("/sign-in/confirm", password=NEW)
+
+    assert is_open == [False] * 4
 
 
 def test_another_browser_is_signed_out_from_here(app: Flask, visitor: Visitors) -> None:

@@ -11,7 +11,7 @@ from reseller.domain.identity import sessions
 from reseller.web.signed_in import own_path
 from tests import factories
 from tests.domain import scenes
-from tests.portal.visitor import Visitor
+from tests.portal.visitor import TOKEN, Visitor
 
 Visitors = Callable[..., Visitor]
 
@@ -97,6 +97,19 @@ def test_showing_the_code_again_gives_a_new_cookie_and_the_old_one_is_worth_noth
     assert answer.location == "/account"
     assert browser.is_in()
     assert not thief.is_in()
+
+
+def test_a_form_of_before_the_second_factor_is_worth_nothing_after_it(app: Flask, visitor: Visitors) -> None:
+    """R26: whatever the browser's session held before is gone, the token of its forms included."""
+    person, browser = factories.make_person(role=Role.SUPPORT), visitor()
+    browser.sign_in(person.email)
+    [before, *_] = TOKEN.findall(browser.get("/sign-in/enrol").get_data(as_text=True))
+    browser.enrol()
+
+    answer = browser.client.post("/account/profile", data={"csrf_token": before, "full_name": "Mallory", "time_zone": "UTC"})
+
+    assert answer.status_code == 400
+    assert browser.is_in()
 
 
 def test_signing_in_anew_ends_the_session_that_was_there(app: Flask, visitor: Visitors) -> None:
