@@ -29,6 +29,8 @@ WORDS = {
 TONES = {EntryKind.TOP_UP: "good", EntryKind.REFUND: "warn", EntryKind.DISPUTE: "bad", EntryKind.ADJUSTMENT: "info"}
 NOT_USAGE = text("ledger_entries.kind <> 'usage'")  # word for word the condition of the index of money entries
 
+SETTLEMENT = "system:settlement"
+
 _READS = pages(STAFF, "index_view", "details_view") | pages(MONEY, "export")
 
 
@@ -41,6 +43,14 @@ def _kinds(kinds: Sequence[EntryKind]) -> Choice:
 
 
 _REFERENCE = ListFilter("reference", "Reference", lambda words: and_(LedgerEntry.kind.in_(list(EntryKind)), LedgerEntry.reference == words))
+
+
+class PostedBy(ActorIs):
+    """Days of usage are posted by the settlement alone: for anybody else only the few entries of money are looked through."""
+
+    def apply(self, query: Any, value: str) -> Any:
+        found = super().apply(query, value)
+        return found if value.strip() == SETTLEMENT else found.where(NOT_USAGE)
 
 
 def source_of(line: LedgerLine) -> str | None:
@@ -115,7 +125,7 @@ class Ledger(TableView):
         AccountIs(LedgerEntry.account_id),
         *between_days(LedgerEntry.id, LedgerEntry.created_at),
         _REFERENCE,
-        ActorIs(LedgerEntry.actor),
+        PostedBy(LedgerEntry.actor),
     )
 
     def shown(self, rows: list[Any]) -> list[Any]:
