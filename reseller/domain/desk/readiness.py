@@ -128,9 +128,9 @@ def _environment(deployment: Deployment, facts: dict[str, Any]) -> Iterator[Poin
     yield Point(
         "mail",
         "Mail leaves the house",
-        _state(deployment.has_mail),
-        "A mail server is set." if deployment.has_mail else "None is set: letters go to the log and to instance/mail.",
-        "People must be able to get a link when they have lost their password.",
+        _state(deployment.has_mail, PointState.ADVISED),
+        "A mail server is set." if deployment.has_mail else "No mail server is set.",
+        "Letters arrive with a later version; until then people who lost their password are helped on the command line.",
         "Set MAIL_URL and MAIL_FROM.",
     )
     yield Point(
@@ -138,7 +138,7 @@ def _environment(deployment: Deployment, facts: dict[str, Any]) -> Iterator[Poin
         "Stripe on",
         _state(deployment.has_stripe, PointState.ADVISED),
         "Its keys are set." if deployment.has_stripe else "No keys are set.",
-        "Without it credit comes only from adjustments by staff.",
+        "Buying arrives with a later version; until then credit comes from adjustments by staff.",
         "Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET.",
     )
 

@@ -73,7 +73,7 @@ def test_a_shop_that_is_ready_has_nothing_left(admin: Person) -> None:
         ("production", replace(GOOD, is_production=False), PointState.OPEN),
         ("production", replace(GOOD, secret_characters=31), PointState.OPEN),
         ("production", replace(GOOD, public_url="http://shop.example"), PointState.OPEN),
-        ("mail", replace(GOOD, has_mail=False), PointState.OPEN),
+        ("mail", replace(GOOD, has_mail=False), PointState.ADVISED),
         ("stripe", replace(GOOD, has_stripe=False), PointState.ADVISED),
         ("trusted_proxies", replace(GOOD, trusted_proxies=0), PointState.ADVISED),
         ("trusted_proxies", replace(GOOD, trusted_proxies=0, is_production=False), PointState.DONE),
