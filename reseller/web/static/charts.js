@@ -48,7 +48,13 @@ function axis(given, faint, line) {
   };
 }
 
-function layout(given, width) {
+// How many labels of this length stand side by side.
+function labelsThatFit(data, width) {
+  const longest = Math.max(4, ...data.flatMap(({ x }) => x ?? []).map((label) => String(label).length));
+  return Math.max(2, Math.floor(width / (longest * 7 + 24)));
+}
+
+function layout(given, fitting) {
   const text = colour("text");
   const soft = colour("text-soft");
   const faint = colour("text-faint");
@@ -72,7 +78,7 @@ function layout(given, width) {
   for (const key of new Set(["xaxis", "yaxis", ...Object.keys(own).filter((name) => /^[xy]axis\d*$/.test(name))])) {
     drawn[key] = axis(own[key], faint, line);
   }
-  drawn.xaxis = { showgrid: false, tickangle: 0, nticks: Math.max(2, Math.floor(width / 110)), ...drawn.xaxis };
+  drawn.xaxis = { showgrid: false, tickangle: 0, ...drawn.xaxis, nticks: Math.min(own.xaxis?.nticks ?? fitting, fitting) };
   return drawn;
 }
 
@@ -80,7 +86,8 @@ const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubl
 
 function draw(place) {
   const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
-  return Plotly.react(place, (figure.data ?? []).map(trace), layout(figure.layout, place.clientWidth), CONFIG);
+  const data = figure.data ?? [];
+  return Plotly.react(place, data.map(trace), layout(figure.layout, labelsThatFit(data, place.clientWidth)), CONFIG);
 }
 
 export function drawAll() {
