@@ -47,6 +47,7 @@ MODEL = "SELECT model FROM usage_logs WHERE status = 'completed' AND NOT is_test
 
 SHOTS = (
     Shot("dashboard", "/admin/"),
+    Shot("business", "/admin/business/"),
     Shot("customer", "/admin/customers/{}/", id_query=CUSTOMER),
     Shot("customer-phone", "/admin/customers/{}/", PHONE, id_query=CUSTOMER),
     Shot("call", "/admin/calls/{}/", id_query=CALL),
