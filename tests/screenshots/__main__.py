@@ -93,7 +93,9 @@ def one(query: str) -> str:
 
 def keep(page: Page, shot: Shot) -> None:
     """The picture is in its file. Raises ValueError if it is too large for a README."""
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function("() => !document.body.innerText.includes('connecting …')")  # the live tile has its first figures
+    page.wait_for_load_state("load")
+    page.evaluate("() => document.fonts.ready")
     taken = page.context.new_cdp_session(page).send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
     picture = base64.b64decode(taken["data"])
     if len(picture) > MAX_BYTES:
