@@ -174,7 +174,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         if _much_is_unread(req.body):
             _throw_away(sock)
             raise StopIteration
-        if response.should_close():
+        if response.should_close() or not self.alive:  # a stream that ended because we end is not followed by another request
             raise StopIteration
         gevent.getcurrent().waiting.let_others_run()
 

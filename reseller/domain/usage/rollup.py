@@ -122,3 +122,6 @@ def _replace_quarters(session: Session, start: datetime, end: datetime) -> None:
 def _replace_day(session: Session, day: date) -> None:
     for statement in (*sql.FORGET_DAY, sql.SUM_ACCOUNT_DAY, sql.SUM_TRAFFIC_DAY):
         session.execute(statement, {"day": day})
+    for begun in (day - timedelta(days=1), day):  # windows that begin on either reach into this day
+        session.execute(sql.FORGET_WINDOWS, {"day": begun})
+        session.execute(sql.SUM_WINDOWS, {"day": begun})

@@ -67,6 +67,7 @@ FORGET_QUARTERS = tuple(
     text(f"DELETE FROM {table} WHERE starts_at >= :start AND starts_at < :end")
     for table in ("usage_hours", "traffic_hours", "traffic_totals")
 )
+FORGET_WINDOWS = text("DELETE FROM active_windows WHERE day = :day")
 FORGET_DAY = tuple(text(f"DELETE FROM {table} WHERE day = :day") for table in ("account_days", "traffic_days"))
 
 # Both tables in one statement: they see the same rows.
@@ -105,6 +106,22 @@ SUM_ACCOUNT_DAY = text(
     SELECT :day, account_id, coalesce(bit_or(set_bit({_NO_QUARTER}, CAST({_NUMBER} AS int), 1)) FILTER (WHERE calls > 0), {_NO_QUARTER}),
            {sums()}
       FROM usage_hours WHERE {_OF_THE_DAY} AND NOT is_test GROUP BY account_id"""
+)
+
+# An account is missing from the window that begins at quarter q if its last quarter of the day is before q and its first of the
+# next day is not before q: so its pair (last, first) is all that counts, and few pairs differ.
+_LAST = f"coalesce({QUARTERS_A_DAY - 1} - (position('1' IN reverse(CAST(d.quarters AS text))) - 1), -1)"
+_FIRST = "position('1' IN CAST(n.quarters AS text)) - 1"
+SUM_WINDOWS = text(
+    f"""INSERT INTO active_windows (day, accounts)
+    WITH pairs AS (
+        SELECT coalesce({_LAST}, -1) AS last, coalesce({_FIRST}, {QUARTERS_A_DAY}) AS first, count(*) AS accounts
+          FROM (SELECT account_id, quarters FROM account_days WHERE day = :day AND calls > 0) d
+          FULL JOIN (SELECT account_id, quarters FROM account_days WHERE day = CAST(:day AS date) + 1 AND calls > 0) n USING (account_id)
+         GROUP BY 1, 2)
+    SELECT :day, array_agg(active ORDER BY q)
+      FROM (SELECT q, coalesce(sum(accounts) FILTER (WHERE last >= q OR first < q), 0) AS active
+              FROM generate_series(0, {QUARTERS_A_DAY - 1}) q LEFT JOIN pairs ON true GROUP BY q) windows"""
 )
 
 FIRST_MONTH = text(

@@ -57,10 +57,23 @@ class AccountDay(Sums, Base):
     """One account's live calls in one UTC day, and in which of its quarter-hours there were any: the first bit is midnight's."""
 
     __tablename__ = "account_days"
+    __table_args__ = (Index("ix_account_days_account_id_day", "account_id", "day"),)
 
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     quarters: Mapped[str] = mapped_column(BIT(QUARTERS_A_DAY), sort_order=10)
+
+
+class ActiveWindow(Base):
+    """How many accounts made a live call in the 24 hours from each quarter-hour of a UTC day: a day of any zone is one of them.
+
+    Not a sum: accounts are not to be counted twice. Days on which clocks change are counted from `account_days`.
+    """
+
+    __tablename__ = "active_windows"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    accounts: Mapped[list[int]] = mapped_column(ARRAY(Integer))
 
 
 class Traffic(Sums, Latencies):

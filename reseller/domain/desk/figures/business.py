@@ -18,6 +18,7 @@ from reseller.domain.usage.rollup_tables import QUARTERS_A_DAY
 from reseller.money import to_usd
 
 SHOWN_ACCOUNTS = 20
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +95,31 @@ def business(period: Period) -> BusinessFigures:
 def active_by_day(session: Session, period: Period) -> dict[date, int]:
     """How many accounts made a live call on each day of the zone.
 
-    A day of the zone is a piece of one UTC day, or of two or three: the bits of those quarter-hours tell.
+    A day of 24 hours is a window that was counted when its calls were summed. A day with a change of clocks, or one that is cut
+    off at a time of day, is counted account by account from its pieces of UTC days.
     """
-    masks = [mask for day in period.local_days() for mask in _masks(period, day)]
-    is_utc = all("0" not in bits or day == period.end.date() for _, day, bits in masks)
-    columns = {"local_days": [mask[0] for mask in masks], "days": [mask[1] for mask in masks], "masks": [mask[2] for mask in masks]}
-    rows = session.execute(_ACTIVE_UTC, {"days": columns["days"]}) if is_utc else session.execute(_ACTIVE, columns)
-    return {row[0]: int(row[1]) for row in rows}
+    days = {day: period.span_of(day) for day in period.local_days()}
+    cut = {day for day, (start, end) in days.items() if end - start != ONE_DAY or end > period.end}
+    begins = {day: start for day, (start, _) in days.items() if day not in cut}
+    windows = session.execute(
+        text(
+            """SELECT b.day, w.accounts[b.place] FROM unnest(CAST(:days AS date[]), CAST(:begins AS date[]), CAST(:places AS int[]))
+                 AS b (day, begins, place) JOIN active_windows w ON w.day = b.begins"""
+        ),
+        {
+            "days": list(begins),
+            "begins": [start.date() for start in begins.values()],
+            "places": [(start - datetime.combine(start.date(), time(), UTC)) // QUARTER + 1 for start in begins.values()],
+        },
+    )
+    counted = {row[0]: int(row[1]) for row in windows}
+    masks = [mask for day in sorted(cut) for mask in _masks(period, day)]
+    if masks:
+        columns = {"local_days": [mask[0] for mask in masks], "days": [mask[1] for mask in masks], "masks": [mask[2] for mask in masks]}
+        counted |= {row[0]: int(row[1]) for row in session.execute(_ACTIVE, columns)}
+    return counted
 
 
-_ACTIVE_UTC = text("SELECT day, count(*) FROM account_days WHERE day = ANY(CAST(:days AS date[])) AND calls > 0 GROUP BY 1")
 _ACTIVE = text(
     f"""SELECT local_day, count(*) FROM (
         SELECT DISTINCT m.local_day, d.account_id
@@ -151,15 +167,24 @@ def _days(session: Session, period: Period) -> list[Day]:
 _PAID = """SELECT (created_at AT TIME ZONE :zone)::date, sum(amount_nano) FROM ledger_entries
             WHERE kind IN ('top_up', 'refund', 'dispute') AND created_at >= :start AND created_at < :paid_end GROUP BY 1"""
 
+
+def _is_active(named: str) -> str:
+    """Whether the account `a` made a live call in the range whose bounds have this beginning."""
+    edges = " OR ".join(f"h.starts_at >= :{named}{end}_from AND h.starts_at < :{named}{end}_to" for end in ("head", "tail"))
+    return f"""(EXISTS (SELECT 1 FROM account_days d WHERE d.account_id = a.id AND d.calls > 0
+                          AND d.day >= :{named}day_from AND d.day < :{named}day_to)
+             OR EXISTS (SELECT 1 FROM usage_hours h WHERE h.account_id = a.id AND NOT h.is_test AND h.calls > 0 AND ({edges})))"""
+
+
+# One look by index for each account and range, however many calls they made.
 _ACTIVITY = f"""
-WITH this AS (SELECT account_id FROM {pieces.accounts("account_id, calls")} GROUP BY 1 HAVING sum(calls) > 0),
-earlier AS (SELECT account_id, sum(charge_nano) AS charge_nano FROM {pieces.accounts("account_id, calls, charge_nano", named="before_")}
-             GROUP BY 1 HAVING sum(calls) > 0),
-gone AS (SELECT * FROM earlier e WHERE NOT EXISTS (SELECT 1 FROM this t WHERE t.account_id = e.account_id))
-SELECT (SELECT count(*) FROM this), (SELECT count(*) FROM earlier), (SELECT count(*) FROM gone), NULL::uuid, NULL::text, NULL::bigint
+WITH seen AS MATERIALIZED (SELECT a.id, a.name, {_is_active("")} AS now, {_is_active("before_")} AS before FROM accounts a),
+gone AS (SELECT s.id, s.name, (SELECT coalesce(sum(charge_nano), 0) FROM {pieces.accounts("account_id, charge_nano", named="before_")}
+                                WHERE pieces.account_id = s.id) AS charge_nano FROM seen s WHERE before AND NOT now)
+SELECT count(*) FILTER (WHERE now), count(*) FILTER (WHERE before), count(*) FILTER (WHERE before AND NOT now),
+       NULL::uuid, NULL::text, NULL::bigint FROM seen
 UNION ALL
-(SELECT NULL, NULL, NULL, g.account_id, a.name, g.charge_nano FROM gone g JOIN accounts a ON a.id = g.account_id
-  ORDER BY g.charge_nano DESC, g.account_id LIMIT {SHOWN_ACCOUNTS})"""
+(SELECT NULL, NULL, NULL, id, name, charge_nano FROM gone ORDER BY charge_nano DESC, id LIMIT {SHOWN_ACCOUNTS})"""
 
 
 def _activity(session: Session, period: Period) -> tuple[Activity, tuple[Left, ...]]:

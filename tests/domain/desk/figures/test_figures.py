@@ -183,6 +183,15 @@ def test_a_range_that_runs_is_compared_with_the_same_time_of_day_before() -> Non
     assert (running.before.start, running.before.end) == (at("08T18:30"), at("09T04:45"))
 
 
+def test_active_accounts_of_a_day_that_is_cut_off_are_those_until_then(accounts: list[UUID]) -> None:
+    written(calls.row(at("09T03:00"), accounts[0]), calls.row(at("09T23:00"), accounts[1]), calls.row(at("10T01:00"), accounts[2]))
+
+    found = business(Period(date(2026, 3, 10), date(2026, 3, 10), UTC_ZONE, at("10T04:37")))
+
+    assert (found.daily_active, found.daily_active_before) == (1, 1)
+    assert (found.activity.active, found.activity.active_before) == (1, 1)
+
+
 def test_a_range_that_is_over_is_compared_with_whole_days() -> None:
     """Across the change of clocks the days before are as long as they were."""
     london = over(date(2026, 3, 29), date(2026, 3, 29), ZoneInfo("Europe/London"))
