@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from reseller.clock import new_id
 from reseller.domain import ledger
 from reseller.domain.accounts import Person
 from reseller.domain.desk.search import HitKind, Results, search
@@ -30,7 +29,10 @@ def accounts(found: Results) -> list[Any]:
     return [hit.account_id for hit in found.customers]
 
 
-@pytest.mark.parametrize("words", ["able.ex", "ANN AB", "  sons ", "100%", "& s"])
+@pytest.mark.parametrize(
+    "words",
+    ["able.ex", "ANN AB", "  sons ", "100%", "& s"],
+)
 def test_a_part_of_anything_about_a_person_finds_the_customer(ann: Person, bob: Person, words: str) -> None:
     assert accounts(search(words)) == [ann.account_id]
 
@@ -134,7 +136,9 @@ def test_a_payment_is_found_by_its_reference(ann: Person) -> None:
     assert (found.exact.kind, found.exact.account_id) == (HitKind.ENTRY, ann.account_id)
 
 
-@pytest.mark.parametrize("words", [str(new_id()), "req_" + "0" * 32, "f" * 32, "nobody", "x" * 5000, "sk_live_zzzz", "'; DROP TABLE x"])
+@pytest.mark.parametrize(
+    "words", ["01a2146c-7d1e-73ea-a979-02ac60ecb5fe", "req_" + "0" * 32, "f" * 32, "nobody", "x" * 5000, "sk_live_zzzz", "'; DROP TABLE x"]
+)
 def test_what_is_nowhere_is_not_found(ann: Person, words: str) -> None:
     found = search(words)
 
