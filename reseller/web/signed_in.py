@@ -18,6 +18,7 @@ from reseller.domain.identity import entrance, sessions
 from reseller.domain.identity.sessions import Found
 from reseller.errors import NotFound
 
+EVENTS = "text/event-stream"  # what a live figure asks for by itself, again and again
 CONFIRMED_FOR = timedelta(minutes=10)
 """How long a second factor shown again opens prices, roles and large credits."""
 
@@ -130,7 +131,8 @@ def install(app: Flask) -> None:
 
     @manager.user_loader  # type: ignore[untyped-decorator]
     def load(token: str) -> SignedIn | None:
-        found = sessions.find(token)
+        is_use = EVENTS not in request.headers.get("Accept", "")
+        found = sessions.find(token, is_use=is_use)
         return None if found is None else SignedIn(token, found)
 
 

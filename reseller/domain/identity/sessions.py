@@ -74,8 +74,11 @@ def begin(user_id: UUID, *, address: str, user_agent: str) -> str:
     return token
 
 
-def find(token: str) -> Found | None:
-    """The session of this token and its person as they are now; None if it is over, revoked or was never one."""
+def find(token: str, *, is_use: bool = True) -> Found | None:
+    """The session of this token and its person as they are now; None if it is over, revoked or was never one.
+
+    `is_use`: whether somebody is at the browser. A page that refreshes itself must not keep an idle session alive.
+    """
     at = now()
     with transaction() as session:
         query = select(SignInSession, User, exists().where(SecondFactor.user_id == User.id)).join(User, User.id == SignInSession.user_id)
@@ -83,7 +86,7 @@ def find(token: str) -> Found | None:
         if row is None:
             return None
         opened, user, is_enrolled = row
-        if opened.seen_at < at - TOUCH_EVERY:
+        if is_use and opened.seen_at < at - TOUCH_EVERY:
             session.execute(update(SignInSession).where(SignInSession.id == opened.id).values(seen_at=at))
         return Found(
             session_id=opened.id,

@@ -81,6 +81,20 @@ def test_a_stream_ends_by_itself_and_beats_while_there_is_no_news(app: Flask, mo
     assert b": still here\n\n" in told
 
 
+def test_an_open_tile_keeps_no_idle_session_alive(app: Flask) -> None:
+    """R26: it comes back by itself for as long as the page is open, whether or not anybody sits there."""
+    client = staff.client_of(app)
+    scenes.execute("UPDATE sessions SET seen_at = seen_at - interval '1 hour'")
+    before = scenes.rows("SELECT seen_at FROM sessions")
+
+    client.get("/admin/live/", headers={"Accept": "text/event-stream"}, buffered=False).close()
+    after_the_tile = scenes.rows("SELECT seen_at FROM sessions")
+    client.get("/admin/jobs/")
+
+    assert after_the_tile == before
+    assert scenes.rows("SELECT seen_at FROM sessions") != before
+
+
 @pytest.mark.parametrize("role", [Role.CUSTOMER])
 def test_customers_see_nothing(app: Flask, role: Role) -> None:
     """R24."""
