@@ -6,7 +6,7 @@ from uuid import UUID
 from reseller.backoffice.editing import put_on_form
 from reseller.backoffice.prices.forms import DraftForm, account_named
 from reseller.domain import pricing
-from reseller.domain.desk import price_rules
+from reseller.domain.desk.naming import names_of_accounts
 from reseller.domain.pricing import Candidate, Change, Fees, Offer, PriceBook, PriceLine, Rule, is_below_break_even
 from reseller.errors import InvalidRequest, NotForSale
 
@@ -77,7 +77,7 @@ def run(form: DraftForm, model: str, account: str, book: PriceBook, fees: Fees) 
         rule=rule,
         changes=() if rule is None or after is None else _changes(book, after, rule, replaced, fees),
         patterns={each.id: each.model_pattern for each in [*known, *(c.rule for c in book.ranking(slug, account_id))]},
-        account_names=price_rules.account_names(known),
+        account_names=names_of_accounts(rule.account_id for rule in known),
         models=tuple(offer.model for offer in book.models_for(None)),
         apart=book.accounts_apart,
     )

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from reseller.clock import first_id, instant_of, monotonic, now
 from reseller.database import transaction
-from reseller.domain.accounts import Account
+from reseller.domain.desk.naming import names_of_accounts
 from reseller.domain.keys import ApiKey
 from reseller.domain.usage import UsageLog
 
@@ -111,8 +111,7 @@ def _search(session: Session, wanted: Wanted, after: UUID | None, limit: int, de
 
 def _named(session: Session, rows: Sequence[UsageLog]) -> tuple[CallLine, ...]:
     """The rows with the names of their accounts and keys: two look-ups for all of them."""
-    accounts = select(Account.id, Account.name).where(Account.id.in_({row.account_id for row in rows}))
-    names = {row.id: row.name for row in session.execute(accounts)}
+    names = names_of_accounts(row.account_id for row in rows)
     keys = select(ApiKey.id, ApiKey.key_prefix).where(ApiKey.id.in_({row.api_key_id for row in rows}))
     prefixes = {row.id: row.key_prefix for row in session.execute(keys)}
     return tuple(_line(row, names.get(row.account_id), prefixes.get(row.api_key_id)) for row in rows)

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from reseller.database import transaction
-from reseller.domain.accounts import Account
 from reseller.domain.desk.actors import names_of
-from reseller.domain.pricing import Fees, PriceBook, PricingRule, Rule, is_below_break_even
+from reseller.domain.desk.naming import names_of_accounts
+from reseller.domain.pricing import Fees, PriceBook, PricingRule, is_below_break_even
 from reseller.errors import NotFound
 
 
@@ -61,21 +61,8 @@ def rule(rule_id: UUID, book: PriceBook, fees: Fees) -> RuleLine:
         return _lines(session, [row], book, fees)[0]
 
 
-def account_names(rules: Sequence[Rule]) -> dict[UUID, str]:
-    """Names of the accounts that the rules are for."""
-    with transaction() as session:
-        return _account_names(session, {rule.account_id for rule in rules if rule.account_id is not None})
-
-
-def _account_names(session: Session, ids: set[UUID]) -> dict[UUID, str]:
-    if not ids:
-        return {}
-    found = session.execute(select(Account.id, Account.name).where(Account.id.in_(ids)))
-    return {row.id: row.name for row in found}
-
-
 def _lines(session: Session, rows: Sequence[PricingRule], book: PriceBook, fees: Fees) -> tuple[RuleLine, ...]:
-    names = _account_names(session, {row.account_id for row in rows if row.account_id is not None})
+    names = names_of_accounts(row.account_id for row in rows)
     actors = names_of(row.created_by for row in rows)
     return tuple(
         RuleLine(
