@@ -60,6 +60,7 @@ def run(given: Mapping[str, str], root: Path, stopped: threading.Event) -> int:
     settings = settings_of(given)
     instance = Path(settings.instance_path).absolute()
     with only_one(instance):
+        print("starting PostgreSQL, migrating, loading demo data", flush=True)
         postgres = None if has_own_database(settings, instance) else ensure(instance)
         try:
             environment = environment_for(given, settings, postgres)

@@ -88,11 +88,16 @@ def format_nano(nano: int) -> str:
 
 
 def display_usd(amount_usd: Decimal) -> str:
-    """Dollars for people: at least two places, at most six, "$" in front."""
-    text = format_decimal(amount_usd.quantize(Decimal("0.000001")))
-    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
-    whole, _, places = digits.partition(".")
-    return f"{sign}${int(whole):,}.{places.ljust(2, '0')}"
+    """Dollars for people: whole cents with two places, all else with six, so that amounts in a column can be compared."""
+    rounded = amount_usd.quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+    places = 2 if rounded == rounded.quantize(Decimal("0.01"), ROUND_HALF_EVEN) else 6
+    return f"{'-' if rounded < 0 else ''}${abs(rounded):,.{places}f}"
+
+
+def exact_usd(amount_usd: Decimal) -> str:
+    """Dollars with every digit there is, at least two places: "$0.00000075", "$1.50"."""
+    whole, _, places = format_decimal(abs(amount_usd)).partition(".")
+    return f"{'-' if amount_usd < 0 else ''}${whole}.{places.ljust(2, '0')}"
 
 
 class Usd(TypeDecorator[Decimal]):

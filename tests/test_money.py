@@ -150,10 +150,11 @@ def test_decimals_are_written_plainly(value: str, text: str) -> None:
         ("0.0000004", "$0.00"),
         ("0.000004", "$0.000004"),
         ("-2.5", "-$2.50"),
+        ("0.0002", "$0.000200"),
         ("-0.0000001", "$0.00"),
     ],
 )
-def test_people_see_two_to_six_places(value: str, text: str) -> None:
+def test_people_see_cents_or_six_places(value: str, text: str) -> None:
     assert display_usd(Decimal(value)) == text
 
 

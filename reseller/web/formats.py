@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from flask import Flask, g
 
 from config import Settings
+from reseller import money
 from reseller.clock import now
-from reseller.money import display_usd, format_decimal, to_usd
+from reseller.money import display_usd, to_usd
 from reseller.web.signed_in import person
 
 TIME_ZONES = tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))) + ("UTC",)
@@ -25,7 +26,7 @@ def viewer_zone() -> ZoneInfo:
 
 
 def usd(amount: Decimal | int | None) -> str:
-    """Dollars for people, at most six places; an int is nano-dollars. A dash for None."""
+    """Dollars for people, two or six places; an int is nano-dollars. A dash for None."""
     if amount is None:
         return "–"
     return display_usd(to_usd(amount) if isinstance(amount, int) else amount)
@@ -35,17 +36,16 @@ def exact_usd(amount: Decimal | int | None) -> str:
     """Every digit, as in the books."""
     if amount is None:
         return "–"
-    exact = to_usd(amount) if isinstance(amount, int) else amount
-    return f"{'-' if exact < 0 else ''}${format_decimal(abs(exact))}"
+    return money.exact_usd(to_usd(amount) if isinstance(amount, int) else amount)
 
 
 def per_million(rate_usd: Decimal | None) -> str:
     """A price per token as dollars per million tokens."""
-    return "–" if rate_usd is None else f"${format_decimal(rate_usd * 1_000_000)}"
+    return "–" if rate_usd is None else money.exact_usd(rate_usd * 1_000_000)
 
 
 def usd_per_million(rate_usd: Decimal) -> str:
-    """An amount per token as dollars per million tokens for people, at most six places."""
+    """An amount per token as dollars per million tokens for people, two or six places."""
     return display_usd(rate_usd * 1_000_000)
 
 
@@ -84,11 +84,11 @@ def ago(at: datetime) -> str:
     else:
         text = f"{int(size // 31_557_600)} years"
     if size < 5:
-        return "just now"
+        return "just now" if seconds >= 0 else "now"
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
-def duration(span: timedelta | float | None) -> str:
+def duration(span: timedelta | Decimal | float | None) -> str:
     """A length of time in the unit that suits it; a number is milliseconds: "0.4 ms", "210 ms", "1.25 s", "3 min 20 s"."""
     if span is None:
         return "–"

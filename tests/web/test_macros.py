@@ -57,10 +57,10 @@ def test_text_stays_text(dry_app: Flask, call: str) -> None:
 @pytest.mark.parametrize(
     ("amount", "words", "digits"),
     [
-        (Decimal("1234.5"), "$1,234.50", "$1234.5"),
-        (1_500_000_000, "$1.50", "$1.5"),
+        (Decimal("1234.5"), "$1,234.50", "$1234.50"),
+        (1_500_000_000, "$1.50", "$1.50"),
         (Decimal("0.000000001"), "$0.00", "$0.000000001"),
-        (Decimal(0), "$0.00", "$0"),
+        (Decimal(0), "$0.00", "$0.00"),
     ],
 )
 def test_money_shows_every_digit_on_hover(dry_app: Flask, amount: Decimal | int, words: str, digits: str) -> None:

@@ -61,5 +61,5 @@ def _left(found: BusinessFigures) -> Table:
     rows = tuple((left.name, left.charge_before_usd) for left in found.left)
     hrefs = tuple(links.customer(left.account_id) for left in found.left)
     columns = (Column("Account"), Column("Charges in the range before", "money"))
-    note = f"The {len(rows)} that paid most, of {found.activity.left}." if rows else ""
+    note = f"The {len(rows)} that paid most, of {found.activity.left}." if len(rows) < found.activity.left else ""
     return Table("left", "Active before, not now", columns, rows, hrefs, note=note, empty="Everybody who called before still calls.")

@@ -47,7 +47,7 @@ def ranking(names: Sequence[str], values: Sequence[Any], *, unit: str = "") -> F
 
 
 def week(hours: Sequence[Sequence[int]]) -> Figure:
-    """A square for each hour of the week, the darker the more calls."""
+    """A square for each hour of the week, the larger the more calls."""
     cells = [(hour, day, count) for day, row in enumerate(hours) for hour, count in enumerate(row)]
     most = max((count for _, _, count in cells), default=0) or 1
     marker = {

@@ -59,7 +59,7 @@ def _refusals(found: HealthFigures) -> Table:
 
 def _processes(found: HealthFigures) -> Table:
     columns = (
-        Column("Kind"), Column("Host"), Column("Process", "number"), Column("Since", "moment"), Column("Last beat", "moment"),
+        Column("Kind"), Column("Host"), Column("Process"), Column("Since", "moment"), Column("Last beat", "moment"),
         Column("State"), Column("Processor %", "percent"), Column("Processor seconds", "decimal"), Column("Calls in flight", "number"),
     )  # fmt: skip
     rows = tuple(

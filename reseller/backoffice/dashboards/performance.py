@@ -45,7 +45,8 @@ def _ms(percentiles: Percentiles) -> tuple[Decimal | None, ...]:
 def _latency(found: PerformanceFigures) -> Table:
     points = [point.point for point in found.curve]
     values = [_ms(point.total_ms) for point in found.curve]
-    figure = charts.lines(points, {name: [row[number] for row in values] for number, name in enumerate(P)}, unit=" ms")
+    seconds = [[None if value is None else value / 1000 for value in row] for row in values]
+    figure = charts.lines(points, {name: [row[number] for row in seconds] for number, name in enumerate(P)}, unit=" s")
     columns = (Column("When"), *(Column(f"{name} (ms)", "ms") for name in P))
     rows = tuple((point, *row) for point, row in zip(points, values, strict=True))
     return Table(

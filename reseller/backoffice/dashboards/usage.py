@@ -46,9 +46,8 @@ def _models(found: PatternFigures, period: Period) -> Table:
 def _hours(found: PatternFigures) -> Table:
     columns = (Column("Weekday"), *(Column(f"{hour:02}", "number") for hour in range(24)))
     rows = tuple((charts.WEEKDAYS[day], *row) for day, row in enumerate(found.hours))
-    return Table(
-        "hours", "When people call", columns, rows, figure=charts.week(found.hours), note="Calls by weekday and hour, in your time zone."
-    )
+    caption = "By weekday and hour, in your time zone: the larger, the more calls"
+    return Table("hours", "When people call", columns, rows, figure=charts.week(found.hours), caption=caption)
 
 
 def _tokens(found: PatternFigures) -> Table:
@@ -80,5 +79,5 @@ def _accounts(found: PatternFigures) -> Table:
         for use in found.accounts
     )  # fmt: skip
     hrefs = tuple(links.customer(use.account_id) for use in found.accounts)
-    note = f"The {len(rows)} that cost most, of {found.active_accounts}." if rows else ""
+    note = f"The {len(rows)} that cost most, of {found.active_accounts}." if len(rows) < found.active_accounts else ""
     return Table("accounts", "Cost by account", columns, rows, hrefs, note=note)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from reseller.money import format_decimal
+from reseller.money import exact_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,5 @@ def _labelled(figures: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _shown(name: str, value: Any) -> str:
     if name.endswith("_usd"):
-        amount = Decimal(value)
-        return f"{'-' if amount < 0 else ''}${format_decimal(abs(amount))}"
+        return exact_usd(Decimal(value))
     return f"{value:,}" if isinstance(value, int) else str(value)

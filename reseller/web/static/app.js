@@ -115,7 +115,7 @@ const UNITS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [86400 * 60,
 
 function ago(seconds) {
   const size = Math.abs(seconds);
-  if (size < 5) return "just now";
+  if (size < 5) return seconds >= 0 ? "just now" : "now";
   const [, unit, name] = UNITS.find(([limit]) => size < limit);
   const count = Math.floor(size / unit);
   const text = `${count} ${name}${name.length > 2 && name !== "min" && count !== 1 ? "s" : ""}`;

@@ -30,7 +30,7 @@ def test_a_charge_is_explained_line_by_line(console: Console) -> None:
     told = customer.call(f"/v1/generation?id={answer.json['id']}").json["data"]
     assert sum(amounts) == charge == Decimal(str(answer.json["usage"]["cost"])) == Decimal(told["charge"])
     assert sum(Decimal(line["amount"]) for line in told["explanation"]["lines"]) == charge
-    expect(page.locator("#bill-lines")).to_contain_text("markup of 25 %")
+    expect(page.locator("#bill-lines")).to_contain_text("markup of 25%")
     assert SECRET_WORDS not in page.content()
 
 

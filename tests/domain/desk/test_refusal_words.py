@@ -19,10 +19,10 @@ FIGURES: list[tuple[errors.Refusal, list[str]]] = [
         ["1,000 requests per hour", "after 7.25 s"],
     ),
     (errors.TooManyAtOnce("", retry_after_seconds=1, limit=3, in_flight=3), ["3 calls in flight"]),
-    (errors.InsufficientBalance("", available_usd=Decimal("0.5"), needed_usd=Decimal("0.750000001")), ["$0.5", "$0.750000001"]),
+    (errors.InsufficientBalance("", available_usd=Decimal("0.5"), needed_usd=Decimal("0.750000001")), ["$0.50", "$0.750000001"]),
     (
         errors.SpendLimitReached("", limit_usd=Decimal(5), left_usd=Decimal("0.1"), needed_usd=Decimal("0.2"), period="week"),
-        ["$5 (week)", "$0.1 of it", "up to $0.2"],
+        ["$5.00 (week)", "$0.10 of it", "up to $0.20"],
     ),
     (errors.AccountFrozen("", available_usd=Decimal("-2")), ["-$2"]),
     (errors.TooLong("", param="max_tokens", limit=100, asked=4000), ["4,000 tokens", "100 in one request"]),
