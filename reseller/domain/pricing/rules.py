@@ -92,6 +92,14 @@ def _specificity(pattern: str) -> tuple[bool, int, int]:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # Neighbouring stars mean one; unmerged they would let a pattern backtrack for hours.
-    merged = re.sub(r"\*+", "*", pattern)
-    return re.compile("".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in merged), re.DOTALL)
+    """Each piece between two stars is taken where it first fits and never looked for again (an atomic group): what comes
+    after it loses nothing by that, and with backtracking six stars already keep the process busy for minutes."""
+    first, *others = pattern.split("*")
+    if not others:
+        return re.compile(_literal(first), re.DOTALL)
+    between = "".join(f"(?>.*?{_literal(piece)})" for piece in others[:-1] if piece)
+    return re.compile(f"{_literal(first)}{between}.*{_literal(others[-1])}", re.DOTALL)
+
+
+def _literal(piece: str) -> str:
+    return "".join("." if character == "?" else re.escape(character) for character in piece)

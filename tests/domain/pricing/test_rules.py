@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reseller.domain.pricing.rules import Rule, matches, ranking, winner
 from tests.domain.pricing.samples import NOON, SOMEBODY, SOMEBODY_ELSE, make_rule
@@ -34,6 +36,25 @@ def test_stars_and_question_marks_are_the_only_wildcards(pattern: str, model: st
 
 def test_many_stars_do_not_hang_the_matching() -> None:
     assert not matches("*" * 60 + "b", "a" * 200)
+
+
+def test_many_pieces_between_stars_do_not_hang_the_matching() -> None:
+    """R31: whoever tests a draft holds the whole process while it is matched."""
+    assert not matches("*a" * 15 + "*b", "a" * 200)
+    assert matches("*a" * 15 + "*", "a" * 200)
+
+
+@given(pattern=st.text("ab*?", max_size=8), model=st.text("ab", max_size=8))
+def test_a_pattern_matches_what_trying_every_way_to_fill_the_stars_would(pattern: str, model: str) -> None:
+    assert matches(pattern, model) is _fits(pattern, model)
+
+
+def _fits(pattern: str, model: str) -> bool:
+    if not pattern:
+        return not model
+    if pattern[0] == "*":
+        return any(_fits(pattern[1:], model[start:]) for start in range(len(model) + 1))
+    return bool(model) and pattern[0] in ("?", model[0]) and _fits(pattern[1:], model[1:])
 
 
 LATER = NOON + timedelta(hours=1)
