@@ -21,8 +21,9 @@ import structlog
 from sqlalchemy import Row, delete, or_, text, update
 
 from reseller.database import transaction
+from reseller.domain.accounts import normal_email
 from reseller.domain.identity.tables import Throttle
-from reseller.errors import TooManyFailures
+from reseller.errors import InvalidRequest, TooManyFailures
 
 log = structlog.get_logger()
 
@@ -116,8 +117,13 @@ def prune() -> int:
 
 
 def digest_of(email: str) -> str:
-    """An e-mail address as counts and cookies name it: in any spelling the same, and not the address itself."""
-    return hashlib.sha256(email.strip().lower().encode()).hexdigest()
+    """An e-mail address as counts and cookies name it: in any spelling that sign-in takes for it the same, and not the address itself."""
+    plain = email.strip().lower()
+    try:
+        plain = normal_email(plain)
+    except InvalidRequest:
+        pass  # nobody's address; its failures are counted under what was typed
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def network_of(address: str) -> str:

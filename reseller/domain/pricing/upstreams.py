@@ -1,7 +1,7 @@
 """The verbs by which upstreams are known, added, switched on and off.
 
 A row names the environment variable that holds its key, never the key. What staff add answers to a variable of a form that
-no other secret of ours has: else a row could send any of them to an address of its author's choice.
+no other secret of ours has, and that no other upstream names: else a row could send any of them to an address of its author's choice.
 """
 
 import re
@@ -75,6 +75,9 @@ def add_upstream(name: str, *, base_url: str, key_variable: str, priority: int =
         lock_prices()
         if session.get(Upstream, name) is not None:
             raise Conflict(f"There is an upstream named “{name}” already.", param="name")
+        other = session.scalar(select(Upstream.name).where(Upstream.key_variable == key_variable, Upstream.key_variable != ""))
+        if other is not None:
+            raise InvalidRequest(f"This variable holds the key of “{other}”, which nobody else may be sent.", param="key_variable")
         session.add(Upstream(name=name, kind=UpstreamKind.OPENAI, base_url=base_url, key_variable=key_variable, priority=priority))
         changes: dict[str, list[object]] = {
             "base_url": [None, base_url],

@@ -60,6 +60,14 @@ def test_another_spelling_of_the_address_is_the_same_address(app: Flask) -> None
     assert not is_let_through(email=" ANN@Example.COM ")
 
 
+@pytest.mark.parametrize("spelling", ["ann@ｅxample.com", "ann@example。com", "ann@𝐞𝐱𝐚𝐦𝐩𝐥𝐞.com", "ann@EXAMPLE．com"])
+def test_a_spelling_that_sign_in_takes_for_the_address_is_counted_with_it(app: Flask, spelling: str) -> None:
+    """A domain can be written in thousands of ways that mean the same; each with a count of its own would be no brake at all."""
+    failures(10)
+
+    assert not is_let_through(email=spelling)
+
+
 def test_success_clears_the_account_and_not_the_network(app: Flask) -> None:
     """Whoever owns one account must not clear what they failed at others."""
     for number in range(49):

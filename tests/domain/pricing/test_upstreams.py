@@ -75,6 +75,17 @@ def test_no_row_sends_another_secret_of_ours_away_or_a_key_in_clear(field: str, 
     assert "acme" not in states()
 
 
+def test_no_row_is_sent_the_key_of_another_upstream() -> None:
+    """R24: it would read it at an address of its author's choice."""
+    add()
+
+    with pytest.raises(InvalidRequest) as refusal:
+        add("evil", base_url="https://evil.example/v1")
+
+    assert refusal.value.param == "key_variable"
+    assert set(states()) == {"acme"}
+
+
 @pytest.mark.parametrize("name", ["", "Acme", "acme corp", "1acme", "a" * 41, "äcme"])
 def test_a_name_is_small_letters_digits_and_hyphens(name: str) -> None:
     with pytest.raises(InvalidRequest):
