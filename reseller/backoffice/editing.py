@@ -11,6 +11,8 @@ from reseller.backoffice.access import exposed
 from reseller.backoffice.tables import TableView
 from reseller.errors import Conflict, InvalidRequest, NotFound, Refusal
 
+MAX_VERSION_DIGITS = 9
+
 
 class VersionedForm(BaseForm):  # type: ignore[misc]
     """A form that remembers which version of the row it was filled from."""
@@ -20,7 +22,7 @@ class VersionedForm(BaseForm):  # type: ignore[misc]
     def seen_version(self) -> int:
         """The version the editor looked at. Raises Conflict if the form does not say."""
         text = str(self.version.data or "")
-        if not text.isascii() or not text.isdigit():
+        if not text.isascii() or not text.isdigit() or len(text) > MAX_VERSION_DIGITS:
             raise Conflict("The form does not say which version it was filled from. Open the page again.")
         return int(text)
 

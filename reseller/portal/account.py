@@ -32,7 +32,7 @@ def change_profile() -> Response | str:
         me.user_id,
         full_name=form.full_name.data or "",
         time_zone=form.time_zone.data,
-        seen_version=int(form.version.data) if (form.version.data or "").isdecimal() else None,
+        seen_version=form.seen_version(),
         actor=staff.actor_of(me.user_id),
     )
     return _done("Your profile is saved.")

@@ -2,7 +2,7 @@
 
 from wtforms import EmailField, Form, HiddenField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms.validators import EqualTo, InputRequired, Length, Optional, Regexp
 
 from reseller.domain.accounts import MAX_NAME_CHARACTERS, MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
 from reseller.web.formats import TIME_ZONES
@@ -39,7 +39,11 @@ class AgainForm(Form):  # type: ignore[misc]
 class ProfileForm(Form):  # type: ignore[misc]
     full_name = StringField("Name", [Length(max=MAX_NAME_CHARACTERS)], render_kw={"autocomplete": "name"})
     time_zone = SelectField("Time zone", choices=[SelectChoice(zone, zone.replace("_", " ")) for zone in TIME_ZONES])
-    version = HiddenField()
+    version = HiddenField(validators=[Optional(), Regexp(r"[0-9]{1,9}\Z", message="Open the page again.")])
+
+    def seen_version(self) -> int | None:
+        """The version of the person that the form was filled from, if it says."""
+        return int(self.version.data) if self.version.data else None
 
 
 class NewPasswordForm(Form):  # type: ignore[misc]

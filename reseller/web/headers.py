@@ -17,7 +17,7 @@ POLICY = "; ".join(
 
 
 def install(app: Flask) -> None:
-    """Every HTML answer carries the policy; every answer of a page forbids sniffing."""
+    """Every HTML answer carries the policy; every answer of a page forbids sniffing and, unless it says otherwise, keeping."""
 
     @app.after_request
     def protect(response: Response) -> Response:
@@ -25,5 +25,5 @@ def install(app: Flask) -> None:
         if response.mimetype == "text/html":
             response.headers.setdefault("Content-Security-Policy", POLICY)
             response.headers.setdefault("Referrer-Policy", "same-origin")
-            response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Cache-Control", "no-store")
         return response

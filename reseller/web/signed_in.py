@@ -147,6 +147,7 @@ def _here() -> str:
 
 
 def _path_of(address: str | None) -> str | None:
-    if not address or not address.startswith(request.host_url):
-        return None
-    return "/" + address.removeprefix(request.host_url)
+    """The path of an address of ours, whether or not we see the TLS that the browser speaks."""
+    scheme, _, rest = (address or "").partition("://")
+    host, slash, path = rest.partition("/")
+    return f"/{path}" if scheme in ("http", "https") and slash and host == request.host else None

@@ -8,7 +8,7 @@ from flask import flash, redirect, request
 from sqlalchemy import ColumnElement
 
 from reseller.backoffice.access import ADMINS, STAFF, actor, exposed, pages
-from reseller.backoffice.editing import put_on_form
+from reseller.backoffice.editing import MAX_VERSION_DIGITS, put_on_form
 from reseller.backoffice.filters import Choice, Id, ListFilter, contains, equals
 from reseller.backoffice.prices import current, trials
 from reseller.backoffice.prices.forms import DraftForm
@@ -120,6 +120,6 @@ def _draft_of(rule: RuleLine) -> dict[str, Any]:
 
 def _seen_version() -> int:
     text = request.form.get("version", "")
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_VERSION_DIGITS:
         raise Conflict("The form does not say which prices it was tested with. Test the rule again.")
     return int(text)

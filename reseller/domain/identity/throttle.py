@@ -9,6 +9,7 @@ one network fills its own for an e-mail address (`here`) long before the one tha
 count starts anew when its time is over, and a new password from an operator clears those of the address.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,10 +120,8 @@ def prune() -> int:
 def digest_of(email: str) -> str:
     """An e-mail address as counts and cookies name it: in any spelling that sign-in takes for it the same, and not the address itself."""
     plain = email.strip().lower()
-    try:
+    with contextlib.suppress(InvalidRequest):  # nobody's address; its failures are counted under what was typed
         plain = normal_email(plain)
-    except InvalidRequest:
-        pass  # nobody's address; its failures are counted under what was typed
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
