@@ -113,7 +113,7 @@ def spent_today(requester_id: UUID) -> Decimal:
 def approve(adjustment_id: UUID, approver_id: UUID, *, note: str = "") -> Adjustment:
     """The money has moved, on the word of two people.
 
-    Raises NotFound, Conflict if it is decided already, Forbidden for the requester, for a member of the account and
+    Raises NotFound, Conflict if it is decided already, Forbidden for the requester, for a member of the account (either of the two) and
     for roles that approve nothing, InsufficientBalance for a debit of more than is available now (it goes on waiting).
     """
     with transaction():
@@ -123,6 +123,8 @@ def approve(adjustment_id: UUID, approver_id: UUID, *, note: str = "") -> Adjust
         if _lock_person(approver_id) not in APPROVERS:
             raise Forbidden("Only finance and admins approve adjustments.")
         _check_strangers(approver_id, adjustment.account_id)
+        if is_member(adjustment.requested_by_id, adjustment.account_id):  # since they asked
+            raise Forbidden("This account belongs to whoever asked for it by now. Reject it; somebody else may ask anew.")
         _decide(adjustment, approver_id, note)
         _post(adjustment, staff.actor_of(approver_id))
         _record(adjustment, approver_id, "approve", AdjustmentState.WAITING, note)

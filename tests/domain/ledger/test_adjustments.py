@@ -12,7 +12,7 @@ from flask import Flask
 from reseller.clock import new_id
 from reseller.database import acting_as_operator, transaction
 from reseller.domain import ledger
-from reseller.domain.accounts import Person, Role
+from reseller.domain.accounts import Membership, Person, Role
 from reseller.domain.ledger import Adjustment, AdjustmentDraft, adjustments
 from reseller.errors import Conflict, Forbidden, InsufficientBalance, InvalidRequest, NotFound, Refusal
 from tests import factories
@@ -268,6 +268,18 @@ def test_nobody_approves_a_credit_for_their_own_account(support: Person, finance
         adjustments.reject(waiting.id, finance.user_id, note="x")
 
     assert settled(finance) == 0
+
+
+def test_whoever_joined_the_account_after_asking_gets_nothing_approved(support: Person, finance: Person, customer: Person) -> None:
+    waiting = ask(support, customer, "400")
+    with transaction() as session:
+        session.add(Membership(account_id=customer.account_id, user_id=support.user_id, role="member"))
+
+    with pytest.raises(Forbidden, match="belongs to whoever asked"):
+        adjustments.approve(waiting.id, finance.user_id)
+    adjustments.reject(waiting.id, finance.user_id, note="their own by now")
+
+    assert settled(customer) == Decimal(10)
 
 
 def test_what_is_decided_stays_decided(support: Person, finance: Person, customer: Person) -> None:
