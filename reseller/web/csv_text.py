@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +10,9 @@ from typing import Any
 
 from reseller.money import format_decimal
 from reseller.web.formats import iso
+
+_SEPARATED = re.compile(r"([;\t\r\n] *)(?=[=+@-])")
+"""Where a spreadsheet of a country that separates cells by semicolons begins a new one, whatever quotes stand around."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -25,7 +29,7 @@ def csv_text(value: Any) -> str:
         return str(value)
     if isinstance(value, datetime):
         return iso(value)
-    text = str(value)
+    text = _SEPARATED.sub(r"\1'", str(value))
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

@@ -28,6 +28,7 @@ BEAT_SECONDS = 10.0  # a comment at least so often, so that nobody between takes
 NOTICE_SECONDS = 0.5  # how soon a drain is noticed
 LASTS_SECONDS = 300.0
 MAX_VIEWERS = 200
+MAX_OF_ONE_SESSION = 10
 
 log = structlog.get_logger()
 
@@ -44,8 +45,10 @@ class LiveFeed:
         self.latest: Pulse | None = None
         self.number = 0  # of the latest look
 
-    def __len__(self) -> int:
-        return len(self._viewers)
+    def has_room_for(self, session_id: UUID) -> bool:
+        """Whether one more of this session may watch: neither do all together nor does one alone take every place."""
+        theirs = sum(each == session_id for each in self._viewers.values())
+        return len(self._viewers) < MAX_VIEWERS and theirs < MAX_OF_ONE_SESSION
 
     def join(self, viewer: object, session_id: UUID) -> None:
         """The viewer gets news from now on."""
@@ -140,7 +143,7 @@ class Live(Page):
         """The stream of the live tile; 503 where too many watch already."""
         if self._feed is None:
             self._feed = LiveFeed(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
-        if len(self._feed) >= MAX_VIEWERS:
+        if not self._feed.has_room_for(me().session_id):
             return Response(status=503, headers={"Retry-After": "30"})
         calls = current_app.extensions["live_calls"]
         assert isinstance(calls, LiveCalls)

@@ -55,6 +55,20 @@ def test_viewers_share_one_look(app: Flask, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(looks) == 1
 
 
+def test_one_session_does_not_take_every_place(app: Flask) -> None:
+    """R31: two hundred streams of one person would leave none for anybody else."""
+    greedy, other = staff.client_of(app), staff.client_of(app)
+    held = [greedy.get("/admin/live/", buffered=False) for _ in range(live.MAX_OF_ONE_SESSION)]
+
+    refused, let_in = greedy.get("/admin/live/", buffered=False), other.get("/admin/live/", buffered=False)
+    held.pop().close()
+    again = greedy.get("/admin/live/", buffered=False)
+
+    assert [answer.status_code for answer in (refused, let_in, again)] == [503, 200, 200]
+    for answer in (*held, let_in, again):
+        answer.close()
+
+
 def test_a_session_that_was_ended_elsewhere_ends_the_stream(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """R26."""
     monkeypatch.setattr(live, "LOOK_SECONDS", 0.1)
