@@ -11,7 +11,8 @@ from reseller.backoffice.access import ADMINS, STAFF, pages
 from reseller.backoffice.filters import AccountIs, ActorIs, ListFilter, begins, between_days, equals
 from reseller.backoffice.tables import Formatter, TableView
 from reseller.domain.desk import audit_log
-from reseller.domain.desk.audit_log import NOTHING, AuditLine, Change
+from reseller.domain.desk.audit_log import NOTHING, AuditLine
+from reseller.domain.desk.change_words import Change
 from reseller.domain.staff import StaffAction
 
 
@@ -29,15 +30,14 @@ def _subject(line: AuditLine) -> Any:
 
 
 def _changes(line: AuditLine) -> Any:
-    """What something came to be, or from → to; fields that stayed empty are left to the file."""
-    told = [change for change in line.changes if change.before != NOTHING or change.after != NOTHING]
-    return Markup("<br>").join(_change(change) for change in told) or None
+    """What something came to be, or from → to."""
+    return Markup("<br>").join(_change(change) for change in line.changes) or None
 
 
 def _change(change: Change) -> Markup:
-    if change.before == NOTHING:
+    if not change.before:
         return Markup('<span class="muted">{}</span> <strong>{}</strong>').format(change.field, change.after)
-    return Markup('<span class="muted">{}</span> {} → <strong>{}</strong>').format(change.field, change.before, change.after)
+    return Markup('<span class="muted">{}</span> {} → <strong>{}</strong>').format(change.field, change.before, change.after or NOTHING)
 
 
 class AuditLog(TableView):

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from reseller.domain.desk.actors import names_of
+from reseller.domain.desk.change_words import Change, changes_told
 from reseller.domain.desk.naming import names_of_accounts
 from reseller.domain.staff import StaffAction
 
@@ -14,19 +14,12 @@ NOTHING = "–"
 
 _PAST = {
     "accept": "accepted", "add": "added", "approve": "approved", "change": "changed", "confirm": "confirmed", "create": "created",
-    "give": "gave", "grant": "granted", "halt": "halted", "mint": "made", "register": "registered", "reject": "rejected",
-    "remove": "removed", "request": "asked for", "reset": "reset", "restore": "restored", "resume": "resumed", "retire": "retired",
-    "revert": "reverted", "revoke": "revoked", "suspend": "suspended", "switch": "switched", "withdraw": "withdrew", "write": "wrote",
+    "end": "ended", "enrol": "enrolled", "give": "gave", "grant": "granted", "halt": "halted", "issue": "issued", "mint": "made",
+    "register": "registered", "reject": "rejected", "remove": "removed", "replace": "replaced", "request": "asked for",
+    "reset": "reset", "restore": "restored", "resume": "resumed", "retire": "retired", "revert": "reverted", "revoke": "revoked",
+    "show": "showed", "suspend": "suspended", "switch": "switched", "withdraw": "withdrew", "write": "wrote",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One field, before and after, in words."""
-
-    field: str
-    before: str
-    after: str
+_WHOLE = {"user.sign_in": "signed in", "user.sign_out": "signed out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +49,8 @@ def lines(rows: Sequence[StaffAction]) -> list[AuditLine]:
 
 def words_of(action: str) -> str:
     """`limit_preset.change` → "changed limit preset"; `user.change_role` → "changed role of user"."""
+    if action in _WHOLE:
+        return _WHOLE[action]
     noun, _, verb = action.replace("_", " ").rpartition(".")
     first, _, rest = verb.partition(" ")
     done = _PAST.get(first, first)
@@ -63,7 +58,7 @@ def words_of(action: str) -> str:
 
 
 def _line(row: StaffAction, actor_name: str, account_name: str | None) -> AuditLine:
-    changes = tuple(_change(field, value) for field, value in row.changes.items())
+    changes = changes_told(row.changes)
     return AuditLine(
         id=row.id,
         created_at=row.created_at,
@@ -76,21 +71,7 @@ def _line(row: StaffAction, actor_name: str, account_name: str | None) -> AuditL
         account_id=row.account_id,
         account_name=account_name,
         changes=changes,
-        changes_text="; ".join(f"{change.field}: {change.before} → {change.after}" for change in changes),
+        changes_text="; ".join(f"{change.field}: {change.before or NOTHING} → {change.after or NOTHING}" for change in changes),
         reason=row.reason,
         address=row.address,
     )
-
-
-def _change(field: str, value: Any) -> Change:
-    """Pairs are from → to; anything else is what came to be."""
-    before, after = value if isinstance(value, list) and len(value) == 2 else (None, value)
-    return Change(field.replace("_", " "), _words(before), _words(after))
-
-
-def _words(value: Any) -> str:
-    if value is None or value == "":
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from reseller.database import transaction
+from reseller.domain.desk.change_words import changes_told
 from reseller.errors import NotFound
 from reseller.money import to_usd
 
@@ -133,19 +134,7 @@ def _line(row: Any) -> Line:
         words=row["words"],
         actor=row["actor"],
         amount_usd=amount_usd,
-        changes=tuple(_change(field, values) for field, values in changes.items()),
+        changes=tuple((change.field, change.before, change.after) for change in changes_told(changes)),
         subject_kind=row["subject_kind"],
         subject_id=row["subject_id"],
     )
-
-
-def _change(field: str, values: Any) -> tuple[str, str, str]:
-    before, after = values if isinstance(values, list) and len(values) == 2 else (None, values)
-    return field.replace("_", " "), _text(field, before), _text(field, after)
-
-
-def _text(field: str, value: Any) -> str:
-    """A value as people read it; "" for none."""
-    if isinstance(value, str) and field.endswith("_at"):
-        return f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return "" if value is None else str(value)

@@ -58,7 +58,7 @@ def test_a_row_says_everything_in_words(client: FlaskClient, admin: Person) -> N
 
 def test_what_was_written_is_text_and_nothing_else(client: FlaskClient) -> None:
     evil = "<script>alert(1)</script>"
-    record(actor=evil, action=evil, subject=evil, kind=evil, reason=evil, changes={evil: [evil, evil]})
+    record(actor=evil, action=evil, subject=evil, kind=evil, reason=evil, changes={evil: ["", evil]})
 
     assert evil not in page(client, "/admin/audit-log/")
 
@@ -73,12 +73,29 @@ def test_changes_of_any_shape_are_shown(client: FlaskClient) -> None:
     assert texts == ["x: {'a': 1} → –", "map: – → {'a': 1}", "list: – → [1, 2, 3]", "by: – → totp", "ended: – → 3", ""]
 
 
+def test_what_stayed_is_left_out_and_money_and_moments_are_words(client: FlaskClient) -> None:
+    record(
+        changes={
+            "rpd": [10_000, 10_000],
+            "rpm": [300, 2_000],
+            "amount_usd": [None, "12.5"],
+            "reverts_at": [None, "2026-11-26T05:15:46+00:00"],
+        }
+    )
+
+    (row,) = exported(client, "audit-log")
+
+    assert sorted(row["From → to"].split("; ")) == ["amount: – → $12.50", "reverts at: – → 2026-11-26 05:15 UTC", "rpm: 300 → 2,000"]
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [
         ("limit_preset.change", "changed limit preset"),
         ("user.change_role", "changed role of user"),
         ("credit.grant", "granted credit"),
+        ("user.sign_in", "signed in"),
+        ("user.enrol_second_factor", "enrolled second factor of user"),
         ("thing.ponder", "ponder thing"),
         ("odd", "odd "),
     ],
