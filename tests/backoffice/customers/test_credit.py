@@ -119,11 +119,16 @@ def test_directions_are_the_two_that_there_are(client: FlaskClient, customer: Su
     assert states() == []
 
 
-OF_ANOTHER_TIME = [str(new_id(now() + timedelta(days=days))) for days in (-400, -1, 1, 36_500)]
 OF_NO_TIME = ["f" * 32, "ffffffff-ffff-7fff-bfff-ffffffffffff", "0" * 32, "3f1e9a7c-2b4d-4c6e-8f01-23456789abcd"]
 
 
-@pytest.mark.parametrize("nonce", ["", "x", "1", *OF_NO_TIME, *OF_ANOTHER_TIME], ids=str)
+@pytest.mark.parametrize("days", [-400, -1, 1, 36_500])
+def test_a_form_with_a_nonce_of_another_time_moves_nothing(client: FlaskClient, customer: Subject, days: int) -> None:
+    assert give(client, customer, nonce=str(new_id(now() + timedelta(days=days)))).status_code == 400
+    assert (settled(customer.person), states()) == (Decimal(10), [])
+
+
+@pytest.mark.parametrize("nonce", ["", "x", "1", *OF_NO_TIME])
 def test_a_form_without_a_nonce_of_ours_moves_nothing(client: FlaskClient, customer: Subject, nonce: str) -> None:
     """A key of another time would hide the adjustment at an end of every list; the greatest one broke the ledger's page."""
     assert give(client, customer, nonce=nonce).status_code == 400
