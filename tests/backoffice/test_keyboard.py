@@ -42,6 +42,7 @@ def test_signing_in_finding_a_customer_and_giving_credit_need_no_mouse(console: 
     page.goto("/sign-in")
 
     sign_in(page, member.email)
+    page.wait_for_load_state()  # the key is a script's
     page.keyboard.press("/")
     page.keyboard.type(customer.person.email)
     page.keyboard.press("Enter")

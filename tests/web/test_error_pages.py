@@ -73,5 +73,5 @@ def test_a_database_that_does_not_answer_is_said_so_and_when_to_come_back(app: F
     assert answer.headers["Retry-After"] == "5"
 
 
-def gone_away(*_: object) -> None:
+def gone_away(*_: object, **__: object) -> None:
     raise OperationalError("SELECT 1", {}, ConnectionError("gone"))

@@ -52,7 +52,7 @@ def test_a_rule_is_tested_published_and_what_customers_pay(console: Console) -> 
     assert Decimal(explained["sell_price_per_million"]["prompt"]) == promised * 1_000_000
     assert explained["markup_percent"] == "8"
     page.reload()
-    expect(page.locator("main")).to_contain_text("8 % on top")
+    expect(page.locator("main")).to_contain_text("8% on top")
 
 
 def test_a_dismissed_question_retires_nothing_and_an_answered_one_does(console: Console) -> None:
