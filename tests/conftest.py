@@ -24,6 +24,8 @@ from tests.deployment import Cluster, running_app, settings_over
 from tests.shop import Shop, open_shop
 
 ROOT = Path(__file__).resolve().parent.parent
+OF_TIME = ("faults", "bounds")
+"""Folders of tests that have a neighbour's patience or a deadline of ours in them."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,6 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # Deadlines and slow starts say how busy the machine is, not whether the code is right.
     hypothesis_settings.register_profile("reseller", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     hypothesis_settings.load_profile("reseller")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests whose outcome hangs on time come first and those that open a browser last: the two never run beside each other.
+
+    Needs files to be given out whole and in order: `--dist loadfile --no-loadscope-reorder`.
+    """
+    with_browser = {item.path for item in items if isinstance(item, pytest.Function) and "browser" in item.fixturenames}
+    items.sort(key=lambda item: (item.path in with_browser, item.path.parent.name not in OF_TIME))
 
 
 @pytest.fixture(scope="session")

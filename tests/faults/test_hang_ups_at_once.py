@@ -10,6 +10,7 @@ from tests.waiting import wait_until
 
 EACH = 10
 LATE_HEAD = {"delay_ms": 1500}
+NO_HEAD_BEFORE_ALL_HUNG_UP = {"delay_ms": 8000}
 STEADY = {"tokens": 20, "pause_ms": 20}
 
 
@@ -71,7 +72,7 @@ def asked(customer: Customer, words: str) -> int:
 
 
 def test_hang_ups_at_every_stage_at_once_leave_every_call_ended_and_paid(storm: Storm) -> None:
-    storm.fake.plans |= {"late head, streamed": LATE_HEAD, "late head, whole": LATE_HEAD, "steady": STEADY}
+    storm.fake.plans |= {"late head, streamed": NO_HEAD_BEFORE_ALL_HUNG_UP, "late head, whole": LATE_HEAD, "steady": STEADY}
     customers = {stage: rich_customer(storm) for stage in STAGES}
     jobs = [stage for stage in STAGES for _ in range(EACH)]
 

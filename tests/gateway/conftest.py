@@ -14,9 +14,9 @@ def customer(shop: Shop) -> Customer:
     return shop.customer()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clock(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    """`flask worker` beside the shop: asks the upstream what calls cost that did not say so."""
+    """`flask worker` beside the shop: asks the upstream what calls cost that did not say so. Gone before other tests look at its jobs."""
     with shop.worker(tmp_path_factory.mktemp("clock")) as running:
         yield running
 
@@ -32,7 +32,7 @@ def calm(shop: Shop) -> Iterator[None]:
         shop.fake.scripts.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rough(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A shop of its own, with its clock, for upstreams that misbehave: no other test's breaker hears of it. Answers end after 3 s."""
     folder = tmp_path_factory.mktemp("rough")
