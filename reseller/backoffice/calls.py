@@ -6,13 +6,13 @@ from uuid import UUID
 
 from flask import redirect, request
 from flask_admin.base import BaseView
-from sqlalchemy import ColumnElement, false, select
+from sqlalchemy import ColumnElement, select
 
 from reseller.backoffice.access import STAFF, exposed, pages
-from reseller.backoffice.filters import Choice, Day, Id, ListFilter, equals, wildcard
+from reseller.backoffice.filters import AccountIs, Choice, Day, ListFilter, equals, wildcard
 from reseller.backoffice.tables import EXPORT_ROWS, EXPORT_SLICE, PAGE_ROWS, TableView
 from reseller.database import acting_as_operator, transaction
-from reseller.domain.desk import call_list, call_story
+from reseller.domain.desk import call_list, call_story, naming
 from reseller.domain.desk.call_list import CallLine, Wanted
 from reseller.domain.desk.call_story import FLAGS
 from reseller.domain.keys import ApiKey
@@ -41,7 +41,7 @@ class Calls(TableView):
     intro = "Every call, refused ones too. Open one to see why it was charged, or why it was refused."
     empty = "No call has been made yet."
     column_filters = (
-        Id("account", "Account id", equals(UsageLog.account_id)),
+        AccountIs(UsageLog.account_id, label="Account id or e-mail"),
         ListFilter("key", "Key (prefix or id)", equals(UsageLog.api_key_id)),
         ListFilter("model", "Model (* any)", wildcard(UsageLog.model)),
         Choice("status", "Status", equals(UsageLog.status), options=[(status.value, status.value) for status in CallStatus]),
@@ -95,17 +95,18 @@ def _named(shown_id: str) -> UUID:
 def wanted(filters: Mapping[str, str]) -> Wanted:
     """What the filters of the list ask for. They are known to mean something."""
     by_arg = {each.arg: each for each in Calls.column_filters}
-    account_id = by_arg["account"].clean(filters["account"]) if "account" in filters else None
+    accounts = naming.accounts_named(filters["account"].strip()) if "account" in filters else []
     conditions = [by_arg[arg]._where(by_arg[arg].clean(filters[arg])) for arg in filters if arg not in ("account", "key", "from", "to")]
+    owners = set(accounts)
     if "key" in filters:
         keys = _keys_named(filters["key"])
-        conditions.append(UsageLog.api_key_id.in_(keys) if keys else false())
-        owners = set(keys.values()) | ({account_id} if account_id else set())
-        if len(owners) == 1:  # the account's index finds the calls of its keys
-            (account_id,) = owners
+        conditions.append(UsageLog.api_key_id.in_(keys))
+        owners |= set(keys.values())
+    if "account" in filters and len(owners) != 1:
+        conditions.append(UsageLog.account_id.in_(accounts))
     return Wanted(
         conditions=tuple(conditions),
-        account_id=account_id,
+        account_id=next(iter(owners)) if len(owners) == 1 else None,  # the account's index finds the calls of its keys
         since=by_arg["from"].clean(filters["from"]) if "from" in filters else None,
         until=by_arg["to"].clean(filters["to"]) if "to" in filters else None,
         is_indexed=any(arg in filters for arg in INDEXED) or filters.get("status", CallStatus.COMPLETED) != CallStatus.COMPLETED,

@@ -37,7 +37,7 @@ def install(app: Flask, settings: Settings) -> None:
     error_pages.install(app)
     hooks = app.extensions["page_hooks"] = PageHooks()
     with hooks.taken_over(app):
-        headers.install(app)
+        headers.install(app, is_https=is_https)
         CSRFProtect(app)
         signed_in.install(app)
 

@@ -26,10 +26,14 @@ def _has_status(status: str) -> ColumnElement[bool]:
     return Account.status == AccountStatus(status)
 
 
+def _is_of(kind: str) -> ColumnElement[bool]:
+    return desk.is_of_staff() if kind == "staff" else ~desk.is_of_staff()
+
+
 class Listing(TableView):
     list_template = "customers/list.html"
     column_list = ("name", "email", "balance_usd", "last_call_at", "status", "created_at")
-    column_export_list = ("id", "name", "email", "balance_usd", "available_usd", "last_call_at", "status", "created_at")
+    column_export_list = ("id", "name", "email", "is_staff", "balance_usd", "available_usd", "last_call_at", "status", "created_at")
     numeric = frozenset({"balance_usd"})
     labels = {  # noqa: RUF012 - a class constant, as in the base
         "name": "Customer",
@@ -41,6 +45,7 @@ class Listing(TableView):
     column_filters = (
         ListFilter("text", "Name, e-mail or company", about),
         Choice("status", "Status", _has_status, options=STATUSES),
+        Choice("kind", "Accounts of", _is_of, options=(("customers", "customers"), ("staff", "staff"))),
     )
     empty = "No customers yet. `flask users create` makes one."
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 
 from reseller.backoffice.access import ADMINS, STAFF, actor, exposed, pages
 from reseller.backoffice.editing import MAX_VERSION_DIGITS, put_on_form
-from reseller.backoffice.filters import Choice, Id, ListFilter, contains, equals
+from reseller.backoffice.filters import AccountIs, Choice, ListFilter, contains
 from reseller.backoffice.prices import current, trials
 from reseller.backoffice.prices.forms import DraftForm
 from reseller.backoffice.reasons import reason_given
@@ -43,7 +43,7 @@ class Rules(TableView):
     column_filters = (
         Choice("state", "State", _state, options=[(ACTIVE, "active"), (RETIRED, "retired"), (ALL, "active and retired")]),
         ListFilter("pattern", "Pattern has", contains(PricingRule.model_pattern)),
-        Id("account", "Account id", equals(PricingRule.account_id)),
+        AccountIs(PricingRule.account_id, label="Account id or e-mail"),
     )
 
     def _filters_given(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Everything that happened to an account in one stream, newest first: what staff did, money, notes, the first call.
 
 Paged by key: each page costs the same. Rows that say the same thing twice (an audit row and the entry or note that it
-is about) appear once.
+is about) appear once; the charges that are posted every day are for the ledger, and would drown the rest.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ SELECT * FROM (
   UNION ALL
   (SELECT created_at, id, 'entry', kind, reason, actor, amount_nano, NULL, 'reference', reference
      FROM ledger_entries
-    WHERE account_id = :account_id AND (created_at, id) < (:at, :id) ORDER BY created_at DESC, id DESC LIMIT :lines)
+    WHERE account_id = :account_id AND kind <> 'usage' AND (created_at, id) < (:at, :id) ORDER BY created_at DESC, id DESC LIMIT :lines)
   UNION ALL
   (SELECT created_at, id, 'note', 'note', body, author, NULL, NULL, 'account', account_id::text
      FROM account_notes
@@ -46,6 +46,20 @@ SELECT * FROM (
 
 WORDS = {
     "user.create": "Registered",
+    "user.sign_in": "Signed in",
+    "user.sign_out": "Signed out",
+    "user.show_second_factor": "Showed the second factor",
+    "user.confirm": "Showed the password again",
+    "user.change_profile": "Name or e-mail address changed",
+    "user.change_role": "Role changed",
+    "user.set_password": "Password set",
+    "user.end_session": "Session ended",
+    "user.end_sessions": "All sessions ended",
+    "user.end_other_sessions": "All other sessions ended",
+    "user.enrol_second_factor": "Authenticator enrolled",
+    "user.replace_second_factor": "Authenticator replaced",
+    "user.reset_second_factor": "Authenticator taken away",
+    "user.issue_recovery_codes": "New recovery codes",
     "account.suspend": "Suspended",
     "account.restore": "Restored",
     "account.halt": "Halted: the books did not add up",
@@ -59,7 +73,6 @@ WORDS = {
     "adjustment.reject": "Adjustment rejected",
     "adjustment.withdraw": "Adjustment taken back",
     "top_up": "Top-up",
-    "usage": "Charges of a day posted",
     "refund": "Refund",
     "dispute": "Dispute",
     "adjustment": "Adjustment",

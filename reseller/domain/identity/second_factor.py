@@ -50,6 +50,7 @@ def enrol(user_id: UUID, secret: str, code: str, *, seal: Seal, replaces: bool) 
         return None
     actor = staff.actor_of(user_id)
     with transaction() as session:
+        session.get_one(User, user_id, with_for_update=True)  # two pages that enrol at once: the second is told
         if _remove(user_id) != replaces:
             raise Conflict("The authenticator was changed in the meantime. Nothing was saved; begin again.")
         row = SecondFactor(user_id=user_id, sealed_secret=seal.close(f"{user_id} {secret}"), confirmed_at=now(), last_step=step)

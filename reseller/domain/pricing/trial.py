@@ -35,7 +35,6 @@ class Change:
     model: str
     before: Offer | None  # None where it is not for sale
     after: Offer | None
-    was_losing: bool
     is_losing: bool
 
 
@@ -71,7 +70,7 @@ def changes(before: PriceBook, after: PriceBook, account_id: UUID | None, fees: 
 
 
 def _change(account_id: UUID | None, model: str, before: Offer | None, after: Offer | None, fees: Fees) -> Change:
-    return Change(account_id, model, before, after, _loses(before, fees), _loses(after, fees))
+    return Change(account_id, model, before, after, _loses(after, fees))
 
 
 def _by_model(offers: Iterable[Offer]) -> dict[str, Offer]:

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from reseller.domain.accounts import Role
 from reseller.domain.calls import Till
 from reseller.wiring import wiring_of
+from tests import factories
 from tests.domain import scenes
 from tests.staff import client_of
 
@@ -58,9 +59,20 @@ def test_filters_leave_what_was_asked_for(client: FlaskClient, till: Till) -> No
     assert found(account=first.account_id) == found(key=first.key_id) == {charged.call_id, other.call_id}
     assert found(model="acme/*", account=first.account_id) == {charged.call_id}
     assert found(status="refused") == found(code="insufficient_credits") == {refused.call_id}
-    assert found(key=second.key_id, account=first.account_id) == set()
+    assert found(key=second.key_id, account=first.account_id) == found(account="nobody@example.com") == set()
     assert found(flag="any") == found(keys="test") == found(upstream="nobody") == set()
     assert found(**{"from": "2020-01-01", "to": "2020-02-01"}) == set()
+
+
+def test_the_address_of_somebody_in_it_names_an_account(client: FlaskClient, till: Till) -> None:
+    person = factories.make_person(usd="10")
+    _, key = factories.mint_key(person)
+    theirs, other = settled(till, scenes.Customer(person.account_id, key.id)), settled(till, scenes.customer())
+
+    page = client.get("/admin/calls/", query_string={"account": person.email.upper()}).text
+
+    assert theirs.call_id.hex in page
+    assert other.call_id.hex not in page
 
 
 def test_csv_has_what_the_filters_leave_and_more_than_a_page(client: FlaskClient, till: Till) -> None:

@@ -249,6 +249,20 @@ def test_the_list_is_filtered_by_text_and_status(app: Flask, customer: Subject) 
     assert "Zeta" not in client.get("/admin/customers/?status=frozen").text
 
 
+def test_accounts_of_staff_say_so_and_can_be_left_out(app: Flask, customer: Subject) -> None:
+    colleague = factories.make_person(role=Role.FINANCE)
+    client = client_of(app, Role.SUPPORT)
+
+    def listed(**filters: str) -> set[str]:
+        page = client.get("/admin/customers/", query_string=filters).text
+        return {str(who.account_id) for who in (colleague, customer.person) if str(who.account_id) in page}
+
+    assert listed() == {str(colleague.account_id), str(customer.person.account_id)}
+    assert listed(kind="staff") == {str(colleague.account_id)}
+    assert listed(kind="customers") == {str(customer.person.account_id)}
+    assert '<span class="tag tone-info">staff</span>' in client.get("/admin/customers/?kind=staff").text
+
+
 def test_the_list_goes_on_where_a_page_ends(app: Flask, customer: Subject) -> None:
     for _ in range(51):
         factories.make_person()

@@ -1,20 +1,25 @@
 """One stream of everything that happened: nothing twice, nothing lost between pages."""
 
+import re
+from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from reseller.clock import new_id
+from reseller.clock import new_id, now
 from reseller.domain import accounts, keys, limits, notes
 from reseller.domain.accounts import Person, Role
-from reseller.domain.desk.timeline import timeline
-from reseller.domain.ledger import AdjustmentDraft, adjustments
+from reseller.domain.desk.timeline import WORDS, timeline
+from reseller.domain.ledger import AdjustmentDraft, adjustments, posting
 from reseller.errors import NotFound
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
+
+DOMAIN = Path(__file__).parents[3] / "reseller" / "domain"
 
 
 @pytest.fixture
@@ -56,6 +61,22 @@ def test_everything_appears_once_newest_first(customer: Person) -> None:
         "Adjustment",
         "Registered",
     ]
+
+
+def test_the_charges_of_days_are_left_to_the_ledger(customer: Person, app: Flask) -> None:
+    before = titles(customer)
+
+    assert posting.post_usage_day(customer.account_id, now().date() + timedelta(days=1))
+    assert titles(customer) == before
+
+
+def test_every_action_has_words_for_people() -> None:
+    """Found in the sources as anybody would look for them: actions on a person, a key, an account."""
+    sources = "".join(path.read_text() for path in DOMAIN.rglob("*.py"))
+    actions = set(re.findall(r'"((?:user|account|key|limits|adjustment)\.[a-z_]+)"', sources))
+
+    assert len(actions) > 10
+    assert actions - WORDS.keys() == set()
 
 
 def test_lines_say_why_and_from_what_to_what(customer: Person) -> None:

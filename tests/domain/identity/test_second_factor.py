@@ -245,3 +245,19 @@ def test_no_secret_and_no_code_is_in_the_audit_log(person: Person) -> None:
 
     assert "user.enrol_second_factor" in written
     assert not [code for code in codes if code in written]
+
+
+def test_of_two_enrolments_at_once_one_is_told(app: Flask, person: Person) -> None:
+    """Two windows with a QR code each, sent at the same moment."""
+    secrets = [second_factor.new_secret() for _ in range(2)]
+
+    def enrol(index: int) -> bool:
+        with app.app_context(), acting_as_operator():
+            code = Authenticator(secrets[index]).code()
+            try:
+                return second_factor.enrol(person.user_id, secrets[index], code, seal=SEAL, replaces=False) is not None
+            except Conflict:
+                return False
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(enrol, range(2))) == [False, True]
