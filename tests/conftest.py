@@ -14,12 +14,14 @@ from flask import Flask
 from flask_migrate import upgrade
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import Browser
 from sqlalchemy.orm import Session
 
 from config import Settings
 from config.postgres import find_binaries, oldest_binaries, temporary
 from reseller.database import acting_as_operator, db
 from reseller.silence import wait_for_each
+from tests.browser import Windows, open_browser
 from tests.deployment import Cluster, running_app, settings_over
 from tests.shop import Shop, open_shop
 
@@ -84,6 +86,24 @@ def shop(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A running shop that all tests of this process share. Each makes customers of its own and scripts by model name."""
     with open_shop(cluster, tmp_path_factory.mktemp("shop")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of this process."""
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def windows(browser: Browser, shop: Shop) -> Iterator[Windows]:
+    """Windows onto the shop. The test fails if a page complained about anything that was not allowed."""
+    opened = Windows(browser, shop.web.origin)
+    try:
+        yield opened
+    finally:
+        opened.close()
+    assert not opened.complaints.unexpected, "a page complained:\n" + "\n".join(opened.complaints.unexpected)
 
 
 @pytest.fixture(autouse=True)

@@ -1,16 +1,18 @@
 """How pages act: openly as the operator on behalf of the one person at the browser, with their address in audit rows.
 
-A page is registered through `anonymous` or `personal`; there is no third way in.
+A page is registered through `anonymous`, `personal` or `scoped`; there is no fourth way in.
 """
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from flask import request
+from flask import g, render_template, request
 
-from reseller.database import acting_as_operator
-from reseller.domain import staff
+from reseller.database import acting_as_operator, acting_for
+from reseller.domain import accounts, staff
 from reseller.domain.identity.sealing import Seal
 from reseller.errors import Refusal
 from reseller.web import error_pages
@@ -19,6 +21,19 @@ from reseller.web.signed_in import ConfirmFirst, SignedIn, person, to_confirm, t
 from reseller.wiring import wiring
 
 View = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The account that a page is about, and who looks at it."""
+
+    account_id: UUID
+    user_id: UUID
+
+    @property
+    def actor(self) -> str:
+        """As audit rows name the person."""
+        return staff.actor_of(self.user_id)
 
 
 def address() -> str:
@@ -62,3 +77,37 @@ def personal(view: View) -> View:
         return anonymous(view)(**parts) if person() is not None else to_sign_in()
 
     return run
+
+
+def scoped(view: View) -> View:
+    """A page of one account, for a person who is a member of it; strangers are sent to sign in.
+
+    Everything inside sees and changes rows of that account alone (R23): an id of another one is not found.
+    """
+
+    @functools.wraps(view)
+    def run(**parts: Any) -> Any:
+        who = person()
+        if who is None:
+            return to_sign_in()
+        with acting_as_operator():
+            account_id = accounts.home_of(who.user_id)
+        if account_id is None:
+            return render_template("portal/no_account.html"), 404
+        g.scope = Scope(account_id, who.user_id)
+        with acting_for(account_id), staff.acting_from(address()):
+            try:
+                return view(**parts)
+            except ConfirmFirst:
+                return to_confirm()
+            except Refusal as refusal:
+                return error_pages.of_refusal(refusal)
+
+    return run
+
+
+def scope() -> Scope:
+    """The scope of this request. Only inside pages made by `scoped`."""
+    found = g.scope
+    assert isinstance(found, Scope)
+    return found

@@ -7,7 +7,10 @@ import time_machine
 from flask import Flask
 
 from tests.authenticator import standing_clock
+from tests.browser import Windows
 from tests.portal.visitor import Visitor
+from tests.shop import Shop
+from tests.site import Site
 
 
 @pytest.fixture
@@ -20,3 +23,9 @@ def clock() -> Iterator[time_machine.Traveller]:
 def visitor(app: Flask, clock: time_machine.Traveller) -> Callable[..., Visitor]:
     """`visitor()` is somebody new; `address` is where they come from."""
     return lambda address="192.0.2.1", of=app: Visitor(of, address)
+
+
+@pytest.fixture
+def site(shop: Shop, windows: Windows) -> Site:
+    """The shop's portal in a browser."""
+    return Site(shop, windows)
