@@ -75,6 +75,13 @@ def module_database_url(cluster: Cluster) -> Iterator[str]:
     cluster.drop_database(url)
 
 
+@pytest.fixture(scope="module")
+def module_app(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The app on the module's database, no context pushed: for tests that only read what the module has filled in once."""
+    with running_app(settings_over(module_database_url, tmp_path_factory.mktemp("module"))) as made:
+        yield made
+
+
 @pytest.fixture
 def superuser_url(cluster: Cluster, database_url: str) -> str:
     """The test's database as a superuser, whom row-level security and triggers' grants do not hold."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -15,6 +16,7 @@ from flask import Flask
 from reseller.backoffice.dashboards import business, charts, health, performance, usage
 from reseller.backoffice.dashboards.blocks import Report
 from reseller.clock import now
+from reseller.database import acting_as_operator
 from reseller.domain.accounts import Role
 from reseller.domain.desk.figures import Period
 from reseller.domain.usage import rollup
@@ -26,13 +28,21 @@ PAGES = ("performance", "business", "usage", "health")
 REPORTS = {"performance": performance.report, "business": business.report, "usage": usage.report, "health": health.report}
 
 
-@pytest.fixture
-def busy(app: Flask) -> Flask:
+@pytest.fixture(scope="module")
+def filled(module_app: Flask) -> Flask:
     """Three weeks of calls of every kind."""
-    accounts = [factories.make_person(full_name=f"<b>{name}</b> & sons").account_id for name in ("Ada", "Bob", "=Eve")]
-    calls.write(calls.random_rows(Random(21), accounts, 300, start=now() - timedelta(days=21), days=21))
-    rollup.run()
-    return app
+    with module_app.app_context(), acting_as_operator():
+        accounts = [factories.make_person(full_name=f"<b>{name}</b> & sons").account_id for name in ("Ada", "Bob", "=Eve")]
+        calls.write(calls.random_rows(Random(21), accounts, 300, start=now() - timedelta(days=21), days=21))
+        rollup.run()
+    return module_app
+
+
+@pytest.fixture
+def busy(filled: Flask) -> Iterator[Flask]:
+    """The same, inside its context."""
+    with filled.app_context(), acting_as_operator():
+        yield filled
 
 
 def report_of(app: Flask, page: str, days: int = 30) -> Report:
