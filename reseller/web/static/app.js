@@ -10,11 +10,13 @@ function openDialog(button) {
 
 async function copy(button) {
   await navigator.clipboard.writeText(button.dataset.copies);
+  if (button.classList.contains("is-done")) return;
+  const label = button.getAttribute("aria-label");
   button.classList.add("is-done");
   button.setAttribute("aria-label", "Copied");
   setTimeout(() => {
     button.classList.remove("is-done");
-    button.setAttribute("aria-label", "Copy");
+    button.setAttribute("aria-label", label);
   }, 1500);
 }
 
