@@ -11,7 +11,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from config.settings import Settings, SettingsRefused, read_settings
+from config.reading import SettingsRefused, read_settings
+from config.settings import Settings
 
 __all__ = ["Settings", "SettingsRefused", "settings_for"]
 

@@ -22,7 +22,7 @@ from typing import IO, Any
 from config import Settings, SettingsRefused, kept_secret, settings_for
 from config.children import Children
 from config.postgres import PostgresFailed, Running, ensure, is_private
-from config.settings import VARIABLES
+from config.reading import VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 

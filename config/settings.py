@@ -1,18 +1,17 @@
-"""Every knob, one a line, unit in its name: read once at start from the environment.
+"""Every knob, one a line, unit in its name, and what it may be. `reading` takes them from the environment.
 
-`NAME_FILE` may name a file that holds the value instead. An unknown spelling, a missing
-secret or an impossible value stops the start with one line per problem (promise R40).
 Nothing of `reseller` is imported here.
 """
 
-import difflib
-from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
+from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+
+from config import brand as branding
+from config.brand import Brand, LegalLink
 
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
@@ -21,18 +20,7 @@ OUR_PREFIXES = (
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
-ALIKE = 0.9
-"""So is one that is almost spelt like one of ours (difflib's ratio)."""
-
 DEFAULT_SECRETS = frozenset({"", "change-me", "changeme", "secret", "dev", "development", "test"})
-
-
-class SettingsRefused(Exception):
-    """The environment cannot be used; `problems` holds one sentence for each reason."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 class Settings(BaseModel):
@@ -74,6 +62,12 @@ class Settings(BaseModel):
     brand_name: str = Field("Reseller", description="the name customers see")
     brand_support_email: str = Field("", description="where customers find help")
     brand_top_up_url: str = Field("", description="where customers buy credit; default PUBLIC_URL/billing")
+    brand_logo: str = Field("", description="file of the sign beside the name: SVG, PNG, JPEG or WebP")
+    brand_color: str = Field("", description="accent of pages, like #3452d0")
+    brand_terms_url: str = Field("", description="the terms of service, in the foot of every page")
+    brand_privacy_url: str = Field("", description="the privacy notice, likewise")
+    brand_imprint_url: str = Field("", description="who runs the shop, likewise")
+    brand_letters_dir: str = Field("", description="folder with texts of letters instead of ours")
 
     credit_cap_support_usd: Decimal = Field(
         Decimal(50), ge=0, le=1_000_000, description="credit that one of support may adjust in a day alone"
@@ -112,6 +106,17 @@ class Settings(BaseModel):
             raise ValueError("must be a full http:// or https:// address")
         return value.rstrip("/")
 
+    @field_validator("brand_terms_url", "brand_privacy_url", "brand_imprint_url")
+    @classmethod
+    def _page_elsewhere(cls, value: str) -> str:
+        cls._plain_url(value)
+        return value
+
+    @field_validator("brand_name", "brand_logo", "brand_color", "brand_letters_dir")
+    @classmethod
+    def _of_brand(cls, value: str, field: ValidationInfo) -> str:
+        return branding.CHECKS[str(field.field_name)](value)
+
     @field_validator("mail_url")
     @classmethod
     def _mail_server(cls, value: SecretStr) -> SecretStr:
@@ -141,6 +146,19 @@ class Settings(BaseModel):
     @property
     def top_up_url(self) -> str:
         return self.brand_top_up_url or f"{self.base_url}/billing"
+
+    @cached_property
+    def brand(self) -> Brand:
+        """Who the shop says it is; its files are read once."""
+        legal = (("Terms", self.brand_terms_url), ("Privacy", self.brand_privacy_url), ("Imprint", self.brand_imprint_url))
+        return Brand(
+            name=self.brand_name,
+            support_email=self.brand_support_email,
+            logo=branding.read_logo(self.brand_logo),
+            color=self.brand_color,
+            legal_links=tuple(LegalLink(words, url) for words, url in legal if url),
+            letters=branding.read_letters(self.brand_letters_dir),
+        )
 
 
 def _stripe_problems(settings: Settings) -> list[str]:
@@ -187,71 +205,3 @@ def _production_problems(settings: Settings) -> list[str]:
     elif settings.public_url.startswith("http://"):
         problems.append("PUBLIC_URL is plain http: customers would send their keys in clear; use https")
     return problems
-
-
-def variable_of(field: str) -> str:
-    """The environment variable of a field: `port` → `PORT`."""
-    alias = Settings.model_fields[field].validation_alias
-    return alias if isinstance(alias, str) else field.upper()
-
-
-VARIABLES = {variable_of(field): field for field in Settings.model_fields}
-
-
-def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings from an environment. Raises SettingsRefused with every problem at once."""
-    problems = misspelt(environ)
-    values: dict[str, str] = {}
-    for variable in VARIABLES:
-        try:
-            value = _value_of(variable, environ)
-        except OSError as error:
-            problems.append(f"{variable}_FILE names a file that cannot be read: {error.strerror}")
-            continue
-        if value is not None:
-            alias = Settings.model_fields[VARIABLES[variable]].validation_alias
-            values[alias if isinstance(alias, str) else VARIABLES[variable]] = value
-    if environ.get("FLASK_DEBUG", "0") not in ("", "0", "false") and values.get("reseller_env", "production") == "production":
-        problems.append("FLASK_DEBUG is on: a debugger in production gives everything away")
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        problems += [sentence for detail in error.errors(include_url=False) for sentence in _sentences(detail["loc"], detail["msg"])]
-        raise SettingsRefused(problems) from None
-    if problems:
-        raise SettingsRefused(problems)
-    return settings
-
-
-def _value_of(variable: str, environ: Mapping[str, str]) -> str | None:
-    file_name = environ.get(f"{variable}_FILE")
-    if file_name:
-        return Path(file_name).read_text(encoding="utf-8").strip()
-    value = environ.get(variable)
-    return value if value else None
-
-
-def misspelt(environ: Mapping[str, str]) -> list[str]:
-    """One sentence for each variable that seems to mean one of ours and is none."""
-    known = set(VARIABLES) | {f"{name}_FILE" for name in VARIABLES}
-    problems = []
-    for name in environ:
-        if name in known:
-            continue
-        alike = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
-        if alike or name.startswith(OUR_PREFIXES):
-            near = alike or difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            problems.append(f"{name} is not a setting{hint}")
-    return sorted(problems)
-
-
-def _sentences(location: tuple[int | str, ...], message: str) -> list[str]:
-    text = message.removeprefix("Value error, ")
-    if not location:
-        return text.split("\n")
-    field = str(location[0])
-    return [f"{VARIABLES_BY_LOCATION.get(field, field.upper())}: {text}"]
-
-
-VARIABLES_BY_LOCATION = {field: variable for variable, field in VARIABLES.items()}

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask
 from flask_wtf import CSRFProtect
 
 from config import Settings
-from reseller.web import assets, error_pages, formats, headers, kinds, signed_in
+from reseller.web import assets, branding, error_pages, formats, headers, kinds, signed_in
 from reseller.web.hooks import PageHooks, hooks_of
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -31,7 +31,7 @@ def install(app: Flask, settings: Settings) -> None:
     )
     app.register_blueprint(web)
     app.register_blueprint(assets.blueprint)
-    assets.install(app)
+    assets.install(app, branding.assets_of(settings.brand))
     formats.install(app, settings)
     kinds.install(app)
     error_pages.install(app)

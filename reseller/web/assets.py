@@ -2,6 +2,7 @@
 
 import hashlib
 import mimetypes
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from flask import Blueprint, Flask, Response, abort, current_app, url_for
 FOLDER = Path(__file__).parent / "static"
 HASH_CHARACTERS = 12
 FOREVER = "public, max-age=31536000, immutable"
+PICTURE_WITH_SCRIPTS = "image/svg+xml"
+PICTURE_ALONE = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""An operator's SVG may hold anything. In an <img> nothing of it runs; opened by itself, nothing does either."""
 
 blueprint = Blueprint("assets", __name__, url_prefix="/assets")
 
@@ -26,16 +30,19 @@ def _read() -> dict[str, Asset]:
     found = {}
     for path in sorted(FOLDER.rglob("*")):
         if path.is_file():
-            content = path.read_bytes()
             name = path.relative_to(FOLDER).as_posix()
-            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            found[name] = Asset(name, hashlib.sha256(content).hexdigest()[:HASH_CHARACTERS], content, kind)
+            found[name] = made(name, path.read_bytes(), mimetypes.guess_type(name)[0] or "application/octet-stream")
     return found
 
 
-def install(app: Flask) -> None:
-    """Templates can say `asset('tokens.css')`. Files are read once, at start."""
-    app.extensions["assets"] = _read()
+def made(name: str, content: bytes, content_type: str) -> Asset:
+    """An asset under the address of its content."""
+    return Asset(name, hashlib.sha256(content).hexdigest()[:HASH_CHARACTERS], content, content_type)
+
+
+def install(app: Flask, of_brand: Iterable[Asset]) -> None:
+    """Templates can say `asset('tokens.css')`. Files are read once, at start; those of the brand are made then, too."""
+    app.extensions["assets"] = _read() | {asset.name: asset for asset in of_brand}
     app.add_template_global(asset)
 
 
@@ -50,7 +57,10 @@ def serve(digest: str, name: str) -> Response:
     found = _known().get(name)
     if found is None or found.digest != digest:
         abort(404)
-    return Response(found.content, content_type=found.content_type, headers={"Cache-Control": FOREVER})
+    answer = Response(found.content, content_type=found.content_type, headers={"Cache-Control": FOREVER})
+    if found.content_type == PICTURE_WITH_SCRIPTS:
+        answer.headers["Content-Security-Policy"] = PICTURE_ALONE
+    return answer
 
 
 def _known() -> dict[str, Asset]:

@@ -10,6 +10,7 @@ from config import Settings
 from reseller import money
 from reseller.clock import now
 from reseller.money import display_usd, to_usd
+from reseller.web import branding
 from reseller.web.signed_in import person
 
 TIME_ZONES = tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))) + ("UTC",)
@@ -111,5 +112,7 @@ def install(app: Flask, settings: Settings) -> None:
     """Templates have these as filters, and the brand as a global."""
     for function in (usd, exact_usd, per_million, usd_per_million, number, percent, exact_moment, ago, duration, iso):
         app.add_template_filter(function)
-    app.add_template_global(settings.brand_name, "brand")  # type: ignore[arg-type]
-    app.add_template_global(settings.brand_support_email, "brand_support")  # type: ignore[arg-type]
+    brand = settings.brand
+    app.jinja_env.globals.update(
+        brand=brand.name, brand_support=brand.support_email, brand_legal=brand.legal_links, brand_sign=branding.sign_name(brand)
+    )

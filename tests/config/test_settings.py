@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config import SettingsRefused, kept_secret, settings_for
-from config.settings import read_settings
+from config.reading import read_settings
 
 PRODUCTION = {
     "RESELLER_ENV": "production",
@@ -56,6 +56,14 @@ def test_production_names_every_missing_secret_at_once() -> None:
         ({"UPSTREAM_TOTAL_SECONDS": "nan"}, "UPSTREAM_TOTAL_SECONDS"),
         ({"MAIL_URL": "mail.test:587"}, "MAIL_URL"),
         ({"RESELLER_ENV": "staging"}, "RESELLER_ENV"),
+        ({"BRAND_NAME": "Two\nlines"}, "BRAND_NAME"),
+        ({"BRAND_NAME": "n" * 61}, "BRAND_NAME"),
+        ({"BRAND_COLOR": "red; } body { display: none"}, "BRAND_COLOR"),
+        ({"BRAND_LOGO": "/nowhere/logo.svg"}, "BRAND_LOGO"),
+        ({"BRAND_LOGO": "/dev/zero"}, "BRAND_LOGO"),
+        ({"BRAND_LOGO": __file__}, "BRAND_LOGO"),
+        ({"BRAND_TERMS_URL": "javascript:alert(1)"}, "BRAND_TERMS_URL"),
+        ({"BRAND_LETTERS_DIR": "/nowhere"}, "BRAND_LETTERS_DIR"),
     ],
 )
 def test_an_unsafe_or_impossible_value_is_one_line_that_names_it(change: dict[str, str], named: str) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from config.settings import VARIABLES, Settings, misspelt
+from config.reading import VARIABLES, misspelt
+from config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / "config" / "env.example").read_text(), re.MULTILINE)

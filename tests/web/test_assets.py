@@ -16,7 +16,7 @@ def address_of(app: Flask, name: str) -> str:
         return asset(name)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("tokens.css", "text/css"), ("app.js", "text/javascript"), ("mark.svg", "image/svg+xml")])
+@pytest.mark.parametrize(("name", "kind"), [("tokens.css", "text/css"), ("app.js", "text/javascript"), ("icons.svg", "image/svg+xml")])
 def test_an_asset_may_be_kept_for_ever(dry_app: Flask, name: str, kind: str) -> None:
     answer = dry_app.test_client().get(address_of(dry_app, name))
 
