@@ -16,7 +16,7 @@ from config.brand import Brand, LegalLink
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
-    "CARD_FEE_", "UPSTREAM_FEE_", "TYPICAL_TOP_UP_",
+    "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "TYPICAL_TOP_UP_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
@@ -76,6 +76,7 @@ class Settings(BaseModel):
     credit_cap_admin_usd: Decimal = Field(
         Decimal(2000), ge=0, le=1_000_000, description="the same for an admin; above a cap somebody else approves"
     )
+    trial_credit_usd: Decimal = Field(Decimal(0), ge=0, le=1_000, description="credit for whoever verified a new address; 0 gives none")
     card_fee_percent: Decimal = Field(Decimal("2.9"), ge=0, le=20, description="what the card processor keeps of a top-up")
     card_fee_fixed_usd: Decimal = Field(Decimal("0.30"), ge=0, le=5, description="and of each top-up besides")
     upstream_fee_percent: Decimal = Field(Decimal("5.5"), ge=0, le=50, description="what the upstream adds when we buy its credits")

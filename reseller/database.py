@@ -98,6 +98,11 @@ def _say_for_whom(session: Session, transaction: SessionTransaction, connection:
         connection.execute(text("SELECT set_config('reseller.acting_for', :acting, true)"), {"acting": acting})
 
 
+def lock_name(name: str) -> None:
+    """Until the caller's transaction ends, nobody else holds a lock of this name: for what has no row yet that could be locked."""
+    db.session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """One unit of work: committed when the block ends, rolled back when it raises.

@@ -26,7 +26,8 @@ SELECT * FROM (
   (SELECT created_at AS at, id, 'audit' AS source, action AS what, reason AS words, actor, NULL::bigint AS amount_nano, changes,
           subject_kind, subject_id
      FROM staff_actions
-    WHERE account_id = :account_id AND action NOT IN ('note.add', 'credit.grant', 'adjustment.post') AND (created_at, id) < (:at, :id)
+    WHERE account_id = :account_id AND (created_at, id) < (:at, :id)
+      AND action NOT IN ('note.add', 'credit.grant', 'adjustment.post', 'account.grant_trial_credit')
     ORDER BY created_at DESC, id DESC LIMIT :lines)
   UNION ALL
   (SELECT created_at, id, 'entry', kind, reason, actor, amount_nano, NULL, 'reference', reference
@@ -46,6 +47,7 @@ SELECT * FROM (
 
 WORDS = {
     "user.create": "Registered",
+    "user.register_anew": "Registered again, before the address was verified",
     "user.sign_in": "Signed in",
     "user.sign_out": "Signed out",
     "user.show_second_factor": "Showed the second factor",
@@ -64,6 +66,7 @@ WORDS = {
     "account.restore": "Restored",
     "account.halt": "Halted: the books did not add up",
     "account.resume": "Resumed after a halt",
+    "account.grant_trial_credit": "Trial credit given",
     "key.create": "Key made",
     "key.revoke": "Key revoked",
     "limits.change": "Limits changed",

@@ -8,9 +8,11 @@ from flask import Flask
 from reseller.database import acting_as_operator
 from reseller.domain import registration
 from reseller.domain.accounts import Role
+from reseller.domain.identity import passwords, sessions
 from reseller.domain.registration import Newcomer
 from reseller.errors import Conflict, InvalidRequest
 from tests.domain import scenes
+from tests.staff import session_of
 
 TABLES = ("users", "accounts", "memberships", "balances", "rate_limits", "request_counters", "staff_actions")
 PASSWORD = "long enough for a password"
@@ -51,8 +53,8 @@ def test_a_failure_half_way_leaves_nothing(app: Any, superuser_url: str, table: 
     assert counts() == dict.fromkeys(TABLES, 0)
 
 
-def test_an_address_can_be_registered_once_however_it_is_written(app: Any) -> None:
-    registration.register(Newcomer("ann@example.com", PASSWORD), actor="web")
+def test_a_verified_address_can_be_registered_once_however_it_is_written(app: Any) -> None:
+    registration.register(Newcomer("ann@example.com", PASSWORD, is_verified=True), actor="web")
 
     with pytest.raises(Conflict):
         registration.register(Newcomer("ANN@example.com", PASSWORD), actor="web")
@@ -70,10 +72,36 @@ def test_two_registrations_of_one_address_at_the_same_instant_make_one_person(ap
 def registered(app: Flask) -> str:
     with app.app_context(), acting_as_operator():
         try:
-            registration.register(Newcomer("ann@example.com", PASSWORD), actor="web")
+            registration.register(Newcomer("ann@example.com", PASSWORD, is_verified=True), actor="web")
         except Exception as error:  # noqa: BLE001 - which error is what is asked
             return type(error).__name__
     return "made"
+
+
+@pytest.mark.parametrize("is_verified", [True, False])
+def test_an_address_that_nobody_verified_goes_to_whoever_registers_it_next(app: Any, is_verified: bool) -> None:
+    """R26: somebody who registers a stranger's address first has no way into what becomes of it."""
+    squatter = registration.register(Newcomer("ann@example.com", PASSWORD, full_name="Mallory", company="Evil"))
+    token = session_of(squatter.user_id)
+
+    ann = registration.register(Newcomer("Ann@example.com", "another long password", full_name="Ann", is_verified=is_verified))
+
+    assert ann == squatter
+    assert passwords.candidate("ann@example.com").proved_by(PASSWORD) is None
+    assert passwords.candidate("ann@example.com").proved_by("another long password") == ann.user_id
+    assert sessions.find(token) is None
+    [user] = scenes.rows("SELECT * FROM users")
+    assert (user["full_name"], user["company"], user["email_verified_at"] is not None) == ("Ann", "", is_verified)
+    assert scenes.rows("SELECT name FROM accounts") == [{"name": "Ann"}]
+    assert counts() == dict.fromkeys(TABLES, 1) | {"staff_actions": 2}
+
+
+def test_without_a_password_none_opens_the_account(app: Any) -> None:
+    person = registration.register(Newcomer("ann@example.com", is_verified=True))
+
+    assert scenes.rows("SELECT password_hash FROM users") == [{"password_hash": None}]
+    assert passwords.candidate("ann@example.com").proved_by("") is None
+    assert scenes.rows("SELECT actor FROM staff_actions") == [{"actor": f"user:{person.user_id}"}]
 
 
 @pytest.mark.parametrize("email", ["", "ann", "ann@", "@example.com", "ann@example.com\n", "a b@example.com", "ann@example..com"])
