@@ -1,13 +1,14 @@
 """Builders of what tests start from: sensible alone, changed by keyword. Each needs an app context that acts as the operator."""
 
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from reseller.clock import new_id
 from reseller.database import transaction
 from reseller.domain import keys, ledger, limits, pricing, registration
-from reseller.domain.accounts import Person, Role
+from reseller.domain.accounts import Person, Role, hash_password
 from reseller.domain.keys import ApiKey
 from reseller.domain.pricing import Model, ModelPrice, RuleTerms, Upstream, UpstreamKind
 from reseller.domain.pricing.rules import Rule
@@ -17,10 +18,16 @@ ACTOR = "test"
 PASSWORD = "correct horse battery staple"
 
 
+@cache
+def hashed_once() -> str:
+    """The hash of PASSWORD. Made anew for each of thousands of people, hashing would be a tenth of the suite."""
+    return hash_password(PASSWORD)
+
+
 def make_person(*, email: str | None = None, role: Role = Role.CUSTOMER, usd: str | None = None, **facts: Any) -> Person:
     """A verified person with an account; with `usd` in it, if given."""
     address = email or f"person-{new_id().hex[-12:]}@example.com"
-    person = registration.register(Newcomer(address, PASSWORD, role=role, **{"is_verified": True, **facts}), actor=ACTOR)
+    person = registration.register(Newcomer(address, password_hash=hashed_once(), role=role, **{"is_verified": True, **facts}), actor=ACTOR)
     if usd is not None:
         grant(person, usd=usd)
     return person
