@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from flask import Request
 from sqlalchemy import text
@@ -15,6 +16,7 @@ from reseller.domain.keys import ApiKey, Caller
 from reseller.domain.ledger import balance_now
 from reseller.domain.limits import RateLimit, RequestCounter, windows_now
 from reseller.domain.usage import UsageLog, call_id_of, call_of, request_id, sums
+from reseller.domain.usage.points import zone_named
 from reseller.domain.usage.reports import Grouping
 from reseller.errors import InvalidKey, InvalidRequest, NotFound
 from reseller.money import format_decimal
@@ -71,8 +73,9 @@ def key_facts(caller: Caller) -> dict[str, Any]:
 
 
 def usage_of(caller: Caller, request: Request) -> dict[str, Any]:
-    """Sums of the account's usage, grouped by day, model or key."""
-    today = now().date()
+    """Sums of the account's usage, grouped by day, model or key; days are those of `time_zone`."""
+    zone = _zone(request)
+    today = now().astimezone(zone).date()
     end = _day(request, "to", today)
     start = _day(request, "from", end - timedelta(days=DEFAULT_DAYS - 1))
     if start > end or (end - start).days >= MAX_DAYS:
@@ -81,7 +84,7 @@ def usage_of(caller: Caller, request: Request) -> dict[str, Any]:
     if grouping not in ("day", "model", "key"):
         raise InvalidRequest("'group_by' must be day, model or key.", param="group_by")
     with reading(caller):
-        rows = sums(caller.account_id, start, end, cast("Grouping", grouping))
+        rows = sums(caller.account_id, start, end, cast("Grouping", grouping), zone)
     return {
         "object": "list",
         "from": start.isoformat(),
@@ -132,6 +135,13 @@ def _explanation(row: UsageLog, rates: pricing.Rates | None) -> dict[str, Any] |
         return None
     lines = pricing.customer_lines(row, rates)
     return {"rule_id": str(row.rule_id) if row.rule_id else None, "price_version": row.price_version, "lines": lines}
+
+
+def _zone(request: Request) -> ZoneInfo:
+    try:
+        return zone_named(request.args.get("time_zone", "UTC"))
+    except ValueError:
+        raise InvalidRequest("'time_zone' must be the IANA name of a time zone, such as Asia/Kolkata.", param="time_zone") from None
 
 
 def _day(request: Request, name: str, default: date) -> date:

@@ -51,7 +51,7 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
         scenes.put_in(who, 1_000)
         op = scenes.admission(who)
         till.admit(op)
-        till.settle(scenes.settlement(op))
+        till.settle(scenes.settlement(op, response_metadata={"ended_ms": 900}))
         till.admit(scenes.admission(who))
         people.append(who)
     rollup.run()

@@ -7,7 +7,7 @@ from flask import flash, request
 
 from reseller.clock import now
 from reseller.domain.desk.figures import Period
-from reseller.domain.desk.figures.period import MAX_DAYS, PRESETS
+from reseller.domain.usage.period import MAX_DAYS, PRESETS
 from reseller.web.formats import viewer_zone
 
 DEFAULT = "30"

@@ -1,39 +1,33 @@
 """Sums of usage for charts, tables and the API: one query shape, three ways to group.
 
 Runs for whoever the transaction acts for; the account is named in the query all the same.
-Days are UTC. Test calls count as calls; they cost nothing.
+Days are days of a time zone. Test calls count as calls; they cost nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from reseller.database import transaction
+from reseller.domain.keys import ApiKey
+from reseller.domain.usage import points
+from reseller.domain.usage.account_sums import ADDED_UP, Reading, Slice
 from reseller.domain.usage.tables import UsageLog
 from reseller.money import format_nano
 
 Grouping = Literal["day", "model", "key"]
+UTC_ZONE = ZoneInfo("UTC")
 
-_GROUPS: dict[str, str] = {
-    "day": "to_char(u.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
-    "model": "u.model",
-    "key": "coalesce(k.name || ' (' || k.key_prefix || '…)', u.api_key_id::text)",
-}
+# A point of the calendar by its number, from 1.
+POINT = "width_bucket(starts_at, CAST(:points AS timestamptz[]))"
 
-_SUMS = """
-SELECT {group} AS grouped, count(*) FILTER (WHERE u.status <> 'refused') AS calls,
-       count(*) FILTER (WHERE u.status = 'refused') AS refused,
-       count(*) FILTER (WHERE u.status IN ('failed', 'partial', 'voided')) AS errors,
-       coalesce(sum(u.prompt_tokens), 0) AS prompt_tokens, coalesce(sum(u.completion_tokens), 0) AS completion_tokens,
-       coalesce(sum(u.charge_nano), 0) AS charge_nano
-  FROM usage_logs u LEFT JOIN api_keys k ON k.id = u.api_key_id
- WHERE u.account_id = :account_id AND u.created_at >= CAST(:start AS timestamp) AT TIME ZONE 'UTC'
-   AND u.created_at < CAST(CAST(:end AS date) + 1 AS timestamp) AT TIME ZONE 'UTC'
- GROUP BY 1 ORDER BY 1
-"""
+_COLUMNS: dict[Grouping, str] = {"day": POINT, "model": "model", "key": "api_key_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +55,26 @@ class UsageSum:
         }
 
 
-def sums(account_id: UUID, start: date, end: date, grouping: Grouping) -> list[UsageSum]:
-    """Usage of the account from `start` to `end`, both days whole and included."""
+def sums(account_id: UUID, start: date, end: date, grouping: Grouping, zone: ZoneInfo = UTC_ZONE) -> list[UsageSum]:
+    """Usage of the account from `start` to `end`, both days of the zone, whole and included. Exact at this moment."""
+    calendar = points.days(start, end, zone)
     with transaction() as session:
-        query = text(_SUMS.format(group=_GROUPS[grouping]))
-        rows = session.execute(query, {"account_id": account_id, "start": start, "end": end})
-        return [UsageSum(*(row[0], *(int(value) for value in row[1:]))) for row in rows]
+        reading = Reading(session, Slice(account_id, calendar.starts[0], points.start_of(end + timedelta(days=1), zone)))
+        query = f"SELECT {_COLUMNS[grouping]} AS grouped, {ADDED_UP} FROM {reading.rows()} GROUP BY 1 ORDER BY 1"  # noqa: S608 - constants
+        rows = reading.fetch(query, points=list(calendar.starts))
+        keys = labels_of_keys(session, {row.grouped for row in rows}) if grouping == "key" else {}
+
+    def named(grouped: Any) -> str:
+        return calendar.local[grouped - 1].date().isoformat() if grouping == "day" else keys.get(grouped, str(grouped))
+
+    found = [UsageSum(named(row[0]), *(int(value) for value in row[1:])) for row in rows]
+    return sorted(found, key=lambda sum_: sum_.grouped)
+
+
+def labels_of_keys(session: Session, key_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What people recognise keys by: name and prefix."""
+    query = select(ApiKey.id, ApiKey.name, ApiKey.key_prefix).where(ApiKey.id.in_(list(key_ids)))
+    return {row.id: f"{row.name} ({row.key_prefix}…)" for row in session.execute(query)}
 
 
 def call_of(account_id: UUID, call_id: UUID, created_at: Any) -> UsageLog | None:

@@ -86,7 +86,7 @@ def differences() -> list[datetime]:
         if first is None:
             return []
         bounds = {"first": datetime.combine(date.fromisoformat(first), datetime.min.time(), UTC)}
-        found = set(session.scalars(sql.WRONG_QUARTERS, bounds)) | set(session.scalars(sql.WRONG_DAYS, bounds))
+        found = {at for query in (sql.WRONG_QUARTERS, sql.WRONG_DAYS, sql.WRONG_LATENCIES) for at in session.scalars(query, bounds)}
         return sorted(found)
 
 

@@ -44,7 +44,9 @@ def _bucket(mark: str, minus: str | None = None) -> str:
     return f"CASE WHEN status = 'completed' AND {are_numbers} THEN width_bucket({value}, CAST(:bounds AS float8[])) END"
 
 
-_FACTS = """count(*) FILTER (WHERE status <> 'refused') AS calls, count(*) FILTER (WHERE status = 'refused') AS refused,
+TOTAL_BUCKET = _bucket("ended_ms")
+
+FACTS = """count(*) FILTER (WHERE status <> 'refused') AS calls, count(*) FILTER (WHERE status = 'refused') AS refused,
        count(*) FILTER (WHERE status IN ('failed', 'partial', 'voided')) AS errors,
        sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens, sum(charge_nano) AS charge_nano,
        coalesce(sum(cost_usd), 0) AS cost_usd, sum(overage_loss_nano) AS overage_loss_nano"""
@@ -65,24 +67,28 @@ MARK = text(
 
 FORGET_QUARTERS = tuple(
     text(f"DELETE FROM {table} WHERE starts_at >= :start AND starts_at < :end")
-    for table in ("usage_hours", "traffic_hours", "traffic_totals")
+    for table in ("usage_hours", "usage_latencies", "traffic_hours", "traffic_totals")
 )
 FORGET_WINDOWS = text("DELETE FROM active_windows WHERE day = :day")
 FORGET_DAY = tuple(text(f"DELETE FROM {table} WHERE day = :day") for table in ("account_days", "traffic_days"))
 
-# Both tables in one statement: they see the same rows.
+# All three tables in one statement: they see the same rows.
 SUM_ROWS = text(
     f"""WITH rows AS MATERIALIZED (
         SELECT {quarter("created_at")} AS starts_at, account_id, api_key_id, model, coalesce(upstream, '') AS upstream, endpoint, status,
                coalesce(error_code, '') AS error_code, is_test, prompt_tokens, completion_tokens, charge_nano, cost_usd, overage_loss_nano,
-               {_bucket("ended_ms")} AS total_bucket, {_bucket("first_byte_ms", "sent_ms")} AS first_byte_bucket,
+               {TOTAL_BUCKET} AS total_bucket, {_bucket("first_byte_ms", "sent_ms")} AS first_byte_bucket,
                {_bucket("admitted_ms")} AS added_bucket
           FROM usage_logs WHERE created_at >= :start AND created_at < :end),
     by_account AS (
         INSERT INTO usage_hours (starts_at, account_id, api_key_id, model, is_test, {", ".join(SUMS)})
-        SELECT starts_at, account_id, api_key_id, model, is_test, {_FACTS} FROM rows GROUP BY 1, 2, 3, 4, 5)
+        SELECT starts_at, account_id, api_key_id, model, is_test, {FACTS} FROM rows GROUP BY 1, 2, 3, 4, 5),
+    by_duration AS (
+        INSERT INTO usage_latencies (starts_at, account_id, api_key_id, model, is_test, bucket, calls)
+        SELECT starts_at, account_id, api_key_id, model, is_test, total_bucket, count(*)
+          FROM rows WHERE total_bucket IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6)
     INSERT INTO traffic_hours (starts_at, {", ".join(TRAFFIC)}, {", ".join(SUMS)}, {", ".join(LATENCIES)})
-    SELECT starts_at, {", ".join(TRAFFIC)}, {_FACTS},
+    SELECT starts_at, {", ".join(TRAFFIC)}, {FACTS},
            {", ".join(map(_counted, ("total_bucket", "first_byte_bucket", "added_bucket")))}
       FROM rows GROUP BY starts_at, {", ".join(TRAFFIC)}"""
 ).bindparams(bounds=list(BOUNDS_MS))
@@ -139,7 +145,7 @@ def _wrong(key: str, sides: dict[str, str]) -> str:
                HAVING count(*) < {len(sides)} OR count(DISTINCT ({_TOLD})) > 1"""
 
 
-_RAW_QUARTERS = f"SELECT {quarter('created_at')} AS starts_at, {_FACTS} FROM usage_logs WHERE created_at >= :first GROUP BY 1"
+_RAW_QUARTERS = f"SELECT {quarter('created_at')} AS starts_at, {FACTS} FROM usage_logs WHERE created_at >= :first GROUP BY 1"
 WRONG_QUARTERS = text(
     _wrong(
         "starts_at",
@@ -169,4 +175,12 @@ WRONG_DAYS = text(
         },
     )
     + ") b"
+)
+# Every completed call whose duration is known is in one bucket of its account and in one of everybody's.
+WRONG_LATENCIES = text(
+    """SELECT starts_at
+         FROM (SELECT starts_at, sum(calls) AS calls FROM usage_latencies WHERE starts_at >= :first GROUP BY 1) mine
+         FULL JOIN (SELECT starts_at, sum(counted.calls) AS calls FROM traffic_totals, unnest(total_ms) AS counted (calls)
+                     WHERE starts_at >= :first GROUP BY 1) everybodys USING (starts_at)
+        WHERE mine.calls IS DISTINCT FROM everybodys.calls"""
 )

@@ -53,6 +53,21 @@ class UsageHour(Sums, Base):
     is_test: Mapped[bool] = mapped_column(primary_key=True)
 
 
+class UsageLatency(Base):
+    """How many of these calls completed within one bucket of `histogram`: few buckets to a quarter-hour, so rows and no arrays."""
+
+    __tablename__ = "usage_latencies"
+    __table_args__ = (Index("ix_usage_latencies_account_id_starts_at", "account_id", "starts_at"),)
+
+    starts_at: Mapped[datetime] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    api_key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(Text, primary_key=True)
+    is_test: Mapped[bool] = mapped_column(primary_key=True)
+    bucket: Mapped[int] = mapped_column(primary_key=True)
+    calls: Mapped[int] = mapped_column(BigInteger)
+
+
 class AccountDay(Sums, Base):
     """One account's live calls in one UTC day, and in which of its quarter-hours there were any: the first bit is midnight's."""
 

@@ -26,7 +26,7 @@ from tests.domain.usage import calls
 
 ACCOUNTS = [UUID(int=number) for number in range(1, 8)]
 START = calls.day("2026-03-25")  # over a change of clocks in Europe
-TABLES = ("usage_hours", "account_days", "traffic_hours", "traffic_days", "traffic_totals")
+TABLES = ("usage_hours", "usage_latencies", "account_days", "traffic_hours", "traffic_days", "traffic_totals")
 SUMS = "sum(calls) AS calls, sum(refused) AS refused, sum(errors) AS errors, sum(charge_nano) AS charge, sum(cost_usd) AS cost"
 RAW = """count(*) FILTER (WHERE status <> 'refused') AS calls, count(*) FILTER (WHERE status = 'refused') AS refused,
          count(*) FILTER (WHERE status IN ('failed', 'partial', 'voided')) AS errors, sum(charge_nano) AS charge,
@@ -193,11 +193,12 @@ def test_what_is_wrong_is_named_and_mended(app: Flask) -> None:
     [first] = scenes.rows("SELECT min(starts_at) AS at FROM traffic_hours")
     scenes.execute("UPDATE traffic_hours SET calls = calls + 1 WHERE starts_at = :at", at=first["at"])
     scenes.execute("UPDATE account_days SET charge_nano = charge_nano + 1 WHERE day = '2026-03-27'")
+    [last] = scenes.rows("DELETE FROM usage_latencies WHERE starts_at = (SELECT max(starts_at) FROM usage_latencies) RETURNING starts_at")
 
     wrong = rollup.differences()
     rollup.mend(wrong)
 
-    assert wrong == sorted([first["at"].astimezone(UTC), calls.day("2026-03-27")])
+    assert wrong == sorted([first["at"].astimezone(UTC), calls.day("2026-03-27"), last["starts_at"].astimezone(UTC)])
     assert rollup.differences() == []
 
 

@@ -8,8 +8,8 @@ from reseller.domain.desk.figures.business import BusinessFigures, business
 from reseller.domain.desk.figures.health import HealthFigures, health
 from reseller.domain.desk.figures.patterns import PatternFigures, patterns
 from reseller.domain.desk.figures.performance import PerformanceFigures, performance
-from reseller.domain.desk.figures.period import Period
 from reseller.domain.desk.figures.waiting import Waiting, waiting
+from reseller.domain.usage.period import Period
 
 __all__ = [
     "BusinessFigures", "HealthFigures", "PatternFigures", "PerformanceFigures", "Period", "Waiting", "business", "health", "patterns",

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from reseller.database import transaction
 from reseller.domain.desk.figures import pieces
-from reseller.domain.desk.figures.period import QUARTER, Period
+from reseller.domain.usage.period import QUARTER, Period
 from reseller.domain.usage.rollup_tables import QUARTERS_A_DAY
 from reseller.money import to_usd
 

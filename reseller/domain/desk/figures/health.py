@@ -12,10 +12,10 @@ from reseller.database import transaction
 from reseller.domain import jobs
 from reseller.domain.calls.processes import SILENT_SECONDS
 from reseller.domain.desk.figures import pieces
-from reseller.domain.desk.figures.period import Period
 from reseller.domain.jobs import JobState
 from reseller.domain.ledger import Hold
 from reseller.domain.usage import rollup
+from reseller.domain.usage.period import Period
 
 RATE_LIMITS = ("rate_limit_exceeded", "too_many_concurrent_requests", "too_many_failed_attempts")
 NO_MONEY = ("insufficient_credits", "account_frozen", "key_spend_limit_reached")

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from reseller.database import transaction
 from reseller.domain.desk.figures import pieces
-from reseller.domain.desk.figures.period import Period
+from reseller.domain.usage.period import Period
 from reseller.money import to_usd
 
 SHOWN_ACCOUNTS = 20

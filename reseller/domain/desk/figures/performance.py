@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from reseller.database import transaction
 from reseller.domain.desk.figures import pieces
-from reseller.domain.desk.figures.period import Period
 from reseller.domain.usage.histogram import BUCKETS, percentile_ms
+from reseller.domain.usage.period import Period
 
 PERCENTS = (50, 95, 99)
 Percentiles = tuple[float | None, float | None, float | None]

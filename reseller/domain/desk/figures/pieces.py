@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from reseller.domain.desk.figures.period import Period
 from reseller.domain.usage.histogram import BUCKETS
+from reseller.domain.usage.period import Period
 from reseller.domain.usage.rollup_statements import LATENCIES, SUMS
 
 
