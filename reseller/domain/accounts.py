@@ -51,11 +51,14 @@ class MemberRole(StrEnum):
     MEMBER = "member"
 
 
-class Account(Identified, Created, Base):
+class Account(Identified, Created, Versioned, Base):
     __tablename__ = "accounts"
     __table_args__ = (CheckConstraint("status IN ('active', 'suspended')", name="status_known"),)
 
     name: Mapped[str] = mapped_column(Text)
+    company: Mapped[str] = mapped_column(Text, default="", server_default="")  # this and the next two: verbs of `company`
+    tax_id: Mapped[str] = mapped_column(Text, default="", server_default="")
+    billing_address: Mapped[str] = mapped_column(Text, default="", server_default="")  # lines
     status: Mapped[str] = mapped_column(Text, default=AccountStatus.ACTIVE)
     status_reason: Mapped[str | None] = mapped_column(Text)  # shown to staff, never to the customer's programs
     halted_at: Mapped[datetime | None]  # set by the ledger audit on a mismatch; stops admission (R1)

@@ -4,11 +4,11 @@ from flask import Flask
 
 from config import Settings
 from reseller import web
-from reseller.portal.account import account
 from reseller.portal.overview import overview
+from reseller.portal.settings import settings as settings_pages
 from reseller.portal.sign_in import sign_in
 
-PAGES = (sign_in, account, overview)
+PAGES = (sign_in, overview, settings_pages)
 
 
 def install(app: Flask, settings: Settings) -> None:

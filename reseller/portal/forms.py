@@ -1,10 +1,10 @@
 """The forms of sign-in and of one's own account: labels and bounds. What is right is decided by the domain."""
 
-from wtforms import EmailField, Form, HiddenField, PasswordField, SelectField, StringField
-from wtforms.fields.choices import SelectChoice
-from wtforms.validators import EqualTo, InputRequired, Length, Optional, Regexp
+from wtforms import EmailField, Form, HiddenField, PasswordField, StringField, TextAreaField
+from wtforms.validators import AnyOf, EqualTo, InputRequired, Length, Optional, Regexp
 
 from reseller.domain.accounts import MAX_NAME_CHARACTERS, MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
+from reseller.domain.company import MAX_ADDRESS_CHARACTERS, MAX_TAX_ID_CHARACTERS
 from reseller.web.formats import TIME_ZONES
 
 ANY_PASSWORD = (InputRequired("Type your password."), Length(max=MAX_PASSWORD_CHARACTERS))
@@ -36,14 +36,50 @@ class AgainForm(Form):  # type: ignore[misc]
     password = PasswordField("Password", ANY_PASSWORD, render_kw={"autocomplete": "current-password", "autofocus": True})
 
 
-class ProfileForm(Form):  # type: ignore[misc]
-    full_name = StringField("Name", [Length(max=MAX_NAME_CHARACTERS)], render_kw={"autocomplete": "name"})
-    time_zone = SelectField("Time zone", choices=[SelectChoice(zone, zone.replace("_", " ")) for zone in TIME_ZONES])
+class VersionedForm(Form):  # type: ignore[misc]
+    """A form about something that somebody else may change at the same time."""
+
     version = HiddenField(validators=[Optional(), Regexp(r"[0-9]{1,9}\Z", message="Open the page again.")])
 
     def seen_version(self) -> int | None:
-        """The version of the person that the form was filled from, if it says."""
+        """The version that the form was filled from, if it says."""
         return int(self.version.data) if self.version.data else None
+
+
+def zone_named(typed: str | None) -> str | None:
+    """The time zone that somebody means who types its name in any case, with blanks or without its continent."""
+    asked = "_".join((typed or "").split()).lower()
+    exact = (zone for zone in TIME_ZONES if zone.lower() == asked)
+    cities = [zone for zone in TIME_ZONES if zone.lower().rpartition("/")[2] == asked]
+    return next(exact, cities[0] if len(cities) == 1 else typed)
+
+
+class ProfileForm(VersionedForm):
+    full_name = StringField("Name", [Length(max=MAX_NAME_CHARACTERS)], render_kw={"autocomplete": "name"})
+    time_zone = StringField(
+        "Time zone",
+        [AnyOf(TIME_ZONES, "Choose a time zone from the list, such as Europe/Berlin.")],
+        filters=[zone_named],
+        render_kw={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"},
+    )
+
+
+class CompanyForm(VersionedForm):
+    account_name = StringField(
+        "Account name",
+        [InputRequired("The account needs a name."), Length(max=MAX_NAME_CHARACTERS)],
+        description="How the account is called on our pages.",
+    )
+    company = StringField("Company", [Optional(), Length(max=MAX_NAME_CHARACTERS)], render_kw={"autocomplete": "organization"})
+    tax_id = StringField(
+        "Tax ID", [Optional(), Length(max=MAX_TAX_ID_CHARACTERS)], description="VAT, GST or EIN, as it should stand on statements."
+    )
+    billing_address = TextAreaField(
+        "Billing address",
+        [Optional(), Length(max=MAX_ADDRESS_CHARACTERS)],
+        description="Street, city, country: as on an envelope.",
+        render_kw={"rows": 4, "autocomplete": "street-address"},
+    )
 
 
 class NewPasswordForm(Form):  # type: ignore[misc]

@@ -19,7 +19,7 @@ DISMISSALS: dict[str, Callable[[Page], None]] = {
 
 
 def is_signed_in(page: Page) -> bool:
-    page.goto("/account")
+    page.goto("/settings")
     return "/sign-in" not in page.url
 
 
@@ -27,7 +27,7 @@ def is_signed_in(page: Page) -> bool:
 def test_a_dismissed_question_sends_nothing(console: Console, how: str) -> None:
     person = console.person(Role.SUPPORT)
     here, elsewhere = console.page(person), console.page(person)
-    here.goto("/account")
+    here.goto("/settings")
     sent: list[str] = []
     here.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
 
@@ -43,7 +43,7 @@ def test_a_dismissed_question_sends_nothing(console: Console, how: str) -> None:
 def test_an_affirmed_question_acts_once(console: Console) -> None:
     person = console.person(Role.SUPPORT)
     here, elsewhere = console.page(person), console.page(person)
-    here.goto("/account")
+    here.goto("/settings")
 
     here.get_by_role("button", name=SIGN_OUT_OTHERS).click()
     here.get_by_role("dialog").get_by_role("button", name=SIGN_OUT_OTHERS).click()
@@ -56,9 +56,9 @@ def test_an_affirmed_question_acts_once(console: Console) -> None:
 def test_without_scripts_the_form_itself_stands_there(console: Console) -> None:
     person = console.person(Role.SUPPORT)
     here, elsewhere = console.page(person, java_script_enabled=False), console.page(person)
-    here.goto("/account")
+    here.goto("/settings")
 
     here.get_by_role("button", name=SIGN_OUT_OTHERS).click()
-    expect(here).to_have_url(re.compile("/account"))
+    expect(here).to_have_url(re.compile("/settings"))
 
     assert not is_signed_in(elsewhere)

@@ -21,7 +21,7 @@ def test_a_version_without_end_is_a_conflict_and_no_error_of_ours(app: Flask) ->
         f"/admin/customers/{customer.account_id}/limits/", data={"version": ENDLESS, "span": "1", "rpm": "5", "reason": "x"}
     )
     rule = admin.post("/admin/prices/publish/", data={"version": ENDLESS, "pattern": "*", "markup": "5", "reason": "x"})
-    profile = admin.post("/account/profile", data={"version": ENDLESS, "full_name": "Ann", "time_zone": "Europe/Berlin"})
+    profile = admin.post("/settings/profile", data={"version": ENDLESS, "full_name": "Ann", "time_zone": "Europe/Berlin"})
 
     assert [answer.status_code for answer in (limits, rule, profile)] == [409, 409, 400]
 

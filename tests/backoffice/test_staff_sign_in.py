@@ -69,7 +69,7 @@ def test_from_the_first_sign_in_to_the_next_with_the_keyboard_alone(console: Con
     tab_to(page, "Sign out")
     page.keyboard.press("Enter")
     expect(page).to_have_url(console.url("/sign-in"))
-    page.goto("/account")
+    page.goto("/settings")
     type_into(page, "E-mail address", who.email)
     type_into(page, "Password", factories.PASSWORD)
     page.keyboard.press("Enter")
@@ -77,9 +77,9 @@ def test_from_the_first_sign_in_to_the_next_with_the_keyboard_alone(console: Con
     page.keyboard.type(phone.code(steps=1))
     page.keyboard.press("Enter")
 
-    expect(page).to_have_url(console.url("/account"))
+    expect(page).to_have_url(console.url("/settings"))
     expect(page.get_by_text("this browser")).to_have_count(1)
-    page.goto("/sign-in/confirm?next=/account")
+    page.goto("/sign-in/confirm?next=/settings")
     tab_to(page, "Use a recovery code")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Recovery code")).to_be_focused()
@@ -93,7 +93,7 @@ def test_a_browser_is_signed_out_from_another_one(console: Console) -> None:
     who = console.person(Role.FINANCE)
     here, there = console.page(who), console.page(who)
     there.goto("/admin/")
-    here.goto("/account")
+    here.goto("/settings")
     others = (
         here.get_by_role("row").filter(has_not_text="this browser").filter(has=here.get_by_role("button", name=re.compile("^Sign out")))
     )
@@ -105,19 +105,19 @@ def test_a_browser_is_signed_out_from_another_one(console: Console) -> None:
     there.reload()
     expect(there).to_have_url(console.url("/sign-in?next=/admin/"))
     here.reload()
-    expect(here.get_by_role("heading", level=1)).to_have_text("Your account")
+    expect(here.get_by_role("heading", level=1)).to_have_text("Settings")
 
 
 def test_a_new_password_of_a_command_signs_out_and_opens(console: Console) -> None:
     who = console.person(Role.SUPPORT)
     page = console.page(who)
-    page.goto("/account")
+    page.goto("/settings")
     console.allow(403)
 
     printed = console.run_flask("users", "password", who.email, "--reason", "forgotten")
 
     page.reload()
-    expect(page).to_have_url(console.url("/sign-in?next=/account"))
+    expect(page).to_have_url(console.url("/sign-in?next=/settings"))
     sign_in(page, who.email)
     expect(page.get_by_role("alert")).to_contain_text("do not belong together")
     sign_in(page, who.email, printed.split("password: ")[1].split()[0])
@@ -150,7 +150,7 @@ def test_new_recovery_codes_are_made_behind_a_question_and_shown_once(console: C
     page.get_by_label("Code").fill(Authenticator(page.locator("details code").inner_text()).code())
     page.get_by_role("button", name="Confirm").click()
     old = page.locator(".codes code").all_inner_texts()
-    page.goto("/account")
+    page.goto("/settings")
 
     page.get_by_role("button", name="Make new recovery codes").click()
     page.get_by_role("button", name="Cancel").click()
@@ -161,7 +161,7 @@ def test_new_recovery_codes_are_made_behind_a_question_and_shown_once(console: C
     expect(page.locator(".codes li")).to_have_count(10)
     assert not set(old) & set(page.locator(".codes code").all_inner_texts())
     assert "user.issue_recovery_codes" in dismissed, "once, with the enrolment"
-    page.goto("/account")
+    page.goto("/settings")
     assert not page.locator(".codes").count()
 
 
@@ -190,10 +190,10 @@ def test_pages_of_sign_in_fit_and_hide_nothing(console: Console, size: tuple[int
     who = console.person(Role.SUPPORT)
     half, page = console.page(who, size=size, has_second_factor=False), console.page(who, size=size)
 
-    for window, path in ((half, "/sign-in/enrol"), (page, "/account"), (page, "/sign-in/confirm"), (page, "/overview")):
+    for window, path in ((half, "/sign-in/enrol"), (page, "/settings"), (page, "/sign-in/confirm"), (page, "/overview")):
         window.goto(path)
 
         assert window.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth"), path
-    half.goto("/account")
+    half.goto("/settings")
     expect(half).to_have_url(re.compile("/sign-in/enrol"))
     expect(half.get_by_role("link", name="Back office")).to_have_count(0)

@@ -21,7 +21,7 @@ ELSEWHERE = (
     "/\n/evil.example", "\t//evil.example", " //evil.example", "/ /evil.example", "/\x00", "/\r\nSet-Cookie: x=1", "", "?next=/x",
     "//[::1", "/\u2028", "/\u00a0/evil.example", "/\uff0fevil.example", "/" + "a" * 3000,
 )  # fmt: skip
-OURS = ("/", "/admin/", "/account?tab=1", "/admin/customers/?q=a%20b&after=x%2Fy", "/admin/calls/req_1", "/a//b")
+OURS = ("/", "/admin/", "/settings?tab=1", "/admin/customers/?q=a%20b&after=x%2Fy", "/admin/calls/req_1", "/a//b")
 
 
 @pytest.mark.parametrize("given", ELSEWHERE)
@@ -92,9 +92,9 @@ def test_showing_the_code_again_gives_a_new_cookie_and_the_old_one_is_worth_noth
     phone, _ = browser.enrol(steps=-1)
     thief.put_cookie(browser.cookie() or "")
 
-    answer = browser.post("/sign-in/confirm?next=/account", code=phone.code())
+    answer = browser.post("/sign-in/confirm?next=/settings", code=phone.code())
 
-    assert answer.location == "/account"
+    assert answer.location == "/settings"
     assert browser.is_in()
     assert not thief.is_in()
 
@@ -106,7 +106,7 @@ def test_a_form_of_before_the_second_factor_is_worth_nothing_after_it(app: Flask
     [before, *_] = TOKEN.findall(browser.get("/sign-in/enrol").get_data(as_text=True))
     browser.enrol()
 
-    answer = browser.client.post("/account/profile", data={"csrf_token": before, "full_name": "Mallory", "time_zone": "UTC"})
+    answer = browser.client.post("/settings/profile", data={"csrf_token": before, "full_name": "Mallory", "time_zone": "UTC"})
 
     assert answer.status_code == 400
     assert browser.is_in()
@@ -116,7 +116,7 @@ def test_signing_in_anew_ends_the_session_that_was_there(app: Flask, visitor: Vi
     browser = visitor()
     first, second = factories.make_person(), factories.make_person()
     browser.sign_in(first.email)
-    page = browser.get("/account").get_data(as_text=True)
+    page = browser.get("/settings").get_data(as_text=True)
     token = page.split('name="csrf_token" value="')[1].split('"')[0]
 
     browser.client.post("/sign-in", data={"csrf_token": token, "email": second.email, "password": factories.PASSWORD})
@@ -131,12 +131,14 @@ FORMS = {
     "/sign-in/code": {"code": "123456"},
     "/sign-in/confirm": {"code": "123456"},
     "/sign-in/enrol": {"code": "123456"},
-    "/account/profile": {"full_name": "Mallory", "time_zone": "UTC"},
-    "/account/password": {"current": factories.PASSWORD, "new": "a new long password", "again": "a new long password"},
-    "/account/recovery-codes": {},
-    "/account/authenticator/remove": {},
-    "/account/sessions/x/end": {},
-    "/account/sessions/end-others": {},
+    "/settings/profile": {"full_name": "Mallory", "time_zone": "UTC"},
+    "/settings/password": {"current": factories.PASSWORD, "new": "a new long password", "again": "a new long password"},
+    "/settings/recovery-codes": {},
+    "/settings/authenticator/remove": {},
+    "/settings/sessions/x/end": {},
+    "/settings/sessions/end-others": {},
+    "/settings/sessions/end-all": {},
+    "/settings/company": {"account_name": "Mallory Ltd"},
 }
 
 
@@ -146,7 +148,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
     person = factories.make_person()
     browser.sign_in(person.email)
     visitor("198.51.100.1").sign_in(person.email)
-    tables = ("users", "sessions", "second_factors", "recovery_codes", "throttles", "staff_actions")
+    tables = ("users", "accounts", "sessions", "second_factors", "recovery_codes", "throttles", "staff_actions")
     before = {table: scenes.rows(f"SELECT * FROM {table}") for table in tables}
 
     answer = browser.client.post(path, data=FORMS[path])
@@ -157,13 +159,13 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
 
 
 def test_every_form_of_the_portal_is_in_the_table_above(app: Flask) -> None:
-    pages = {"sign_in", "account", "overview"}
+    pages = {"sign_in", "settings", "overview"}
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.split(".")[0] in pages}
 
     assert {path.replace("<session_id>", "x") for path in posts} == set(FORMS)
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/sign-in/enrol", "/sign-in/confirm", "/account", "/overview", "/admin/"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/sign-in/enrol", "/sign-in/confirm", "/settings", "/overview", "/admin/"])
 def test_pages_answer_only_under_the_public_address(make_app: Callable[..., Flask], path: str) -> None:
     """A poisoned Host header must not make links of ours."""
     app = make_app(RESELLER_ENV="production", SECRET_KEY="s" * 40, PUBLIC_URL="https://shop.example")
@@ -215,4 +217,4 @@ def test_a_garbled_cookie_is_no_session(app: Flask, visitor: Visitors) -> None:
     for value in ("garbage", "", "a.b.c", "\x7f", "eyJfdXNlcl9pZCI6ICJ4In0.x.x"):
         browser.put_cookie(value)
 
-        assert browser.get("/account").status_code == 302
+        assert browser.get("/settings").status_code == 302

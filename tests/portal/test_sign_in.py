@@ -42,13 +42,13 @@ def test_staff_enrol_at_their_first_sign_in_and_show_a_code_at_every_other(app: 
     to_enrolment = first.sign_in(person.email)
     phone, codes = first.enrol(steps=-1)
     is_in_back_office = first.get("/admin/").status_code
-    to_code = second.sign_in(person.email, path="/sign-in?next=/account")
+    to_code = second.sign_in(person.email, path="/sign-in?next=/settings")
     back = second.show(phone.code(), path=to_code.location)
 
     assert to_enrolment.location == "/sign-in/enrol"
     assert len(codes) == 10
     assert is_in_back_office == 200
-    assert (to_code.location, back.location) == ("/sign-in/code?next=/account", "/account")
+    assert (to_code.location, back.location) == ("/sign-in/code?next=/settings", "/settings")
     assert second.get("/admin/").status_code == 200
 
 
@@ -71,7 +71,7 @@ def test_the_qr_code_has_no_inline_style_and_is_the_same_after_a_reload(app: Fla
     assert picture in second
 
 
-@pytest.mark.parametrize("path", ["/admin/", "/account", "/overview", "/sign-in/confirm"])
+@pytest.mark.parametrize("path", ["/admin/", "/settings", "/overview", "/sign-in/confirm"])
 def test_staff_with_a_password_alone_get_nowhere(app: Flask, visitor: Visitors, path: str) -> None:
     """R26: neither before they are enrolled nor after."""
     person, _ = staff_member(visitor)

@@ -62,6 +62,6 @@ class Visitor:
         """As if it had been copied here from another browser."""
         self.client.set_cookie(self.app.config["SESSION_COOKIE_NAME"], value)
 
-    def is_in(self, path: str = "/account") -> bool:
+    def is_in(self, path: str = "/settings") -> bool:
         """Whether a page for people who are signed in opens."""
         return self.get(path).status_code == 200

@@ -67,7 +67,7 @@ def test_a_database_that_does_not_answer_is_said_so_and_when_to_come_back(app: F
     client = client_of(app, Role.ADMIN)
     monkeypatch.setattr("reseller.domain.identity.sessions.find", gone_away)
 
-    answer = client.get("/account")
+    answer = client.get("/settings")
 
     assert_page(answer, 503)
     assert answer.headers["Retry-After"] == "5"

@@ -150,7 +150,7 @@ def about(words: str) -> ColumnElement[bool]:
         .join(User, User.id == Membership.user_id)
         .where(or_(*(column.icontains(words, autoescape=True) for column in person)))
     )
-    return or_(Account.name.icontains(words, autoescape=True), Account.id.in_(theirs))
+    return or_(*(column.icontains(words, autoescape=True) for column in (Account.name, Account.company)), Account.id.in_(theirs))
 
 
 def _customers(session: Session, words: str) -> list[Hit]:

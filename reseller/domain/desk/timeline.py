@@ -62,6 +62,7 @@ WORDS = {
     "user.replace_second_factor": "Authenticator replaced",
     "user.reset_second_factor": "Authenticator taken away",
     "user.issue_recovery_codes": "New recovery codes",
+    "account.change_company": "Company changed",
     "account.suspend": "Suspended",
     "account.restore": "Restored",
     "account.halt": "Halted: the books did not add up",

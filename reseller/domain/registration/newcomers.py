@@ -51,7 +51,9 @@ def register(newcomer: Newcomer, *, actor: str | None = None) -> Person:
         user.full_name, user.company, user.password_hash = newcomer.full_name, newcomer.company, password_hash
         user.role = newcomer.role
         user.email_verified_at = now() if newcomer.is_verified else None
-        session.get_one(Account, person.account_id).name = newcomer.company or newcomer.full_name or email
+        account = session.get_one(Account, person.account_id)
+        account.name, account.company = newcomer.company or newcomer.full_name or email, newcomer.company
+        account.tax_id = account.billing_address = ""  # what somebody before wrote under an address that was not theirs
         staff.record(
             actor or staff.actor_of(person.user_id),
             action,

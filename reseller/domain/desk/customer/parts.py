@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from reseller.domain.company import Company
 from reseller.domain.desk.timeline import Page
 
 
@@ -15,7 +16,6 @@ class Member:
     user_id: UUID
     email: str
     full_name: str
-    company: str
     member_role: str  # inside the account
     staff_role: str  # in the back office; "customer" for nearly everybody
     is_verified: bool
@@ -147,6 +147,7 @@ class Customer:
     halted_at: datetime | None
     halted_reason: str
     since: datetime
+    company: Company
     members: tuple[Member, ...]
     money: Money
     limits: Limits

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reseller.clock import instant_of
 from reseller.database import transaction
-from reseller.domain import keys
+from reseller.domain import company, keys
 from reseller.domain.accounts import Account, MemberRole, Membership, User
 from reseller.domain.desk.actors import names_of
 from reseller.domain.desk.customer import money
@@ -59,6 +59,7 @@ def customer(account_id: UUID, *, before: str | None = None) -> Customer:
             halted_at=account.halted_at,
             halted_reason=account.halted_reason or "",
             since=account.created_at,
+            company=company.of(account_id),
             members=_members(session, account_id),
             money=Money(
                 settled_usd=balance.settled_usd,
@@ -115,7 +116,6 @@ def _members(session: Session, account_id: UUID) -> tuple[Member, ...]:
             User.id,
             User.email,
             User.full_name,
-            User.company,
             Membership.role,
             User.role,
             User.email_verified_at.is_not(None),

@@ -1,8 +1,8 @@
-"""/account: one's own profile, password, authenticator and sessions. For everybody who is signed in."""
+"""/settings: one's own profile, password, authenticator and sessions. For everybody who is signed in, staff too."""
 
 from uuid import UUID
 
-from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reseller.domain import accounts, staff
@@ -10,18 +10,25 @@ from reseller.domain.identity import entrance, passwords, recovery_codes, second
 from reseller.portal import acting, hashing, known_browsers
 from reseller.portal.devices import device_of
 from reseller.portal.forms import NewPasswordForm, ProfileForm
+from reseller.portal.settings.blueprint import settings
 from reseller.web import signed_in
+from reseller.web.formats import TIME_ZONES
 
-account = Blueprint("account", __name__, template_folder="templates")
 
-
-@account.get("/account")
+@settings.get("/settings")
 @acting.personal
 def show() -> str:
     return _page()
 
 
-@account.post("/account/profile")
+@settings.get("/account")
+@acting.personal
+def moved() -> Response:
+    """The page's address of before, in bookmarks."""
+    return redirect(url_for("settings.show"), 301)
+
+
+@settings.post("/settings/profile")
 @acting.personal
 def change_profile() -> Response | str:
     form = ProfileForm(request.form)
@@ -31,14 +38,14 @@ def change_profile() -> Response | str:
     accounts.change_profile(
         me.user_id,
         full_name=form.full_name.data or "",
-        time_zone=form.time_zone.data,
+        time_zone=form.time_zone.data or "",
         seen_version=form.seen_version(),
         actor=staff.actor_of(me.user_id),
     )
     return _done("Your profile is saved.")
 
 
-@account.post("/account/password")
+@settings.post("/settings/password")
 @acting.personal
 def change_password() -> Response | str:
     form = NewPasswordForm(request.form)
@@ -57,7 +64,7 @@ def change_password() -> Response | str:
     return _done(f"Your password is changed. {_signed_out(ended)}")
 
 
-@account.post("/account/recovery-codes")
+@settings.post("/settings/recovery-codes")
 @acting.personal
 def issue_recovery_codes() -> Response | str:
     me = acting.me()
@@ -65,10 +72,10 @@ def issue_recovery_codes() -> Response | str:
         abort(404)
     signed_in.require_confirmation()
     codes = recovery_codes.issue(me.user_id, actor=staff.actor_of(me.user_id))
-    return render_template("portal/recovery_codes.html", codes=codes, onwards=url_for("account.show"), is_new=False)
+    return render_template("portal/recovery_codes.html", codes=codes, onwards=url_for("settings.show"), is_new=False)
 
 
-@account.post("/account/authenticator/remove")
+@settings.post("/settings/authenticator/remove")
 @acting.personal
 def remove_authenticator() -> Response:
     me = acting.me()
@@ -77,7 +84,7 @@ def remove_authenticator() -> Response:
     return _done(f"Your authenticator is removed; your password alone opens your account. {_signed_out(ended)}")
 
 
-@account.post("/account/sessions/<session_id>/end")
+@settings.post("/settings/sessions/<session_id>/end")
 @acting.personal
 def end_session(session_id: str) -> Response:
     try:
@@ -86,24 +93,36 @@ def end_session(session_id: str) -> Response:
         abort(404)
     if not entrance.end_session(which, acting.me().user_id):
         flash("That session was over already.", "info")
-        return redirect(url_for("account.show"))
+        return redirect(url_for("settings.show"))
     return _done("That browser is signed out.")
 
 
-@account.post("/account/sessions/end-others")
+@settings.post("/settings/sessions/end-others")
 @acting.personal
 def end_other_sessions() -> Response:
     me = acting.me()
     return _done(_signed_out(entrance.end_others(me.session_id, me.user_id)))
 
 
+@settings.post("/settings/sessions/end-all")
+@acting.personal
+def end_all_sessions() -> Response:
+    """Everywhere, here too: for somebody who no longer trusts any of their browsers."""
+    me = acting.me()
+    entrance.end_others(me.session_id, me.user_id)
+    signed_in.forget()
+    flash("You are signed out everywhere.", "success")
+    return redirect(url_for("sign_in.show"))
+
+
 def _page(*, profile: ProfileForm | None = None, password: NewPasswordForm | None = None) -> str:
     me = acting.me()
     return render_template(
-        "portal/account.html",
+        "settings/own.html",
         me=me,
         profile=profile or ProfileForm(data={"full_name": me.full_name, "time_zone": me.time_zone, "version": me.version}),
         password=password or NewPasswordForm(),
+        time_zones=TIME_ZONES,
         codes_left=recovery_codes.left(me.user_id) if me.is_enrolled else 0,
         sessions=[(row, device_of(row.user_agent)) for row in sessions.sessions_of(me.user_id)],
     )
@@ -111,7 +130,7 @@ def _page(*, profile: ProfileForm | None = None, password: NewPasswordForm | Non
 
 def _done(words: str) -> Response:
     flash(words, "success")
-    return redirect(url_for("account.show"))
+    return redirect(url_for("settings.show"))
 
 
 def _signed_out(ended: int) -> str:

@@ -1,4 +1,4 @@
-"""/account: one's own profile, password, authenticator and sessions; and /overview (R23, R26, R37)."""
+"""/settings: one's own profile, password, authenticator and sessions; and /overview (R23, R26, R37)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ def user(person: Person) -> dict[str, str]:
 def test_everybody_has_an_account_page(app: Flask, visitor: Visitors, role: Role) -> None:
     person, browser, _ = at_home(visitor, role)
 
-    page = browser.get("/account").get_data(as_text=True)
+    page = browser.get("/settings").get_data(as_text=True)
 
     assert person.email in page
     assert "Firefox on Linux" in page
@@ -53,13 +53,44 @@ def test_everybody_has_an_account_page(app: Flask, visitor: Visitors, role: Role
         assert secret not in page
 
 
+def test_the_address_of_before_leads_to_the_settings(app: Flask, visitor: Visitors) -> None:
+    _, browser, _ = at_home(visitor)
+
+    assert (browser.get("/account").status_code, browser.get("/account").location) == (301, "/settings")
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [("america/new_york", "America/New_York"), ("New York", "America/New_York"), (" utc ", "UTC"), ("tokyo", "Asia/Tokyo")],
+)
+def test_a_time_zone_is_found_as_people_type_it(app: Flask, visitor: Visitors, typed: str, zone: str) -> None:
+    person, browser, _ = at_home(visitor)
+
+    browser.post("/settings/profile", seen="/settings", full_name="Ann", time_zone=typed)
+
+    assert user(person)["time_zone"] == zone
+
+
+def test_signing_out_everywhere_ends_this_browser_too(app: Flask, visitor: Visitors) -> None:
+    person, browser, _ = at_home(visitor)
+    other = visitor("198.51.100.1")
+    other.sign_in(person.email)
+
+    answer = browser.post("/settings/sessions/end-all", seen="/settings")
+
+    assert answer.location == "/sign-in"
+    assert (browser.is_in(), other.is_in()) == (False, False)
+    assert scenes.rows("SELECT * FROM sessions") == []
+    assert actions("user.end_other_sessions", "user.sign_out") == ["user.end_other_sessions", "user.sign_out"]
+
+
 def test_a_profile_is_saved_and_shown_in_the_new_zone_and_recorded(app: Flask, visitor: Visitors) -> None:
     person, browser, _ = at_home(visitor)
 
-    answer = browser.post("/account/profile", seen="/account", full_name="  Ann   Lee ", time_zone="Asia/Tokyo", version="1")
+    answer = browser.post("/settings/profile", seen="/settings", full_name="  Ann   Lee ", time_zone="Asia/Tokyo", version="1")
 
-    page = browser.get("/account").get_data(as_text=True)
-    assert answer.location == "/account"
+    page = browser.get("/settings").get_data(as_text=True)
+    assert answer.location == "/settings"
     assert "JST" in page
     assert (user(person)["full_name"], user(person)["time_zone"]) == ("Ann Lee", "Asia/Tokyo")
     [row] = scenes.rows("SELECT changes FROM staff_actions WHERE action = 'user.change_profile'")
@@ -70,7 +101,7 @@ def test_a_profile_is_saved_and_shown_in_the_new_zone_and_recorded(app: Flask, v
 def test_a_time_zone_that_is_none_is_refused(app: Flask, visitor: Visitors, zone: str) -> None:
     person, browser, _ = at_home(visitor)
 
-    answer = browser.post("/account/profile", seen="/account", full_name="Ann", time_zone=zone)
+    answer = browser.post("/settings/profile", seen="/settings", full_name="Ann", time_zone=zone)
 
     assert answer.status_code == 400
     assert user(person)["time_zone"] == "UTC"
@@ -78,9 +109,9 @@ def test_a_time_zone_that_is_none_is_refused(app: Flask, visitor: Visitors, zone
 
 def test_a_profile_that_changed_meanwhile_is_not_overwritten(app: Flask, visitor: Visitors) -> None:
     person, browser, _ = at_home(visitor)
-    browser.post("/account/profile", seen="/account", full_name="First", time_zone="UTC", version="1")
+    browser.post("/settings/profile", seen="/settings", full_name="First", time_zone="UTC", version="1")
 
-    answer = browser.post("/account/profile", seen="/account", full_name="Second", time_zone="UTC", version="1")
+    answer = browser.post("/settings/profile", seen="/settings", full_name="Second", time_zone="UTC", version="1")
 
     assert answer.status_code == 409
     assert user(person)["full_name"] == "First"
@@ -90,7 +121,7 @@ def test_nobody_sends_themselves_a_role_along_with_their_profile(app: Flask, vis
     """R24: mass assignment."""
     person, browser, _ = at_home(visitor)
 
-    browser.post("/account/profile", seen="/account", full_name="Ann", time_zone="UTC", role="admin", email="x@example.com", user_id="x")
+    browser.post("/settings/profile", seen="/settings", full_name="Ann", time_zone="UTC", role="admin", email="x@example.com", user_id="x")
 
     assert (user(person)["role"], user(person)["email"]) == ("customer", person.email)
 
@@ -102,9 +133,9 @@ def test_a_new_password_ends_the_other_sessions_and_renews_this_one(app: Flask, 
     other.sign_in(person.email)
     thief.put_cookie(browser.cookie() or "")
 
-    answer = browser.post("/account/password", seen="/account", current=factories.PASSWORD, new=NEW, again=NEW)
+    answer = browser.post("/settings/password", seen="/settings", current=factories.PASSWORD, new=NEW, again=NEW)
 
-    assert answer.location == "/account"
+    assert answer.location == "/settings"
     assert [someone.is_in() for someone in (browser, other, thief)] == [True, False, False]
     assert visitor().sign_in(person.email).status_code == 403
     assert visitor().sign_in(person.email, NEW).location == "/overview"
@@ -125,7 +156,7 @@ def test_a_password_is_not_changed_by_mistake_or_by_a_stranger(app: Flask, visit
     person, browser, _ = at_home(visitor)
     before = user(person)["password_hash"]
 
-    answer = browser.post("/account/password", seen="/account", **fields)
+    answer = browser.post("/settings/password", seen="/settings", **fields)
 
     assert answer.status_code == status
     assert user(person)["password_hash"] == before
@@ -136,7 +167,7 @@ def test_guessing_the_current_password_is_braked(app: Flask, visitor: Visitors) 
     _, browser, _ = at_home(visitor)
     fields = {"current": "wrong password", "new": NEW, "again": NEW}
 
-    statuses = [browser.post("/account/password", seen="/account", **fields).status_code for _ in range(6)]
+    statuses = [browser.post("/settings/password", seen="/settings", **fields).status_code for _ in range(6)]
 
     assert statuses == [403] * 5 + [429]
 
@@ -152,7 +183,7 @@ def test_no_transaction_is_open_while_a_password_is_hashed(app: Flask, visitor: 
 
     monkeypatch.setattr(hashing, "aside", watched)
     _, browser, _ = at_home(visitor)
-    browser.post("/account/password", seen="/account", current=factories.PASSWORD, new=NEW, again=NEW)
+    browser.post("/settings/password", seen="/settings", current=factories.PASSWORD, new=NEW, again=NEW)
     browser.post("/sign-in/confirm", password=NEW)
 
     assert is_open == [False] * 4
@@ -164,9 +195,9 @@ def test_another_browser_is_signed_out_from_here(app: Flask, visitor: Visitors) 
     other.sign_in(person.email)
     [theirs] = [row.id for row in sessions.sessions_of(person.user_id) if row.address == "198.51.100.1"]
 
-    answer = browser.post(f"/account/sessions/{theirs}/end", seen="/account")
+    answer = browser.post(f"/settings/sessions/{theirs}/end", seen="/settings")
 
-    assert answer.location == "/account"
+    assert answer.location == "/settings"
     assert (browser.is_in(), other.is_in()) == (True, False)
     assert actions("user.end_session") == ["user.end_session"]
 
@@ -177,8 +208,8 @@ def test_a_session_of_somebody_else_cannot_be_ended(app: Flask, visitor: Visitor
     victim, theirs, _ = at_home(visitor)
     [session] = sessions.sessions_of(victim.user_id)
 
-    browser.post(f"/account/sessions/{session.id}/end", seen="/account")
-    garbage = browser.post("/account/sessions/not-an-id/end", seen="/account")
+    browser.post(f"/settings/sessions/{session.id}/end", seen="/settings")
+    garbage = browser.post("/settings/sessions/not-an-id/end", seen="/settings")
 
     assert theirs.is_in()
     assert garbage.status_code == 404
@@ -191,7 +222,7 @@ def test_everywhere_else_is_signed_out_at_once(app: Flask, visitor: Visitors) ->
     for other in others:
         other.sign_in(person.email)
 
-    browser.post("/account/sessions/end-others", seen="/account")
+    browser.post("/settings/sessions/end-others", seen="/settings")
 
     assert browser.is_in()
     assert [other.is_in() for other in others] == [False, False]
@@ -202,9 +233,9 @@ def test_an_authenticator_is_replaced_after_the_old_one_was_shown(app: Flask, vi
     assert phone
     scenes.execute("UPDATE sessions SET confirmed_at = confirmed_at - interval '11 minutes'")
 
-    asked = browser.get("/sign-in/enrol?next=/account")
+    asked = browser.get("/sign-in/enrol?next=/settings")
     browser.post(asked.location, code=phone.code())
-    new, _ = browser.enrol("/sign-in/enrol?next=/account", steps=-1)
+    new, _ = browser.enrol("/sign-in/enrol?next=/settings", steps=-1)
 
     other = visitor()
     other.sign_in(person.email)
@@ -218,12 +249,12 @@ def test_what_was_confirmed_ten_minutes_ago_is_asked_for_again(app: Flask, visit
     """Step-up ends by itself."""
     _, browser, phone = at_home(visitor, Role.ADMIN)
     assert phone
-    within = browser.post("/account/recovery-codes", seen="/account")
+    within = browser.post("/settings/recovery-codes", seen="/settings")
     clock.shift(601)
 
-    after = browser.post("/account/recovery-codes", seen="/account")
+    after = browser.post("/settings/recovery-codes", seen="/settings")
     browser.post(after.location, code=phone.code())
-    again = browser.post("/account/recovery-codes", seen="/account")
+    again = browser.post("/settings/recovery-codes", seen="/settings")
 
     assert [answer.status_code for answer in (within, after, again)] == [200, 302, 200]
     assert after.location.startswith("/sign-in/confirm")
@@ -237,11 +268,11 @@ def test_staff_cannot_remove_their_second_factor_and_customers_can(app: Flask, v
     browser.post("/sign-in/confirm?next=/sign-in/enrol", password=factories.PASSWORD)
     browser.enrol()
 
-    refused = staff_browser.post("/account/authenticator/remove", seen="/account")
-    removed = browser.post("/account/authenticator/remove", seen="/account")
+    refused = staff_browser.post("/settings/authenticator/remove", seen="/settings")
+    removed = browser.post("/settings/authenticator/remove", seen="/settings")
 
     assert refused.status_code == 403
-    assert removed.location == "/account"
+    assert removed.location == "/settings"
     assert [row["user_id"] for row in scenes.rows("SELECT user_id FROM second_factors")] != [customer.user_id]
     assert visitor().sign_in(customer.email).location == "/overview"
 
@@ -250,7 +281,7 @@ def test_recovery_codes_are_nobody_s_without_an_authenticator(app: Flask, visito
     _, browser, _ = at_home(visitor)
     browser.post("/sign-in/confirm", password=factories.PASSWORD)
 
-    assert browser.post("/account/recovery-codes", seen="/account").status_code == 404
+    assert browser.post("/settings/recovery-codes", seen="/settings").status_code == 404
 
 
 def test_the_overview_shows_the_own_account_and_no_other(app: Flask, visitor: Visitors) -> None:
