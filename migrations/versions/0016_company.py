@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_company"
-down_revision = "0014_active_windows"
+revision = "0016_company"
+down_revision = "0015_usage_latencies"
 branch_labels = None
 depends_on = None
 
