@@ -4,11 +4,12 @@ from flask import Flask
 
 from config import Settings
 from reseller import web
+from reseller.portal.billing import billing
 from reseller.portal.overview import overview
 from reseller.portal.settings import settings as settings_pages
 from reseller.portal.sign_in import sign_in
 
-PAGES = (sign_in, overview, settings_pages)
+PAGES = (sign_in, overview, settings_pages, billing)
 
 
 def install(app: Flask, settings: Settings) -> None:

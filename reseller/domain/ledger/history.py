@@ -31,6 +31,11 @@ class EntryLine:
     corrects_id: UUID | None
 
     @property
+    def charged_nano(self) -> int:
+        """What calls of the day were charged, positive; 0 for other kinds."""
+        return -self.amount_nano if self.kind == EntryKind.USAGE else 0
+
+    @property
     def balance_before_nano(self) -> int:
         return self.balance_after_nano - self.amount_nano
 
@@ -40,7 +45,7 @@ class Unposted:
     """Charges that no entry holds yet, and the balance after them: they become an entry when their day is over."""
 
     usage_day: date
-    charge_nano: int
+    amount_nano: int  # negative
     balance_after_nano: int
 
 
@@ -77,7 +82,7 @@ def unposted(account_id: UUID) -> Unposted | None:
     balance = db.session.get(Balance, account_id, populate_existing=True)
     if balance is None or not balance.unposted_usd:
         return None
-    return Unposted(balance.usage_day, to_nano(balance.unposted_usd), to_nano(balance.settled_usd))
+    return Unposted(balance.usage_day, -to_nano(balance.unposted_usd), to_nano(balance.settled_usd))
 
 
 def _line(row: LedgerEntry) -> EntryLine:

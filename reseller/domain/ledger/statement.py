@@ -66,6 +66,11 @@ class Statement:
         return self.lines[-1].balance_nano if self.lines else self.opening_nano
 
     @property
+    def used_nano(self) -> int:
+        """What calls were charged, positive."""
+        return -dict(self.totals).get(EntryKind.USAGE, 0)
+
+    @property
     def last_day(self) -> date:
         return next_month(self.month) - timedelta(days=1)
 
@@ -158,15 +163,15 @@ def months(account_id: UUID) -> list[MonthSums]:
     """Every month from the first to the running one, newest first. Raises NotFound."""
     with transaction() as session:
         first, running = first_month(account_id), month_start(now().date())
-        sums: defaultdict[date, list[int]] = defaultdict(lambda: [0, 0])
+        added: defaultdict[date, int] = defaultdict(int)
+        used: defaultdict[date, int] = defaultdict(int)
         for row in session.execute(_MONTHS, {"account_id": account_id}):
-            month = min(row.month, running)
-            sums[month][0] += int(row.added)
-            sums[month][1] += int(row.used)
+            added[min(row.month, running)] += int(row.added)
+            used[min(row.month, running)] += int(row.used)
     found: list[MonthSums] = []
     balance, month = 0, first
     while month <= running:
-        found.append(MonthSums(month, balance, *sums[month], is_running=month == running))
+        found.append(MonthSums(month, balance, added[month], used[month], is_running=month == running))
         balance, month = found[-1].closing_nano, next_month(month)
     return found[::-1]
 

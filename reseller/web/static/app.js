@@ -41,6 +41,7 @@ document.addEventListener("click", (event) => {
   if (target instanceof HTMLDialogElement && isOutside(target, event)) return target.close();
   const copier = target.closest("[data-copies]");
   if (copier) return copy(copier);
+  if (target.closest("[data-prints]")) return window.print();
   if (target.closest("[data-toggles-theme]")) return toggleTheme();
   return openRow(event);
 });

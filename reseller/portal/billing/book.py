@@ -1,0 +1,114 @@
+"""The account's book: what there is, every movement, and for each what made it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from flask import Response, abort, render_template, request
+
+from reseller.clock import now
+from reseller.database import acting_for, transaction
+from reseller.domain import ledger
+from reseller.domain.ledger import EntryKind, history, statement
+from reseller.domain.ledger.history import EntryLine, Unposted
+from reseller.money import to_usd
+from reseller.portal import acting
+from reseller.portal.billing import words
+from reseller.portal.billing.blueprint import billing
+from reseller.web.csv_text import csv_lines, csv_text
+from reseller.wiring import wiring
+
+PAGE = 50
+_PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
+HEADINGS = ("date", "kind", "what", "note", "amount_usd", "balance_usd", "entry")
+
+
+@billing.get("/billing")
+@acting.scoped
+def show() -> str:
+    account_id, kind = acting.scope().account_id, _kind()
+    before = _place(request.args.get("after", ""))
+    with transaction():
+        found = history.entries(account_id, kind=kind, before=before, limit=PAGE + 1)
+        is_on_top = before is None and kind in (None, EntryKind.USAGE)
+        return render_template(
+            "portal/billing/show.html",
+            balance=ledger.balance_now(account_id),
+            top_up_url=wiring().settings.brand_top_up_url,
+            entries=found[:PAGE],
+            running=history.unposted(account_id) if is_on_top else None,
+            after=request.args.get("after"),
+            older=str(found[PAGE - 1].sequence) if len(found) > PAGE else None,
+            kind=kind,
+            kinds=words.KINDS,
+            words=words,
+        )
+
+
+@billing.get("/billing/entries.csv")
+@acting.scoped
+def export() -> Response:
+    """Every movement that the filter leaves, newest first: amounts add up to the balance."""
+    account_id, kind = acting.scope().account_id, _kind()
+    running = history.unposted(account_id) if kind in (None, EntryKind.USAGE) else None
+    name = f"ledger_{now():%Y-%m-%d}.csv"
+    return csv_answer(csv_lines(HEADINGS, _rows(account_id, kind, running)), name)
+
+
+@billing.get("/billing/entries/<entry_id>")
+@acting.scoped
+def entry(entry_id: str) -> str:
+    """One movement and what made it; 404 for another account's (R23)."""
+    account_id = acting.scope().account_id
+    with transaction():
+        line = history.entry_of(account_id, _uuid(entry_id))
+        parts = () if line.usage_day is None else statement.charges_of_day(account_id, line.usage_day, line.charged_nano)
+        return render_template("portal/billing/entry.html", line=line, parts_of_day=parts, calls_href=None, words=words)
+
+
+def csv_answer(lines: Iterator[str], name: str) -> Response:
+    """A file to keep."""
+    return Response(
+        lines, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    )
+
+
+def _rows(account_id: UUID, kind: EntryKind | None, running: Unposted | None) -> Iterator[list[str]]:
+    """Read while they are sent, when the page has long returned: each slice says again for whom."""
+    if running is not None:
+        title = f"{words.title_of(EntryKind.USAGE, 0, running.usage_day)}, so far"
+        yield _cells(running.usage_day, EntryKind.USAGE, title, "", running.amount_nano, running.balance_after_nano, "")
+    entries = history.all_entries(account_id, kind=kind)
+    while (line := _next_of(entries, account_id)) is not None:
+        yield _cells(line.at, line.kind, words.of_entry(line), words.note_of(line), line.amount_nano, line.balance_after_nano, line.id)
+
+
+def _next_of(entries: Iterator[EntryLine], account_id: UUID) -> EntryLine | None:
+    with acting_for(account_id):
+        return next(entries, None)
+
+
+def _cells(at: Any, kind: EntryKind, title: str, note: str, amount_nano: int, balance_nano: int, entry_id: Any) -> list[str]:
+    return [csv_text(value) for value in (at, words.KINDS[kind], title, note, to_usd(amount_nano), to_usd(balance_nano), entry_id)]
+
+
+def _kind() -> EntryKind | None:
+    """The kind asked for; None for all, and for what is no kind."""
+    given = request.args.get("kind", "")
+    return EntryKind(given) if given in list(EntryKind) else None
+
+
+def _place(given: str) -> int | None:
+    if not given:
+        return None
+    if not _PLACE.fullmatch(given):
+        abort(404)
+    return int(given)
+
+
+def _uuid(given: str) -> UUID:
+    try:
+        return UUID(given)
+    except ValueError:
+        abort(404)

@@ -1,0 +1,58 @@
+"""Movements of money in a customer's words."""
+
+from datetime import date
+
+from flask import Flask
+
+from reseller.domain.ledger import EntryKind
+from reseller.domain.ledger.history import EntryLine
+from reseller.domain.ledger.statement import StatementLine
+
+KINDS = {
+    EntryKind.TOP_UP: "Top-up",
+    EntryKind.USAGE: "Usage",
+    EntryKind.REFUND: "Refund",
+    EntryKind.DISPUTE: "Dispute",
+    EntryKind.ADJUSTMENT: "Adjustment",
+}
+
+
+def month_name(month: date) -> str:
+    """ "November 2026" """
+    return month.strftime("%B %Y")
+
+
+def day_name(day: date) -> str:
+    """ "25 Nov 2026" """
+    return day.strftime("%-d %b %Y")
+
+
+def title_of(kind: EntryKind, amount_nano: int, usage_day: date | None = None) -> str:
+    """What happened, in a few words."""
+    if kind == EntryKind.USAGE and usage_day is not None:
+        return f"Usage of {day_name(usage_day)}"
+    if kind == EntryKind.DISPUTE:
+        return "Disputed payment withdrawn" if amount_nano < 0 else "Disputed payment given back"
+    if kind == EntryKind.ADJUSTMENT:
+        return "Credit from us" if amount_nano > 0 else "Correction by us"
+    return KINDS[kind]
+
+
+def of_entry(line: EntryLine) -> str:
+    return title_of(line.kind, line.amount_nano, line.usage_day)
+
+
+def of_line(line: StatementLine) -> str:
+    title = title_of(line.kind, line.amount_nano, line.day if line.kind == EntryKind.USAGE else None)
+    return f"{title}, so far" if line.entry_id is None else title
+
+
+def note_of(line: EntryLine | StatementLine) -> str:
+    """Why, as whoever did it wrote it for the customer; days of usage say it all in their title."""
+    return "" if line.kind == EntryKind.USAGE else line.reason
+
+
+def install(app: Flask) -> None:
+    """Templates have these."""
+    app.add_template_filter(month_name)
+    app.add_template_filter(day_name)
