@@ -190,7 +190,7 @@ def _order(row: Any) -> tuple[date, bool, int]:
 
 def _lines(balance: int, moves: list[Any], models: dict[date, list[ModelCharges]]) -> Iterator[StatementLine]:
     for row in moves:
-        amount = row["amount_nano"]
+        amount = int(row["amount_nano"])
         balance += amount
         kind = EntryKind(row["kind"])
         parts = tuple(_with_the_rest(models.get(row["day"], []), -amount)) if kind == EntryKind.USAGE else ()

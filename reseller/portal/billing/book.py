@@ -41,7 +41,7 @@ def show() -> str:
             after=request.args.get("after"),
             older=str(found[PAGE - 1].sequence) if len(found) > PAGE else None,
             kind=kind,
-            kinds=words.KINDS,
+            every_kind=[(None, "All"), *words.PLURALS.items()],
             words=words,
         )
 

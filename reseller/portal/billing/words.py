@@ -16,6 +16,14 @@ KINDS = {
     EntryKind.ADJUSTMENT: "Adjustment",
 }
 
+PLURALS = {
+    EntryKind.TOP_UP: "Top-ups",
+    EntryKind.USAGE: "Usage",
+    EntryKind.REFUND: "Refunds",
+    EntryKind.DISPUTE: "Disputes",
+    EntryKind.ADJUSTMENT: "Adjustments",
+}
+
 
 def month_name(month: date) -> str:
     """ "November 2026" """
@@ -43,13 +51,15 @@ def of_entry(line: EntryLine) -> str:
 
 
 def of_line(line: StatementLine) -> str:
-    title = title_of(line.kind, line.amount_nano, line.day if line.kind == EntryKind.USAGE else None)
-    return f"{title}, so far" if line.entry_id is None else title
+    """Beside its day."""
+    title = title_of(line.kind, line.amount_nano)
+    return f"{title} so far" if line.entry_id is None else title
 
 
 def note_of(line: EntryLine | StatementLine) -> str:
-    """Why, as whoever did it wrote it for the customer; days of usage say it all in their title."""
-    return "" if line.kind == EntryKind.USAGE else line.reason
+    """Why, as whoever did it wrote it for the customer; nothing where the title says it all."""
+    is_told = line.kind == EntryKind.USAGE or line.reason.lower() == KINDS[line.kind].lower()
+    return "" if is_told else line.reason
 
 
 def install(app: Flask) -> None:

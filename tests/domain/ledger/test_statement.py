@@ -40,6 +40,7 @@ def test_every_month_adds_up_and_goes_on_where_the_last_one_ended(app: Flask, se
         assert (each.opening_nano, each.closing_nano) == (sums.opening_nano, sums.closing_nano)
         assert sum(amount for _, amount in each.totals) == each.closing_nano - each.opening_nano == sums.added_nano + sums.used_nano
         assert all(month_start(line.day) == each.month for line in each.lines)
+        assert all(isinstance(number, int) for line in each.lines for number in (line.amount_nano, line.balance_nano))  # R16: nano-dollars
         usage = [line for line in each.lines if line.kind == EntryKind.USAGE]
         assert len({line.day for line in usage}) == len(usage)
         for line in usage:
