@@ -78,10 +78,13 @@ def _rows(account_id: UUID, kind: EntryKind | None, running: Unposted | None) ->
     """Read while they are sent, when the page has long returned: each slice says again for whom."""
     if running is not None:
         title = f"{words.title_of(EntryKind.USAGE, 0, running.usage_day)}, so far"
-        yield _cells(running.usage_day, EntryKind.USAGE, title, "", running.amount_nano, running.balance_after_nano, "")
+        yield _cells(
+            running.usage_day, words.KINDS[EntryKind.USAGE], title, "", to_usd(running.amount_nano), to_usd(running.balance_after_nano), ""
+        )
     entries = history.all_entries(account_id, kind=kind)
     while (line := _next_of(entries, account_id)) is not None:
-        yield _cells(line.at, line.kind, words.of_entry(line), words.note_of(line), line.amount_nano, line.balance_after_nano, line.id)
+        facts = (line.at, words.KINDS[line.kind], words.of_entry(line), words.note_of(line))
+        yield _cells(*facts, to_usd(line.amount_nano), to_usd(line.balance_after_nano), line.id)
 
 
 def _next_of(entries: Iterator[EntryLine], account_id: UUID) -> EntryLine | None:
@@ -89,8 +92,8 @@ def _next_of(entries: Iterator[EntryLine], account_id: UUID) -> EntryLine | None
         return next(entries, None)
 
 
-def _cells(at: Any, kind: EntryKind, title: str, note: str, amount_nano: int, balance_nano: int, entry_id: Any) -> list[str]:
-    return [csv_text(value) for value in (at, words.KINDS[kind], title, note, to_usd(amount_nano), to_usd(balance_nano), entry_id)]
+def _cells(*values: Any) -> list[str]:
+    return [csv_text(value) for value in values]
 
 
 def _kind() -> EntryKind | None:
