@@ -184,29 +184,6 @@ def name_of(account_id: UUID) -> str:
     return name
 
 
-@dataclass(frozen=True, slots=True)
-class Billed:
-    """Whom the account's statements are made out to: lines of an address, the first is its name."""
-
-    lines: tuple[str, ...]
-
-
-def billed_to(account_id: UUID) -> Billed:
-    """The company of the account's owner if there is one, else the person. Raises NotFound."""
-    query = (
-        select(Account.name, User.company, User.full_name, User.email)
-        .outerjoin(Membership, Membership.account_id == Account.id)
-        .outerjoin(User, User.id == Membership.user_id)
-        .where(Account.id == account_id)
-        .order_by(Membership.role != MemberRole.OWNER, Membership.created_at)
-    )
-    row = db.session.execute(query.limit(1)).first()
-    if row is None:
-        raise NotFound("There is no such account.")
-    name, *rest = dict.fromkeys(line for line in (row.company, row.full_name, row.email) if line) or [row.name]
-    return Billed((name, *rest))
-
-
 def suspend(account_id: UUID, *, reason: str, actor: str) -> None:
     """The account's keys are refused from the next request on, in every process. Raises Conflict if they are already."""
     _set_status(account_id, AccountStatus.SUSPENDED, reason=reason, actor=actor)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from flask import Response, abort, render_template, request
+from flask import Response, abort, render_template, request, stream_with_context
 
 from reseller.clock import now
 from reseller.database import acting_for, transaction
@@ -69,9 +69,8 @@ def entry(entry_id: str) -> str:
 
 def csv_answer(lines: Iterator[str], name: str) -> Response:
     """A file to keep."""
-    return Response(
-        lines, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(stream_with_context(lines), mimetype="text/csv", headers=headers)
 
 
 def _rows(account_id: UUID, kind: EntryKind | None, running: Unposted | None) -> Iterator[list[str]]:

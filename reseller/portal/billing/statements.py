@@ -9,7 +9,7 @@ from flask import Response, abort, render_template
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts
+from reseller.domain import company
 from reseller.domain.ledger import statement
 from reseller.domain.ledger.statement import Statement, StatementLine
 from reseller.money import to_usd
@@ -38,7 +38,7 @@ def one_statement(month: str) -> str:
         return render_template(
             "portal/billing/statement.html",
             statement=found,
-            billed=accounts.billed_to(account_id),
+            addressee=company.of(account_id).addressee,
             account_id=account_id,
             at=now(),
             words=words,

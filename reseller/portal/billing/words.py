@@ -2,8 +2,6 @@
 
 from datetime import date
 
-from flask import Flask
-
 from reseller.domain.ledger import EntryKind
 from reseller.domain.ledger.history import EntryLine
 from reseller.domain.ledger.statement import StatementLine
@@ -60,9 +58,3 @@ def note_of(line: EntryLine | StatementLine) -> str:
     """Why, as whoever did it wrote it for the customer; nothing where the title says it all."""
     is_told = line.kind == EntryKind.USAGE or line.reason.lower() == KINDS[line.kind].lower()
     return "" if is_told else line.reason
-
-
-def install(app: Flask) -> None:
-    """Templates have these."""
-    app.add_template_filter(month_name)
-    app.add_template_filter(day_name)
