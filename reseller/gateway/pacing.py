@@ -16,6 +16,7 @@ AT_ONCE = 100
 LONGEST_SECONDS = 5.0
 MAX_HELD_BACK = 500
 MAX_REMEMBERED = 10_000
+_ROUNDING = 0.000001  # whoever waits as long as they were told is not sent away again
 
 
 class Pace:
@@ -49,6 +50,25 @@ class Pace:
             sleep(seconds)
         finally:
             self.held_back -= 1
+
+
+class Allotment:
+    """For each culprit: so many at once, then so many a second. Whoever asks for more hears how long to wait, and that wait is true."""
+
+    def __init__(self, *, per_second: float, at_once: int) -> None:
+        self._gap = 1 / per_second
+        self._credit = at_once / per_second
+        self._due: OrderedDict[Hashable, float] = OrderedDict()
+
+    def seconds_until_next(self, culprit: Hashable) -> float:
+        """0 if the culprit has one now, which is then taken; else the wait until there is one. A refusal costs nothing."""
+        now = monotonic()
+        due = max(self._due.pop(culprit, 0.0), now - self._credit) + self._gap
+        is_taken = due <= now + _ROUNDING
+        self._due[culprit] = due if is_taken else due - self._gap
+        if len(self._due) > MAX_REMEMBERED:
+            self._due.popitem(last=False)
+        return 0.0 if is_taken else due - now
 
 
 class _HeldBack:

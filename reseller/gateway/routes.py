@@ -3,10 +3,11 @@
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from reseller.gateway import account, models
 from reseller.gateway.access import identify
+from reseller.gateway.estimate import estimate
 from reseller.gateway.rebuilding import CHAT, COMPLETIONS, EMBEDDINGS
 from reseller.gateway.relay import relay
 from reseller.wiring import wiring
@@ -28,6 +29,7 @@ def add_routes(api: Blueprint) -> None:
     api.post("/chat/completions", strict_slashes=False)(chat)
     api.post("/completions", strict_slashes=False)(completions)
     api.post("/embeddings", strict_slashes=False)(embeddings)
+    api.post("/estimate", strict_slashes=False)(estimated)
     api.get("/models", strict_slashes=False)(list_models)
     api.get("/models/<path:slug>")(one_model)
     api.get("/key", strict_slashes=False)(key)
@@ -47,6 +49,11 @@ def completions() -> Response:
 
 def embeddings() -> Response:
     return relay(EMBEDDINGS)
+
+
+def estimated() -> Response:
+    house = wiring()
+    return answer(estimate(house, identify(request, house), request, g.call_id))
 
 
 def list_models() -> Response:

@@ -8,7 +8,7 @@ NO_PRICE = Decimal("0.000001")
 
 def entry(slug: str, pricing: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
     """One entry shaped as OpenRouter's (OpenAPI file, 2026-08)."""
-    output = more.pop("output", "text")
+    inputs, output = more.pop("input", ["text"]), more.pop("output", "text")
     limits = {"context_length": more.pop("context_length", 128_000), "max_completion_tokens": more.pop("max_completion_tokens", 16_384)}
     made = {
         "id": slug,
@@ -19,8 +19,8 @@ def entry(slug: str, pricing: dict[str, Any] | None, **more: Any) -> dict[str, A
         "description": f"A fake model named {slug}.",
         "context_length": limits["context_length"],
         "architecture": {
-            "modality": f"text->{output}",
-            "input_modalities": ["text"],
+            "modality": f"{'+'.join(inputs)}->{output}",
+            "input_modalities": inputs,
             "output_modalities": [output],
             "tokenizer": "Other",
             "instruct_type": None,

@@ -80,7 +80,7 @@ class Batch:
         self.holds = {row[0]: HoldState(*row) for row in holds}
         if admitting:
             for row in admitting[0]:
-                _add_admitting(self.accounts[row[0]], row)
+                add_admitting(self.accounts[row[0]], row)
             self.keys = {row[0]: KeyState(*row) for row in admitting[1]}
 
     def ended_before(self) -> list[UUID]:
@@ -172,7 +172,8 @@ class Batch:
         row["draft"] = op.draft or row["draft"]
 
 
-def _add_admitting(account: AccountState, row: tuple[Any, ...]) -> None:
+def add_admitting(account: AccountState, row: tuple[Any, ...]) -> None:
+    """The state also knows what READ_ADMITTING has found of it."""
     account.is_active, account.is_halted = row[1], row[2]
     account.limits = dict(zip(("minute", "hour", "day", "max_tokens", "concurrent"), row[3:8], strict=True))
     account.load_windows({"minute": row[8], "hour": row[9], "day": row[10]})

@@ -1,7 +1,11 @@
 """Facts about calls: one row each, their months, their ids, and sums over them. The book is `ledger`, not this."""
 
 from reseller.domain.usage.call_ids import call_id_of, request_id
+from reseller.domain.usage.habits import ModelUse, use_by_model, usual_completion_tokens
 from reseller.domain.usage.reports import UsageSum, call_of, sums
 from reseller.domain.usage.tables import CallStatus, CostSource, UsageLog
 
-__all__ = ["CallStatus", "CostSource", "UsageLog", "UsageSum", "call_id_of", "call_of", "request_id", "sums"]
+__all__ = [
+    "CallStatus", "CostSource", "ModelUse", "UsageLog", "UsageSum", "call_id_of", "call_of", "request_id", "sums", "use_by_model",
+    "usual_completion_tokens",
+]  # fmt: skip
