@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["live_calls"] = live
     app.before_request(partial(wait_in_all, REQUEST_SECONDS))
     web.install(app, settings)
-    gateway.install(app, live)
+    gateway.install(app, settings, live)
     app.register_blueprint(pages)
     app.register_blueprint(probes)
     portal.install(app, settings)

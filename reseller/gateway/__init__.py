@@ -4,10 +4,12 @@ import structlog
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from config import Settings
 from reseller import web
 from reseller.clock import monotonic, new_id
 from reseller.domain.usage import request_id
 from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout
+from reseller.gateway import description
 from reseller.gateway.access import culprit_of
 from reseller.gateway.errors import response_of
 from reseller.gateway.headers import allow_browsers
@@ -65,9 +67,10 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
     return api
 
 
-def install(app: Flask, live: LiveCalls) -> None:
+def install(app: Flask, settings: Settings, live: LiveCalls) -> None:
     """The API answers under every prefix; paths below it that lead nowhere answer in JSON, and browsers may ask first."""
     app.session_interface = PageSessions()
+    description.install(app, settings)
     for prefix in PREFIXES:
         api = blueprint(prefix, live)
         app.register_blueprint(api)

@@ -17,6 +17,8 @@ from reseller.gateway.rebuilding import CHAT, COMPLETIONS, EMBEDDINGS, PART_FIEL
 from reseller.metering import PromptSize, prompt_token_bound
 
 MAX_MESSAGES = 2000
+MAX_INPUTS = 20_000
+MAX_MODEL_CHARACTERS = 200
 MAX_CHOICES = 16
 MAX_OUTPUT_TOKENS = 10_000_000
 
@@ -35,7 +37,7 @@ REFUSED = {
 """Fields that change the bill or the supplier and have no price here."""
 
 FREE_TIERS = (None, "auto", "default", "standard")
-_IMAGE_SOURCES = ("https://", "http://", "data:image/")
+IMAGE_SOURCES = ("https://", "http://", "data:image/")
 _SHOWN_PARAMETERS = (
     "temperature", "top_p", "top_k", "seed", "n", "max_tokens", "max_completion_tokens", "reasoning_effort", "parallel_tool_calls",
     "frequency_penalty", "presence_penalty", "dimensions", "encoding_format", "logprobs", "top_logprobs",
@@ -137,7 +139,7 @@ def _model(asked: dict[str, Any]) -> str:
     model = asked.get("model")
     if not isinstance(model, str) or not model:
         raise InvalidRequest("You must provide a model parameter.", param="model")
-    if len(model) > 200 or not model.isprintable():
+    if len(model) > MAX_MODEL_CHARACTERS or not model.isprintable():
         raise InvalidRequest("The model name is too long or has characters that no model has.", param="model")
     return model
 
@@ -177,7 +179,7 @@ def _check_image(part: dict[str, Any], where: str) -> None:
     """One image, by address or inline; anything else that hides in an image's place has no price here."""
     image = part.get("image_url")
     url = image.get("url") if isinstance(image, dict) else image
-    if not isinstance(url, str) or not url.startswith(_IMAGE_SOURCES):
+    if not isinstance(url, str) or not url.startswith(IMAGE_SOURCES):
         raise InvalidRequest(f"{where}: an image must be an https:// address or data:image/…", param=where)
 
 
@@ -205,7 +207,7 @@ def _check_embedding(asked: dict[str, Any]) -> None:
     texts = asked.get("input")
     if isinstance(texts, str) and texts:
         return
-    if isinstance(texts, list) and texts and len(texts) <= MAX_MESSAGES * 10 and _embeddable(texts):
+    if isinstance(texts, list) and texts and len(texts) <= MAX_INPUTS and _embeddable(texts):
         return
     raise InvalidRequest("'input' must be a string, a list of strings, or token ids.", param="input")
 

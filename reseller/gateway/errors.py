@@ -34,14 +34,14 @@ FATE: dict[type[errors.Refusal], tuple[int, str]] = {
     errors.UpstreamFailure: (502, SERVER),
 }
 
-_TYPE_OF_STATUS = {400: INVALID, 403: PERMISSION, 404: INVALID, 413: INVALID, 422: INVALID, 429: RATE}
-_NOT_WORTH_RETRYING = (errors.InvalidKey, errors.PaymentRequired, errors.Forbidden)
+TYPE_OF_STATUS = {400: INVALID, 403: PERMISSION, 404: INVALID, 413: INVALID, 422: INVALID, 429: RATE}
+NOT_WORTH_RETRYING = (errors.InvalidKey, errors.PaymentRequired, errors.Forbidden)
 
 
 def fate_of(refusal: errors.Refusal) -> tuple[int, str]:
     """Status and OpenAI error type of a refusal."""
     if isinstance(refusal, errors.UpstreamFailure):
-        return refusal.status, _TYPE_OF_STATUS.get(refusal.status, SERVER)
+        return refusal.status, TYPE_OF_STATUS.get(refusal.status, SERVER)
     for cls in type(refusal).__mro__:
         if cls in FATE:
             return FATE[cls]
@@ -63,7 +63,7 @@ def response_of(refusal: errors.Refusal) -> Response:
         # Whole seconds rounded up for everybody, milliseconds for the SDKs that read them: never too early.
         response.headers["Retry-After"] = str(max(math.ceil(wait), 1))
         response.headers["retry-after-ms"] = str(max(math.ceil(wait * 1000), 1))
-    if isinstance(refusal, _NOT_WORTH_RETRYING):
+    if isinstance(refusal, NOT_WORTH_RETRYING):
         response.headers["x-should-retry"] = "false"
     if isinstance(refusal, errors.InvalidKey):
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -17,7 +17,7 @@ PASSED = {
     EMBEDDINGS: frozenset({"input", "dimensions", "encoding_format", "input_type"}),
 }  # fmt: skip
 
-_MESSAGE_FIELDS = frozenset({
+MESSAGE_FIELDS = frozenset({
     "role", "content", "name", "tool_calls", "tool_call_id", "refusal", "function_call", "reasoning", "reasoning_content",
     "reasoning_details", "cache_control",
 })  # fmt: skip
@@ -27,7 +27,7 @@ PART_FIELDS = {
     "refusal": frozenset({"type", "refusal"}),
     "image_url": frozenset({"type", "image_url", "cache_control"}),
 }
-_TOOL_FIELDS = frozenset({"type", "function", "cache_control"})
+TOOL_FIELDS = frozenset({"type", "function", "cache_control"})
 
 
 def rebuilt(asked: dict[str, Any], passed: frozenset[str]) -> dict[str, Any]:
@@ -36,12 +36,12 @@ def rebuilt(asked: dict[str, Any], passed: frozenset[str]) -> dict[str, Any]:
     if "messages" in body:
         body["messages"] = [_rebuilt_message(message) for message in body["messages"]]
     if "tools" in body:
-        body["tools"] = [_only(tool, _TOOL_FIELDS) for tool in body["tools"]]
+        body["tools"] = [_only(tool, TOOL_FIELDS) for tool in body["tools"]]
     return body
 
 
 def _rebuilt_message(message: dict[str, Any]) -> dict[str, Any]:
-    built = _only(message, _MESSAGE_FIELDS)
+    built = _only(message, MESSAGE_FIELDS)
     if isinstance(built.get("content"), list):
         built["content"] = [_only(part, PART_FIELDS[part["type"]]) for part in built["content"]]
     return built

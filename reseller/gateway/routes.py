@@ -7,6 +7,7 @@ from flask import Blueprint, Response, g, request
 
 from reseller.gateway import account, models
 from reseller.gateway.access import identify
+from reseller.gateway.description import describe
 from reseller.gateway.estimate import estimate
 from reseller.gateway.rebuilding import CHAT, COMPLETIONS, EMBEDDINGS
 from reseller.gateway.relay import relay
@@ -25,7 +26,8 @@ def answer(payload: dict[str, Any]) -> Response:
 
 
 def add_routes(api: Blueprint) -> None:
-    """Each route says who may call it: all of these need a key, which `identify` demands first."""
+    """Each route says who may call it: all need a key, which `identify` demands first, but the description that anybody may read."""
+    api.get("/openapi.json", strict_slashes=False)(description)
     api.post("/chat/completions", strict_slashes=False)(chat)
     api.post("/completions", strict_slashes=False)(completions)
     api.post("/embeddings", strict_slashes=False)(embeddings)
@@ -37,6 +39,10 @@ def add_routes(api: Blueprint) -> None:
     api.get("/credits", strict_slashes=False)(credit)
     api.get("/usage", strict_slashes=False)(usage)
     api.get("/generation", strict_slashes=False)(generation)
+
+
+def description() -> Response:
+    return describe(request)
 
 
 def chat() -> Response:

@@ -14,7 +14,7 @@ from reseller.database import Base, acting_for, db, transaction
 from reseller.gateway.errors import fate_of, response_of
 from tests.house.source import files
 
-ANONYMOUS = {"/", "/healthz", "/readyz", "/metrics", "/assets/<digest>/<path:name>", "/sign-in"}
+ANONYMOUS = {"/", "/v1/openapi.json", "/api/v1/openapi.json", "/healthz", "/readyz", "/metrics", "/assets/<digest>/<path:name>", "/sign-in"}
 
 
 def leaves(cls: type[errors.Refusal]) -> list[type[errors.Refusal]]:

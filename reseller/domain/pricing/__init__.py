@@ -18,7 +18,7 @@ from reseller.domain.pricing.changes import (
     replace_rule,
     retire_rule,
 )
-from reseller.domain.pricing.explaining import ExplainedLine, Explanation, customer_lines, explain, staff_lines
+from reseller.domain.pricing.explaining import LABELS, ExplainedLine, Explanation, customer_lines, explain, staff_lines
 from reseller.domain.pricing.margin import Fees, Margin, is_below_break_even, margin_of
 from reseller.domain.pricing.offer import Offer
 from reseller.domain.pricing.rates import PRICE_FIELDS, Override, Rates, dearest
@@ -45,6 +45,7 @@ from reseller.domain.pricing.upstreams import (
 )
 
 __all__ = [
+    "LABELS",
     "PRICE_FIELDS",
     "Book",
     "Candidate",
