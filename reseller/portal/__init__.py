@@ -6,14 +6,17 @@ from config import Settings
 from reseller import web
 from reseller.portal.billing import billing
 from reseller.portal.overview import overview
+from reseller.portal.providers import install as install_providers
+from reseller.portal.providers import providers
 from reseller.portal.settings import settings as settings_pages
 from reseller.portal.sign_in import sign_in
 
-PAGES = (sign_in, overview, settings_pages, billing)
+PAGES = (sign_in, providers, overview, settings_pages, billing)
 
 
 def install(app: Flask, settings: Settings) -> None:
     """The pages are there, under the public address only."""
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
+    install_providers(app, settings)
     web.guard_pages(app, settings, [blueprint.name for blueprint in PAGES])

@@ -14,10 +14,10 @@ NOTHING = "–"
 
 _PAST = {
     "accept": "accepted", "add": "added", "approve": "approved", "change": "changed", "confirm": "confirmed", "create": "created",
-    "end": "ended", "enrol": "enrolled", "give": "gave", "grant": "granted", "halt": "halted", "issue": "issued", "mint": "made",
-    "register": "registered", "reject": "rejected", "remove": "removed", "replace": "replaced", "request": "asked for",
+    "end": "ended", "enrol": "enrolled", "give": "gave", "grant": "granted", "halt": "halted", "issue": "issued", "link": "linked",
+    "mint": "made", "register": "registered", "reject": "rejected", "remove": "removed", "replace": "replaced", "request": "asked for",
     "reset": "reset", "restore": "restored", "resume": "resumed", "retire": "retired", "revert": "reverted", "revoke": "revoked",
-    "show": "showed", "suspend": "suspended", "switch": "switched", "withdraw": "withdrew", "write": "wrote",
+    "show": "showed", "suspend": "suspended", "switch": "switched", "unlink": "unlinked", "withdraw": "withdrew", "write": "wrote",
 }  # fmt: skip
 _WHOLE = {"user.sign_in": "signed in", "user.sign_out": "signed out"}
 

@@ -1,4 +1,4 @@
-"""Coming in and going out, each with its audit row: the password step, the second step, and showing it again."""
+"""Coming in and going out, each with its audit row: the first step, the second step, and showing it again."""
 
 from uuid import UUID
 
@@ -8,11 +8,11 @@ from reseller.domain.identity import recovery_codes, second_factor, sessions
 from reseller.domain.identity.sealing import Seal
 
 
-def enter(user_id: UUID, *, address: str, user_agent: str) -> str:
-    """The token of a new session of somebody who has proved their password."""
+def enter(user_id: UUID, *, address: str, user_agent: str, provider: str | None = None) -> str:
+    """The token of a new session of somebody who has proved their password, or for whom the provider of this name has vouched."""
     with transaction():
         token = sessions.begin(user_id, address=address, user_agent=user_agent)
-        _record(user_id, "user.sign_in")
+        _record(user_id, "user.sign_in", **({} if provider is None else {"by": provider}))
     return token
 
 
@@ -26,10 +26,10 @@ def show_second_factor(session_id: UUID, user_id: UUID, code: str, *, seal: Seal
         return sessions.raise_to_second_factor(session_id)
 
 
-def confirm(session_id: UUID, user_id: UUID) -> str:
-    """The session's new token after somebody without an authenticator has proved their password again."""
+def confirm(session_id: UUID, user_id: UUID, *, by: str = "password") -> str:
+    """The session's new token after somebody without an authenticator has proved again what they sign in with."""
     with transaction():
-        _record(user_id, "user.confirm", by="password")
+        _record(user_id, "user.confirm", by=by)
         return sessions.confirm(session_id)
 
 

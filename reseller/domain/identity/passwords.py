@@ -46,6 +46,12 @@ def candidate_of(user_id: UUID) -> Candidate:
     return Candidate(user_id, known) if known else Candidate(None, NOBODYS_HASH)
 
 
+def has_one(user_id: UUID) -> bool:
+    """Whether the person has a password; who has none signs in through a provider."""
+    with transaction() as session:
+        return session.scalar(select(User.password_hash).where(User.id == user_id)) is not None
+
+
 def change(user_id: UUID, password_hash: str, *, actor: str, reason: str = "", keep: UUID | None = None) -> int:
     """The person has a new password; how many of their sessions that ended, all but `keep` (R26). Raises NotFound."""
     with transaction() as session:

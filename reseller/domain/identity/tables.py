@@ -1,4 +1,4 @@
-"""Sessions, second factors, recovery codes and brakes. Only digests and sealed secrets are kept.
+"""Sessions, second factors, recovery codes, identities at providers and brakes. Only digests and sealed secrets are kept.
 
 Written by the verbs of this package alone.
 """
@@ -6,7 +6,7 @@ Written by the verbs of this package alone.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Text
+from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
@@ -47,6 +47,19 @@ class RecoveryCode(Identified, Created, Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     code_digest: Mapped[str] = mapped_column(Text, unique=True)  # SHA-256 of a code with 80 random bits
     used_at: Mapped[datetime | None]
+
+
+class Identity(Identified, Created, Base):
+    """A person as a provider knows them: whoever it vouches for by this issuer and subject is signed in as them (R26)."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    issuer: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)  # means something together with the issuer alone
+    label: Mapped[str] = mapped_column(Text)  # what the provider calls them, an e-mail address mostly; for people to read
+    used_at: Mapped[datetime] = mapped_column(default=now)  # the last time that the provider vouched for them
 
 
 class Throttle(Base):

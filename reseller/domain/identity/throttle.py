@@ -72,6 +72,11 @@ def code_brakes(user_id: UUID, browser: str | None) -> tuple[Brake, ...]:
     return Brake(f"codes:{whose}", 5), Brake(f"codes-a-day:{whose}", 20, DAY)
 
 
+def provider_brakes(address: str) -> tuple[Brake, ...]:
+    """Who is counted for coming back from a provider without a proof: each time, we ask the provider something."""
+    return (Brake(f"provider:{network_of(address)}", 30, is_shared=True),)
+
+
 def attempt(brakes: Sequence[Brake]) -> None:
     """The attempt may be made and counts as a failure until `succeed`. Raises TooManyFailures, and then counts nothing.
 

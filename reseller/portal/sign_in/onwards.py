@@ -16,12 +16,13 @@ def home_of(who: SignedIn) -> str:
     return url_for("admin.index") if who.is_staff else url_for("overview.show")
 
 
-def onwards() -> Response:
-    """The way on for whoever is at the browser."""
+def onwards(path: str | None = None) -> Response:
+    """The way on for whoever is at the browser: in the end to this path of ours, or to the one that `next` in the address names."""
+    asked = wanted("") if path is None else own_path(path, "")
     here = person()
     if here is not None:
-        return redirect(wanted(home_of(here)))
+        return redirect(asked or home_of(here))
     half = arriving()
     if half is None:
         return to_sign_in()
-    return redirect(url_for("sign_in.code" if half.is_enrolled else "sign_in.enrol", next=wanted("") or None))
+    return redirect(url_for("sign_in.code" if half.is_enrolled else "sign_in.enrol", next=asked or None))

@@ -9,7 +9,7 @@ from reseller.domain.identity import entrance, passwords, recovery_codes, second
 from reseller.errors import TooManyFailures
 from reseller.portal import acting, hashing, known_browsers
 from reseller.portal.forms import AgainForm, CodeForm
-from reseller.portal.sign_in.onwards import onwards
+from reseller.portal.sign_in.onwards import onwards, wanted
 from reseller.web import signed_in
 from reseller.web.error_pages import with_wait
 from reseller.web.signed_in import SignedIn
@@ -80,5 +80,12 @@ def _mention_recovery_codes(who: SignedIn) -> None:
 
 
 def _form(form: CodeForm | AgainForm, problem: str = "") -> str:
-    is_recovery = request.args.get("with") == "recovery"
-    return render_template("portal/second_step.html", form=form, problem=problem, is_recovery=is_recovery)
+    who = signed_in.person()
+    return render_template(
+        "portal/second_step.html",
+        form=form,
+        problem=problem,
+        is_recovery=request.args.get("with") == "recovery",
+        has_password=who is None or passwords.has_one(who.user_id),
+        next=wanted("") or None,
+    )

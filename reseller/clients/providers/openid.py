@@ -1,0 +1,126 @@
+"""Any OpenID provider, found by discovery: code flow with state, nonce and PKCE; the ID token checked by Authlib."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from authlib.integrations.base_client.sync_app import BaseApp, OAuth2Mixin
+from authlib.integrations.base_client.sync_openid import OpenIDMixin
+
+from reseller.clients.providers.contract import Down, Journey, NotVouched, Proof, proof
+from reseller.clients.providers.wire import Wire, conversation, document
+from reseller.clock import monotonic
+
+GOOGLE_ISSUER = "https://accounts.google.com"
+SCOPE = "openid email profile"
+KNOWN_SECONDS = 3600.0
+"""How long what a provider says of itself is taken for true. A key that we do not know is asked for at once."""
+SIGNED_BY = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
+"""What a key in public can verify; never "none", never a shared secret."""
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """We, as the provider knows us."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+class _App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
+    """Authlib's client without its hold on Flask's session: what has to be kept is the caller's."""
+
+    client_cls = Wire
+
+
+class OpenId:
+    """The provider of this issuer. Nothing is asked of it before somebody wants to sign in."""
+
+    def __init__(self, issuer: str, client: Client, *, again: str = "login") -> None:
+        """`again`: the `prompt` by which it asks even somebody whom it knows."""
+        self._issuer = issuer.rstrip("/")
+        self._client = client
+        self._again = again
+        self._known: _App | None = None
+        self._known_until = 0.0
+
+    @property
+    def issuer(self) -> str:
+        return self._issuer
+
+    def begin(self, redirect_uri: str, *, again: bool = False) -> tuple[str, Journey]:
+        """Where to send the browser."""
+        with conversation(self._issuer):
+            asked = self._app().create_authorization_url(redirect_uri, **({"prompt": self._again} if again else {}))
+            return asked["url"], Journey(asked["state"], asked["nonce"], asked["code_verifier"])
+
+    def finish(self, journey: Journey, code: str, redirect_uri: str) -> Proof:
+        """Who came back with this code."""
+        with conversation(self._issuer):
+            app = self._app()
+            token = app.fetch_access_token(redirect_uri, code=code, code_verifier=journey.verifier)
+            issuer = app.server_metadata["issuer"]
+            claims = app.parse_id_token(token, journey.nonce, claims_options=self._demands(issuer))
+            if claims is None:
+                raise NotVouched("the answer has no ID token")
+            said = claims if "email" in claims else self._looked_up(app, token, claims)
+            return proof(
+                issuer=issuer,
+                subject=claims["sub"],
+                email=said.get("email"),
+                is_email_verified=said.get("email_verified"),
+                name=said.get("name"),
+            )
+
+    def _demands(self, issuer: str) -> dict[str, dict[str, Any]]:
+        return {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": self._client.id}}
+
+    def _looked_up(self, app: _App, token: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]:
+        """What the provider says of the person where it keeps that out of the token."""
+        address = app.server_metadata.get("userinfo_endpoint")
+        if not address:
+            return claims
+        said = document(app.get(address, token=token))
+        if said.get("sub") != claims["sub"]:
+            raise NotVouched("the provider speaks of somebody else than its token")
+        return said
+
+    def _app(self) -> _App:
+        """Authlib's client, with what the provider said of itself within KNOWN_SECONDS."""
+        known = self._known
+        if known is not None and monotonic() < self._known_until:
+            return known
+        found = self._discovered()
+        self._known, self._known_until = found, monotonic() + KNOWN_SECONDS
+        return found
+
+    def _discovered(self) -> _App:
+        with Wire() as wire:
+            said = document(wire.get(f"{self._issuer}/.well-known/openid-configuration", withhold_token=True))
+        issuer = said.get("issuer")
+        if not isinstance(issuer, str) or issuer.rstrip("/") != self._issuer:
+            raise Down(f"who answers at {self._issuer} calls itself {issuer!r}")
+        facts = {name: said.get(name) for name in (*_ENDPOINTS, "userinfo_endpoint")}
+        for name, address in facts.items():
+            if address is None and name not in _ENDPOINTS:
+                continue
+            if not isinstance(address, str) or not address.startswith("https://" if issuer.startswith("https://") else "http"):
+                raise Down(f"{self._issuer} has no safe {name}")
+        made = _App(
+            None,
+            client_id=self._client.id,
+            client_secret=self._client.secret,
+            client_kwargs={"scope": SCOPE, "code_challenge_method": "S256", "token_endpoint_auth_method": _authenticates_by(said)},
+        )
+        made.server_metadata = {**facts, "issuer": issuer, "id_token_signing_alg_values_supported": _signed_by(said)}
+        return made
+
+
+def _authenticates_by(said: dict[str, Any]) -> str:
+    """How we show our secret: by header, unless the provider takes it in the form alone."""
+    methods = said.get("token_endpoint_auth_methods_supported") or []
+    return "client_secret_post" if "client_secret_post" in methods and "client_secret_basic" not in methods else "client_secret_basic"
+
+
+def _signed_by(said: dict[str, Any]) -> list[str]:
+    return sorted(SIGNED_BY.intersection(said.get("id_token_signing_alg_values_supported") or ["RS256"]))
