@@ -17,8 +17,9 @@ RECOVERY_CODE = re.compile(r"<code>((?:[a-z2-7]{4}-){3}[a-z2-7]{4})</code>")
 class Visitor:
     """One browser. `post` looks at a page first, as people do, and sends that page's token."""
 
-    def __init__(self, app: Flask, address: str = "192.0.2.1") -> None:
+    def __init__(self, app: Flask, address: str = "192.0.2.1", *, origin: str = "http://localhost") -> None:
         self.app = app
+        self._origin = origin
         self.client = app.test_client()
         self._environ = {
             "REMOTE_ADDR": address,
@@ -26,14 +27,14 @@ class Visitor:
         }
 
     def get(self, path: str, **more: Any) -> TestResponse:
-        return self.client.get(path, environ_base=self._environ, **more)
+        return self.client.get(path, environ_base=self._environ, base_url=self._origin, **more)
 
     def post(self, path: str, *, seen: str | None = None, **fields: str) -> TestResponse:
         """The form on `seen`, or on the page itself, sent to `path`."""
         page = self.get(seen or path).get_data(as_text=True)
         token = TOKEN.search(page)
         assert token, f"no form on {seen or path}: {page[-600:]}"
-        return self.client.post(path, data={"csrf_token": token[1], **fields}, environ_base=self._environ)
+        return self.client.post(path, data={"csrf_token": token[1], **fields}, environ_base=self._environ, base_url=self._origin)
 
     def sign_in(self, email: str, password: str = factories.PASSWORD, *, path: str = "/sign-in") -> TestResponse:
         """The first step."""
@@ -55,12 +56,12 @@ class Visitor:
     def cookie(self, *, known: bool = False) -> str | None:
         """The session's cookie, or the one by which the browser is known."""
         name = self.app.config["SESSION_COOKIE_NAME"] + ("-known" if known else "")
-        found = self.client.get_cookie(name)
+        found = self.client.get_cookie(name, domain=self._origin.partition("://")[2])
         return found.value if found else None
 
     def put_cookie(self, value: str) -> None:
         """As if it had been copied here from another browser."""
-        self.client.set_cookie(self.app.config["SESSION_COOKIE_NAME"], value)
+        self.client.set_cookie(self.app.config["SESSION_COOKIE_NAME"], value, domain=self._origin.partition("://")[2])
 
     def is_in(self, path: str = "/settings") -> bool:
         """Whether a page for people who are signed in opens."""
