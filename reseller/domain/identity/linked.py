@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reseller.clock import now
@@ -71,6 +71,12 @@ def unlink(identity_id: UUID, user_id: UUID, *, keep: UUID, actor: str) -> int:
         session.delete(row)
         _record(actor, "user.unlink_identity", user_id, [f"{row.issuer} {row.label}".strip(), None])
         return sessions.end_all(user_id, but=keep)
+
+
+def discard(user_id: UUID) -> None:
+    """The person signs in through no provider any more: somebody else has shown that the address is theirs."""
+    with transaction() as session:
+        session.execute(delete(Identity).where(Identity.user_id == user_id))
 
 
 def identities_of(user_id: UUID) -> list[Linked]:

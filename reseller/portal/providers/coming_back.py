@@ -10,7 +10,7 @@ from reseller.domain import registration, staff
 from reseller.domain.accounts import MAX_NAME_CHARACTERS
 from reseller.domain.identity import entrance, linked, sessions, throttle
 from reseller.domain.identity.linked import Vouched
-from reseller.domain.registration import Newcomer
+from reseller.domain.registration import Newcomer, Trial
 from reseller.errors import Conflict, InvalidRequest
 from reseller.portal import acting, known_browsers
 from reseller.portal.providers import journeys, trouble
@@ -20,6 +20,7 @@ from reseller.portal.providers.setting_out import has_better, redirect_uri, to_c
 from reseller.portal.sign_in.onwards import onwards
 from reseller.web import signed_in
 from reseller.web.signed_in import SignedIn
+from reseller.wiring import wiring
 
 MAX_PARAMETER_CHARACTERS = 4_000
 
@@ -55,7 +56,7 @@ def _entered(choice: Choice, underway: Underway, proof: Proof) -> Response:
         if not proof.email or not proof.is_email_verified:
             return trouble.not_verified(choice)
         try:
-            user_id = _registered(choice, proof)
+            user_id = _registered(proof)
         except InvalidRequest:  # an address that letters cannot be sent to
             return trouble.not_verified(choice)
         except Conflict:
@@ -69,9 +70,10 @@ def _entered(choice: Choice, underway: Underway, proof: Proof) -> Response:
     return onwards(underway.onwards) if who is None else known_browsers.remember(onwards(underway.onwards), who.email)
 
 
-def _registered(choice: Choice, proof: Proof) -> UUID:
-    newcomer = Newcomer(proof.email, None, full_name=proof.name[:MAX_NAME_CHARACTERS], is_verified=True)
-    return registration.register_through(newcomer, _vouched(proof), actor=f"web:{choice.name}").user_id
+def _registered(proof: Proof) -> UUID:
+    newcomer = Newcomer(proof.email, full_name=proof.name[:MAX_NAME_CHARACTERS], is_verified=True)
+    trial = Trial(wiring().settings.trial_credit_usd, acting.address())
+    return registration.register_through(newcomer, _vouched(proof), trial).user_id
 
 
 def _linked(choice: Choice, underway: Underway, proof: Proof) -> Response:

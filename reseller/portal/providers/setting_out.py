@@ -32,7 +32,7 @@ def link(provider: str) -> Response | str:
     """The person's browser is on its way to a provider that shall be linked."""
     choice = chosen(provider)
     signed_in.require_confirmation()
-    return _sent_on(choice, Purpose.LINK, own_path(request.form.get("next"), url_for("account.show")))
+    return _sent_on(choice, Purpose.LINK, own_path(request.form.get("next"), url_for("settings.show")))
 
 
 def confirm(provider: str) -> Response | str:

@@ -21,7 +21,7 @@ def unlink(identity_id: str) -> Response:
         abort(404)
     me = acting.me()
     signed_in.require_confirmation()
-    back = own_path(request.form.get("next"), url_for("account.show"))
+    back = own_path(request.form.get("next"), url_for("settings.show"))
     try:
         linked.unlink(which, me.user_id, keep=me.session_id, actor=staff.actor_of(me.user_id))
     except Conflict as refusal:

@@ -1,5 +1,7 @@
 """Identities at providers: each opens one account, and the last way in stays (R26)."""
 
+from decimal import Decimal
+
 import pytest
 from flask import Flask
 
@@ -8,12 +10,13 @@ from reseller.domain import registration
 from reseller.domain.desk.timeline import timeline
 from reseller.domain.identity import linked, sessions
 from reseller.domain.identity.linked import Vouched
-from reseller.domain.registration import Newcomer
+from reseller.domain.registration import Newcomer, Trial
 from reseller.errors import Conflict, NotFound
 from tests import factories
 from tests.domain import scenes
 
 ANN = Vouched("https://id.example", "ann", "ann@example.com")
+NO_TRIAL = Trial(Decimal(0), "192.0.2.1")
 
 
 def test_an_identity_is_found_by_issuer_and_subject_alone(app: Flask) -> None:
@@ -68,7 +71,7 @@ def test_an_identity_of_somebody_else_or_of_nobody_is_not_found(app: Flask) -> N
 
 
 def test_the_last_way_in_stays(app: Flask) -> None:
-    person = registration.register_through(Newcomer("ann@example.com", None, is_verified=True), ANN, actor="test")
+    person = registration.register_through(Newcomer("ann@example.com", is_verified=True), ANN, NO_TRIAL)
     linked.link(person.user_id, Vouched("https://github.com", "1", ""), actor="test")
     first, second = linked.identities_of(person.user_id)
 
@@ -84,7 +87,7 @@ def test_a_newcomer_whose_identity_is_somebodys_leaves_nothing_behind(app: Flask
     before = scenes.rows("SELECT id FROM users")
 
     with pytest.raises(Conflict):
-        registration.register_through(Newcomer("new@example.com", None), ANN, actor="test")
+        registration.register_through(Newcomer("new@example.com"), ANN, NO_TRIAL)
 
     assert scenes.rows("SELECT id FROM users") == before
     assert len(scenes.rows("SELECT id FROM accounts")) == 1

@@ -45,7 +45,7 @@ class Traveller(Visitor):
     def link(self, provider: str = "oidc") -> TestResponse:
         """There and back from the page of one's own account; shows the password first."""
         self.post("/sign-in/confirm", password=PASSWORD)
-        return self.come_back(self.onwards_of(self.post(f"/sign-in/with/{provider}/link", seen="/account")), provider)
+        return self.come_back(self.onwards_of(self.post(f"/sign-in/with/{provider}/link", seen="/settings")), provider)
 
     def onwards_of(self, answer: TestResponse) -> str:
         """Where a page that leads on by itself leads."""

@@ -42,22 +42,22 @@ def test_a_linked_provider_opens_the_account_whatever_its_address(traveller: Tra
     fakes["oidc"].claims = {"email": "elsewhere@example.org", "email_verified": False}
 
     linked = browser.link()
-    shown = browser.get("/account").get_data(as_text=True)
+    shown = browser.get("/settings").get_data(as_text=True)
     other = traveller()
     other.through()
 
-    assert linked.location == "/account"
+    assert linked.location == "/settings"
     assert "You can sign in with Acme from now on." in shown
     assert "elsewhere@example.org" in shown
     assert owners() == [person.user_id]
-    assert person.email in other.get("/account").get_data(as_text=True)
+    assert person.email in other.get("/settings").get_data(as_text=True)
 
 
 def test_linking_asks_first_whether_it_is_you(traveller: Travellers, fakes: Fakes) -> None:
     """Somebody at a browser that was left open adds no way in of their own."""
     _, browser = signed_in(traveller)
 
-    answer = browser.post("/sign-in/with/oidc/link", seen="/account")
+    answer = browser.post("/sign-in/with/oidc/link", seen="/settings")
 
     assert answer.location.startswith("/sign-in/confirm")
     assert fakes["oidc"].asked == []
@@ -88,7 +88,7 @@ def test_the_attackers_way_back_links_nothing_to_the_victim(traveller: Traveller
     _, victim = signed_in(traveller)
     attacker.post("/sign-in/confirm", password=factories.PASSWORD)
     victim.post("/sign-in/confirm", password=factories.PASSWORD)
-    trap = attacker.back_from(attacker.onwards_of(attacker.post("/sign-in/with/oidc/link", seen="/account")))
+    trap = attacker.back_from(attacker.onwards_of(attacker.post("/sign-in/with/oidc/link", seen="/settings")))
     begun_by_a_stranger = traveller().back_from(traveller().set_out())
 
     answers = [victim.get(trap), victim.get(begun_by_a_stranger)]
@@ -101,7 +101,7 @@ def test_who_comes_back_is_still_who_set_out(traveller: Travellers) -> None:
     """Signed out meanwhile, and somebody else signed in at the same browser."""
     _, browser = signed_in(traveller)
     browser.post("/sign-in/confirm", password=factories.PASSWORD)
-    path = browser.back_from(browser.onwards_of(browser.post("/sign-in/with/oidc/link", seen="/account")))
+    path = browser.back_from(browser.onwards_of(browser.post("/sign-in/with/oidc/link", seen="/settings")))
     underway = browser.cookie() or ""
     scenes.execute("DELETE FROM sessions")
     after_sign_out = browser.get(path)
@@ -118,7 +118,7 @@ def test_linking_gives_a_new_cookie_and_the_old_one_is_worth_nothing(traveller: 
     """R26: a privilege was added."""
     _, browser = signed_in(traveller)
     browser.post("/sign-in/confirm", password=factories.PASSWORD)
-    page = browser.post("/sign-in/with/oidc/link", seen="/account")
+    page = browser.post("/sign-in/with/oidc/link", seen="/settings")
     thief = traveller()
     thief.put_cookie(browser.cookie() or "")
 
@@ -136,7 +136,7 @@ def test_an_identity_belongs_to_one_person(traveller: Travellers) -> None:
     other.link()
 
     assert owners() == [first.user_id]
-    assert "linked already" in other.get("/account").get_data(as_text=True)
+    assert "linked already" in other.get("/settings").get_data(as_text=True)
 
 
 def test_unlinking_closes_the_way_and_signs_out_everywhere_else(traveller: Travellers) -> None:
@@ -145,10 +145,10 @@ def test_unlinking_closes_the_way_and_signs_out_everywhere_else(traveller: Trave
     elsewhere = traveller()
     elsewhere.through()
 
-    answer = browser.post(f"/sign-in/identities/{identity_id()}/unlink", seen="/account")
+    answer = browser.post(f"/sign-in/identities/{identity_id()}/unlink", seen="/settings")
 
-    assert answer.location == "/account"
-    assert "no longer opens your account" in browser.get("/account").get_data(as_text=True)
+    assert answer.location == "/settings"
+    assert "no longer opens your account" in browser.get("/settings").get_data(as_text=True)
     assert not elsewhere.is_in()
     assert len(sessions.sessions_of(person.user_id)) == 1
     assert owners() == []
@@ -159,10 +159,10 @@ def test_the_last_way_in_stays(traveller: Travellers) -> None:
     browser.through()
     browser.come_back(browser.onwards_of(browser.post("/sign-in/with/oidc/confirm", seen="/sign-in/confirm")))
 
-    answer = browser.post(f"/sign-in/identities/{identity_id()}/unlink", seen="/account")
+    answer = browser.post(f"/sign-in/identities/{identity_id()}/unlink", seen="/settings")
 
-    assert answer.location == "/account"
-    assert "your only way to sign in" in browser.get("/account").get_data(as_text=True)
+    assert answer.location == "/settings"
+    assert "your only way to sign in" in browser.get("/settings").get_data(as_text=True)
     assert len(owners()) == 1
 
 
@@ -173,39 +173,39 @@ def test_another_persons_identity_is_not_found(traveller: Travellers) -> None:
     _, browser = signed_in(traveller)
     browser.post("/sign-in/confirm", password=factories.PASSWORD)
 
-    answers = [browser.post(f"/sign-in/identities/{which}/unlink", seen="/account") for which in (identity_id(), "x", UUID(int=7))]
+    answers = [browser.post(f"/sign-in/identities/{which}/unlink", seen="/settings") for which in (identity_id(), "x", UUID(int=7))]
 
     assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert owners() == [victim.user_id]
 
 
-@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example/account"])
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example/settings"])
 def test_no_form_leads_elsewhere(traveller: Travellers, back: str) -> None:
     """R26: open redirects."""
     _, browser = signed_in(traveller)
     browser.post("/sign-in/confirm", password=factories.PASSWORD)
 
-    page = browser.post("/sign-in/with/oidc/link", seen="/account", next=back)
+    page = browser.post("/sign-in/with/oidc/link", seen="/settings", next=back)
     answer = browser.come_back(browser.onwards_of(page))
-    unlinked = browser.post(f"/sign-in/identities/{identity_id()}/unlink", seen="/account", next=back)
+    unlinked = browser.post(f"/sign-in/identities/{identity_id()}/unlink", seen="/settings", next=back)
 
-    assert (answer.location, unlinked.location) == ("/account", "/account")
+    assert (answer.location, unlinked.location) == ("/settings", "/settings")
 
 
 def test_somebody_without_a_password_shows_through_the_provider_that_it_is_them(traveller: Travellers, fakes: Fakes) -> None:
     browser = traveller()
     browser.through()
-    asked = browser.post("/sign-in/with/google/link", seen="/account")
+    asked = browser.post("/sign-in/with/google/link", seen="/settings")
     page = browser.get(asked.location).get_data(as_text=True)
 
-    sent = browser.post("/sign-in/with/oidc/confirm?next=/account", seen=asked.location)
+    sent = browser.post("/sign-in/with/oidc/confirm?next=/settings", seen=asked.location)
     answer = browser.come_back(browser.onwards_of(sent))
-    linked = browser.come_back(browser.onwards_of(browser.post("/sign-in/with/google/link", seen="/account")), "google")
+    linked = browser.come_back(browser.onwards_of(browser.post("/sign-in/with/google/link", seen="/settings")), "google")
 
     assert "Show it with Acme" in page
     assert 'type="password"' not in page
     assert "prompt=login" in browser.onwards_of(sent)
-    assert (answer.location, linked.location) == ("/account", "/account")
+    assert (answer.location, linked.location) == ("/settings", "/settings")
     assert len(owners()) == 2
     assert scenes.rows("SELECT changes FROM staff_actions WHERE action = 'user.confirm'") == [{"changes": {"by": [None, "Acme"]}}]
 
@@ -227,9 +227,9 @@ def test_who_has_a_password_shows_that_and_no_provider(traveller: Travellers) ->
     _, browser = signed_in(traveller)
     browser.link()
 
-    answer = browser.post("/sign-in/with/oidc/confirm?next=/account", seen="/account")
+    answer = browser.post("/sign-in/with/oidc/confirm?next=/settings", seen="/settings")
 
-    assert answer.location == "/sign-in/confirm?next=/account"
+    assert answer.location == "/sign-in/confirm?next=/settings"
     assert 'type="password"' in browser.get(answer.location).get_data(as_text=True)
 
 
@@ -237,7 +237,7 @@ def test_a_provider_that_vouches_for_nobody_here_confirms_nobody(traveller: Trav
     browser = traveller()
     browser.through()
 
-    assert browser.post("/sign-in/with/google/confirm", seen="/account").status_code == 403
+    assert browser.post("/sign-in/with/google/confirm", seen="/settings").status_code == 403
 
 
 def test_a_provider_that_is_down_links_nothing_and_says_so(traveller: Travellers, fakes: Fakes) -> None:
@@ -245,7 +245,7 @@ def test_a_provider_that_is_down_links_nothing_and_says_so(traveller: Travellers
     browser.post("/sign-in/confirm", password=factories.PASSWORD)
     fakes["oidc"].answers["/.well-known/openid-configuration"] = (500, {}, b"")
 
-    answer = browser.post("/sign-in/with/oidc/link", seen="/account")
+    answer = browser.post("/sign-in/with/oidc/link", seen="/settings")
 
     assert answer.status_code == 502
     assert "Back to your settings" in answer.get_data(as_text=True)
@@ -257,7 +257,7 @@ def test_a_provider_that_is_no_longer_offered_can_be_unlinked(traveller: Travell
     without = Traveller(app)
     without.sign_in(person.email)
 
-    page = without.get("/account").get_data(as_text=True)
+    page = without.get("/settings").get_data(as_text=True)
 
     assert "not offered here any more" in page
     assert f"/sign-in/identities/{identity_id()}/unlink" in page

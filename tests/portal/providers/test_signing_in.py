@@ -1,6 +1,8 @@
 """Signing in and up through a provider, as people do and as attackers try (R26)."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from flask import Flask
 from reseller.domain.accounts import Person, Role
 from reseller.domain.identity import linked
 from reseller.domain.identity.linked import Vouched
+from reseller.wiring import attach, wiring_of
 from tests import factories
 from tests.domain import scenes
 from tests.fakes.provider import FakeProvider
@@ -29,7 +32,7 @@ def identities() -> list[tuple[str, str]]:
 
 def signed_in_as(browser: Traveller) -> str:
     """The address of whoever is signed in, as every page shows it; "" for nobody."""
-    page = browser.get("/account")
+    page = browser.get("/settings")
     return page.get_data(as_text=True).split('class="person-name"')[1].split('title="')[1].split('"')[0] if page.status_code == 200 else ""
 
 
@@ -72,8 +75,42 @@ def test_the_audit_log_says_through_what(traveller: Travellers) -> None:
     rows = {row["action"]: row for row in scenes.rows("SELECT action, actor, address, changes FROM staff_actions")}
     assert rows["user.sign_in"]["changes"] == {"by": [None, "Acme"]}
     assert rows["user.sign_in"]["address"] == "192.0.2.1"
-    assert rows["user.create"]["actor"] == "web:oidc"
-    assert "user.link_identity" in rows
+    assert rows["user.create"]["actor"] == rows["user.link_identity"]["actor"]
+
+
+def test_a_newcomer_has_trial_credit_once(traveller: Travellers, deployment: Flask, fakes: Fakes) -> None:
+    """The same mailbox, vouched for by two providers, is one newcomer."""
+    house = wiring_of(deployment)
+    settings = house.settings.model_copy(update={"trial_credit_usd": Decimal(2)})
+    attach(deployment, replace(house, settings=settings))
+    fakes["google"].claims = {"email": "ann+again@example.com"}
+    browsers = [traveller("192.0.2.1"), traveller("198.51.100.1")]
+
+    for browser, provider in zip(browsers, ("oidc", "google"), strict=True):
+        browser.through(provider)
+
+    assert len(people()) == 2
+    assert ["$2.00" in browser.get("/overview").get_data(as_text=True) for browser in browsers] == [True, False]
+
+
+def test_whoever_took_an_address_that_was_not_theirs_keeps_no_way_in(traveller: Travellers, fakes: Fakes) -> None:
+    """Pre-hijacking: the attacker registers the victim's address, links a login of their own, and waits for the victim."""
+    squatter = factories.make_person(email="ann@example.com", is_verified=False)
+    linked.link(squatter.user_id, Vouched(fakes["google"].issuer, "mallory", "mallory@example.com"), actor="test")
+    fakes["google"].claims = {"sub": "mallory", "email": "mallory@example.com"}
+    attacker, victim = traveller(), traveller()
+    attacker.through("google")
+    was_in = attacker.is_in()
+
+    victim.through()
+    attacker_again = traveller()
+    attacker_again.through("google")
+
+    assert was_in
+    assert not attacker.is_in()
+    assert signed_in_as(victim) == "ann@example.com"
+    assert signed_in_as(attacker_again) == "mallory@example.com"
+    assert [row["password_hash"] for row in people() if row["email"] == "ann@example.com"] == [None]
 
 
 def test_staff_show_their_code_after_a_provider_too(traveller: Travellers, fakes: Fakes) -> None:
@@ -230,7 +267,7 @@ def test_a_way_back_is_gone_once(traveller: Travellers) -> None:
     browser = traveller()
     path = browser.back_from(browser.set_out())
     browser.get(path)
-    browser.post("/sign-out", seen="/account")
+    browser.post("/sign-out", seen="/settings")
 
     answer = browser.get(path)
 
@@ -302,11 +339,11 @@ def test_no_journey_ends_elsewhere(traveller: Travellers, elsewhere: str) -> Non
 def test_a_journey_ends_where_one_wanted_to_go(traveller: Travellers) -> None:
     browser = traveller()
 
-    shown = browser.get("/sign-in?next=/account").get_data(as_text=True)
-    answer = browser.through(next="/account")
+    shown = browser.get("/sign-in?next=/settings").get_data(as_text=True)
+    answer = browser.through(next="/settings")
 
-    assert 'href="/sign-in/with/oidc?next=/account"' in shown
-    assert answer.location == "/account"
+    assert 'href="/sign-in/with/oidc?next=/settings"' in shown
+    assert answer.location == "/settings"
 
 
 def test_the_way_back_is_under_the_public_address_whatever_the_request_calls_us(deployment: Flask, fakes: Fakes) -> None:
@@ -329,7 +366,7 @@ def test_a_name_from_elsewhere_is_text(traveller: Travellers, fakes: Fakes) -> N
 
     browser.through()
 
-    for path in ("/account", "/overview"):
+    for path in ("/settings", "/overview"):
         page = browser.get(path).get_data(as_text=True)
         assert evil not in page
         assert "&lt;script&gt;" in page
