@@ -12,7 +12,7 @@ DOMAIN_ORDER = (
     "registration", "jobs", "desk", "demo",
 )  # fmt: skip
 FLASK = ("flask", "flask_login", "flask_admin", "flask_wtf", "werkzeug")
-OUTSIDE = ("requests", "stripe", "geventhttpclient", "urllib3", "http.client")
+OUTSIDE = ("requests", "authlib", "joserfc", "stripe", "geventhttpclient", "urllib3", "http.client")
 
 
 def floor_of(name: str) -> str:

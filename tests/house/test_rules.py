@@ -15,6 +15,7 @@ from reseller.gateway.errors import fate_of, response_of
 from tests.house.source import files
 
 ANONYMOUS = {"/", "/v1/openapi.json", "/api/v1/openapi.json", "/healthz", "/readyz", "/metrics", "/assets/<digest>/<path:name>", "/sign-in"}
+ANONYMOUS |= {"/sign-in/with/<provider>", "/sign-in/with/<provider>/callback"}
 
 
 def leaves(cls: type[errors.Refusal]) -> list[type[errors.Refusal]]:

@@ -1,5 +1,6 @@
 """Cookies and where pages lead: fixation, stale cookies, forged forms, foreign hosts, open redirects (R26)."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -139,6 +140,9 @@ FORMS = {
     "/settings/sessions/end-others": {},
     "/settings/sessions/end-all": {},
     "/settings/company": {"account_name": "Mallory Ltd"},
+    "/sign-in/with/x/link": {},
+    "/sign-in/with/x/confirm": {},
+    "/sign-in/identities/x/unlink": {},
 }
 
 
@@ -148,7 +152,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
     person = factories.make_person()
     browser.sign_in(person.email)
     visitor("198.51.100.1").sign_in(person.email)
-    tables = ("users", "accounts", "sessions", "second_factors", "recovery_codes", "throttles", "staff_actions")
+    tables = ("users", "accounts", "sessions", "identities", "second_factors", "recovery_codes", "throttles", "staff_actions")
     before = {table: scenes.rows(f"SELECT * FROM {table}") for table in tables}
 
     answer = browser.client.post(path, data=FORMS[path])
@@ -159,10 +163,10 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
 
 
 def test_every_form_of_the_portal_is_in_the_table_above(app: Flask) -> None:
-    pages = {"sign_in", "settings", "overview"}
+    pages = {"sign_in", "providers", "settings", "overview"}
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.split(".")[0] in pages}
 
-    assert {path.replace("<session_id>", "x") for path in posts} == set(FORMS)
+    assert {re.sub("<[a-z_]+>", "x", path) for path in posts} == set(FORMS)
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/sign-in/enrol", "/sign-in/confirm", "/settings", "/overview", "/admin/"])
