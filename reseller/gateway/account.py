@@ -49,16 +49,16 @@ def key_facts(caller: Caller) -> dict[str, Any]:
         counter = session.get_one(RequestCounter, caller.account_id)
         at = session.execute(text("SELECT clock_timestamp()")).scalar_one()
         allowance = windows_now(counter, limits, at.timestamp())
-        spent = key.spent_usd if key.period_start == keys.period_start(key.spend_period, at.date()) else key.spent_usd * 0
-        limit = key.spend_limit_usd
+        purse = keys.purse_of(key)
+        spent, limit = keys.spent_now(purse, at), purse.spend_limit_usd
         return {
             "data": {
                 "label": key.name,
                 "prefix": keys.shown_prefix(key.key_prefix),
                 "is_test": key.is_test,
                 "limit": None if limit is None else format_decimal(limit),
-                "limit_remaining": None if limit is None else format_decimal(max(limit - spent - key.held_usd, spent * 0)),
-                "limit_period": None if limit is None else key.spend_period,
+                "limit_remaining": None if limit is None else format_decimal(max(limit - spent - purse.held_usd, spent * 0)),
+                "limit_period": None if limit is None else purse.spend_period,
                 "usage": format_decimal(key.total_usd),
                 "models": key.model_patterns,
                 "expires_at": key.expires_at.isoformat() if key.expires_at else None,

@@ -84,8 +84,8 @@ def _output_cap(offer: Offer, call: Call) -> int:
     return call.output_cap
 
 
-def admission(wiring: Wiring, caller: Caller, call: Call, quoted: Quote, call_id: UUID) -> Admit:
-    """The operation that asks for the hold."""
+def admission(wiring: Wiring, caller: Caller, call: Call, quoted: Quote, call_id: UUID, address: str) -> Admit:
+    """The operation that asks for the hold of a call that came from this address."""
     return Admit(
         call_id=call_id,
         account_id=caller.account_id,
@@ -102,6 +102,7 @@ def admission(wiring: Wiring, caller: Caller, call: Call, quoted: Quote, call_id
         output_cap=quoted.output_cap,
         cap_is_clients=call.output_cap is not None or call.path == EMBEDDINGS,
         request_metadata=call.request_metadata(),
+        address=address,
     )
 
 

@@ -28,6 +28,7 @@ from reseller.gateway.rebuilding import EMBEDDINGS
 from reseller.gateway.stream import Stream
 from reseller.gateway.watching import HangUpWatch
 from reseller.live import LiveCalls
+from reseller.web.client_address import client_address
 from reseller.wiring import Wiring, wiring
 
 MAX_REQUOTES = 3
@@ -81,7 +82,7 @@ def _admitted(house: Wiring, caller: Caller, call: Call, path: str) -> "Going":
         except Refusal as refusal:
             _record(house, caller, path, {"model": call.model}, refusal)
             raise
-        op = quoting.admission(house, caller, call, quoted, g.call_id)
+        op = quoting.admission(house, caller, call, quoted, g.call_id, client_address(request, house.settings.trusted_proxies))
         try:
             admitted = house.till.admit(op)
         except StalePrices:

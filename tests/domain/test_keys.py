@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from reseller.database import acting_for, db
 from reseller.domain import keys
-from reseller.domain.keys import ALPHABET, SECRET_CHARACTERS, ApiKey, Directory, SpendPeriod, checksum, has_key_shape
+from reseller.domain.keys import ALPHABET, SECRET_CHARACTERS, ApiKey, Directory, SpendPeriod, checksum, has_key_shape, shape
+from reseller.domain.keys import directory as directories
 from reseller.domain.staff import StaffAction
 from reseller.errors import Conflict, InvalidKey, InvalidRequest, NotFound
 from tests import factories
@@ -160,7 +161,7 @@ def test_an_unknown_key_is_not_remembered_so_a_new_one_works_at_once(app: Any, m
         directory.identify(KEY)
 
     letters = iter(KEY[8:51])
-    monkeypatch.setattr(keys.secrets, "choice", lambda alphabet: next(letters))
+    monkeypatch.setattr(shape.secrets, "choice", lambda alphabet: next(letters))
     minted = factories.make_key(person)
 
     assert minted == KEY
@@ -169,7 +170,7 @@ def test_an_unknown_key_is_not_remembered_so_a_new_one_works_at_once(app: Any, m
 
 def test_the_memory_of_keys_is_bounded(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     person = factories.make_person()
-    monkeypatch.setattr(keys, "MAX_CACHED_IDENTITIES", 2)
+    monkeypatch.setattr(directories, "MAX_CACHED_IDENTITIES", 2)
     tokens = [factories.make_key(person) for _ in range(3)]
     directory = Directory()
 

@@ -63,6 +63,7 @@ class Admit:
     output_cap: int
     cap_is_clients: bool
     request_metadata: dict[str, Any] = field(default_factory=dict)
+    address: str | None = None  # of the client, as the gateway sees it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,12 @@ def decide(op: Admit, account: AccountState, key: KeyState) -> Admitted | Refusa
     if isinstance(money, Refusal):
         return money
     cap, hold_nano = money
-    key_nano = hold_nano if key.spend_limit is not None else 0
+    key_nano = hold_nano if key.purse.spend_limit is not None else 0
     account.held += hold_nano
     account.reserved += hold_nano
     account.open_calls += 1
     account.opened += 1
-    key.held += key_nano
+    key.purse.held += key_nano
     account.counted = True
     for window in account.windows.values():
         window.add()
@@ -153,17 +154,18 @@ def _reserve(op: Admit, account: AccountState, key: KeyState) -> tuple[int, int]
     if account.available < 0:
         message = "This account's balance is below zero after a refund or dispute. Please top up or contact support."
         return AccountFrozen(message, available_usd=to_usd(account.available))
-    room = _key_room(account, key)
+    purse = key.purse
+    room = purse.room(account.now.date())
     smallest = cap if op.cap_is_clients else min(cap, USEFUL_OUTPUT_TOKENS)
     needed = op.hold.hold_nano(smallest)
     if room is not None and needed > room:
         left_usd, needed_usd = to_usd(max(room, 0)), to_usd(needed)
         return SpendLimitReached(
             f"This API key's spend limit leaves {display_usd(left_usd)}; this request may cost {display_usd(needed_usd)}.",
-            limit_usd=to_usd(key.spend_limit or 0),
+            limit_usd=to_usd(purse.spend_limit or 0),
             left_usd=left_usd,
             needed_usd=needed_usd,
-            period=key.spend_period,
+            period=purse.spend_period,
         )
     if needed > account.available:
         available, needed_usd = to_usd(account.available), to_usd(needed)
@@ -183,13 +185,6 @@ def allowed_cap(op: Admit, account: AccountState) -> int:
     """The output cap before money is asked: the account's limit lowers ours, never the client's own (that is refused)."""
     limit = account.limits.get("max_tokens")
     return op.output_cap if limit is None or op.cap_is_clients else min(op.output_cap, limit)
-
-
-def _key_room(account: AccountState, key: KeyState) -> int | None:
-    """What the key may still spend in its period; None without a limit."""
-    if key.spend_limit is None:
-        return None
-    return key.spend_limit - key.spent_in(account.now.date()) - key.held
 
 
 def _allowance(account: AccountState) -> Allowance:

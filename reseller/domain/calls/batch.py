@@ -18,7 +18,7 @@ from reseller.domain.calls import admission, settlement
 from reseller.domain.calls.admission import Admit, Admitted
 from reseller.domain.calls.connection import Part
 from reseller.domain.calls.settlement import Note, Record, Settle, Settled, facts_of
-from reseller.domain.calls.state import AccountState, HoldState, KeyMoves, KeyState
+from reseller.domain.calls.state import AccountState, HoldState, KeyMoves, KeyState, Purse
 from reseller.domain.limits import Allowance
 from reseller.errors import InvalidKey, Refusal, StalePrices
 
@@ -67,7 +67,7 @@ class Batch:
         ]
         if self.admits:
             queries.append(("till_admitting", list({op.account_id for op in self.admits})))
-            queries.append(("till_keys", list({op.key_id for op in self.admits})))
+            queries.append(("till_keys", list({op.key_id for op in self.admits} | {op.facts.key_id for op in self.settles})))
         return queries
 
     def load(self, results: list[list[tuple[Any, ...]]]) -> None:
@@ -81,7 +81,7 @@ class Batch:
         if admitting:
             for row in admitting[0]:
                 add_admitting(self.accounts[row[0]], row)
-            self.keys = {row[0]: KeyState(*row) for row in admitting[1]}
+            self.keys = key_states(admitting[1])
 
     def ended_before(self) -> list[UUID]:
         """Calls that are to be settled and have no hold: sent again, or ended by somebody else."""
@@ -112,7 +112,7 @@ class Batch:
     def to_write(self) -> list[Part]:
         """The parts of the write that have rows."""
         touched = [a for a in self.accounts.values() if a.opened or a.closed]
-        moves = [{"id": key, "held": m.held, "spent": m.spent, "calls": m.calls} for key, m in self.moves.items() if m != KeyMoves()]
+        moves = [_key_row(key, moves) for key, moves in self.moves.items() if moves != KeyMoves()]
         rows: dict[str, list[dict[str, Any]]] = {
             "accounts": [_account_row(account) for account in touched],
             "ended": self.ended,
@@ -135,8 +135,8 @@ class Batch:
         hold = self.holds.pop(op.call_id, None)
         answer, row = settlement.decide(op, account, hold, self.moves.setdefault(op.facts.key_id, KeyMoves()))
         key = self.keys.get(op.facts.key_id)
-        if key is not None and hold is not None:  # an admission of this batch may ask for the same key's room
-            key.settle(hold.key_amount, answer.charge_nano, account.now.date())
+        if key is not None and hold is not None:  # an admission of this batch may ask for room in the same purse
+            key.purse.settle(hold.key_amount, answer.charge_nano, account.now.date())
         if row is None:
             return replace(answer, before=self.ends.get(op.call_id))
         self.logged.append(row)
@@ -170,6 +170,12 @@ class Batch:
         row = self.noted.setdefault(op.call_id, {"id": op.call_id, "generation_id": None, "draft": None})
         row["generation_id"] = op.generation_id or row["generation_id"]
         row["draft"] = op.draft or row["draft"]
+
+
+def key_states(rows: list[tuple[Any, ...]]) -> dict[UUID, KeyState]:
+    """What READ_KEYS has found, by key. Keys of one line have one purse."""
+    purses = {row[4]: Purse(*row[5:]) for row in rows}
+    return {row[0]: KeyState(row[0], row[1], row[2], row[3], purses[row[4]]) for row in rows}
 
 
 def add_admitting(account: AccountState, row: tuple[Any, ...]) -> None:
@@ -218,6 +224,10 @@ def _account_row(account: AccountState) -> dict[str, Any]:
         "entries_nano": account.entries_nano,
         "last_hash": account.last_hash,
     }
+
+
+def _key_row(key_id: UUID, moves: KeyMoves) -> dict[str, Any]:
+    return {"id": key_id, "held": moves.held, "spent": moves.spent, "calls": moves.calls, "address": moves.address}
 
 
 def _window_row(account: AccountState) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from reseller.database import transaction
 from reseller.domain.calls import admission
 from reseller.domain.calls.admission import Admit, Admitted
-from reseller.domain.calls.batch import add_admitting
-from reseller.domain.calls.state import AccountState, KeyState
+from reseller.domain.calls.batch import add_admitting, key_states
+from reseller.domain.calls.state import AccountState
 from reseller.domain.calls.statements import READ_ACCOUNTS, READ_ADMITTING, READ_KEYS
 from reseller.errors import InvalidKey, Refusal
 
@@ -29,7 +29,7 @@ def foresee(op: Admit) -> tuple[Admitted | Refusal, int]:
         keys = _rows(session, READ_KEYS, op.key_id)
     if not (accounts and admitting and keys):
         raise InvalidKey
-    account, key = AccountState(*accounts[0]), KeyState(*keys[0])
+    account, key = AccountState(*accounts[0]), key_states(keys)[op.key_id]
     add_admitting(account, admitting[0])
     available = account.available
     return admission.decide(op, account, key), available

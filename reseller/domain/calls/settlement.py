@@ -55,6 +55,7 @@ class CallFacts:
     is_stream: bool
     terms: PriceTerms | None
     request_metadata: dict[str, Any]
+    address: str | None = None  # where the call came from; not in the usage row, and not known any more once its process is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,9 @@ class Record:
 
 def facts_of(op: Admit) -> CallFacts:
     return CallFacts(
-        op.call_id, op.account_id, op.key_id, op.endpoint, op.model, op.upstream, op.is_test, op.is_stream, op.terms, op.request_metadata
-    )
+        op.call_id, op.account_id, op.key_id, op.endpoint, op.model, op.upstream, op.is_test, op.is_stream, op.terms, op.request_metadata,
+        op.address,
+    )  # fmt: skip
 
 
 def decide(op: Settle, account: AccountState, hold: HoldState | None, moves: KeyMoves) -> tuple[Settled, dict[str, Any] | None]:
@@ -136,6 +138,7 @@ def decide(op: Settle, account: AccountState, hold: HoldState | None, moves: Key
     moves.held -= hold.key_amount
     moves.spent += charge
     moves.calls += 1
+    moves.address = storable(op.facts.address) or moves.address
     if charge:
         _book_on_day(account, charge)
     settled = Settled(charge, loss)
@@ -203,7 +206,7 @@ def usage_row(facts: CallFacts, outcome: Outcome, *, settled: Settled, hold_nano
 def stripped(op: Settle) -> Settle:
     """The same charge without any detail that came from outside."""
     outcome = replace(op.outcome, usage=NO_USAGE, served_model=None, generation_id=None, response_metadata={}, flag="details_lost")
-    return Settle(replace(op.facts, request_metadata={}), outcome)
+    return Settle(replace(op.facts, request_metadata={}, address=None), outcome)
 
 
 def stripped_note(note: Note) -> Note:

@@ -54,13 +54,9 @@ class AccountState:
 
 
 @dataclass(slots=True)
-class KeyState:
-    """One key, with what this batch adds to it."""
+class Purse:
+    """A spend limit and what counts against it, with what this batch adds. Keys of one line share it."""
 
-    key_id: UUID
-    revoked: bool
-    expires_at: datetime | None
-    model_patterns: list[str] | None
     spend_limit: int | None
     spend_period: str
     period_start: date
@@ -72,19 +68,35 @@ class KeyState:
         return self.spent if self.period_start == keys.period_start(self.spend_period, today) else 0
 
     def settle(self, released: int, charged: int, today: date) -> None:
-        """A call of this key has ended."""
+        """A call that was paid from it has ended."""
         self.held -= released
         self.spent = self.spent_in(today) + charged
         self.period_start = keys.period_start(self.spend_period, today)
 
+    def room(self, today: date) -> int | None:
+        """What may still be spent in the period; None without a limit."""
+        return None if self.spend_limit is None else self.spend_limit - self.spent_in(today) - self.held
+
+
+@dataclass(slots=True)
+class KeyState:
+    """One key, and the purse it spends from."""
+
+    key_id: UUID
+    revoked: bool
+    expires_at: datetime | None
+    model_patterns: list[str] | None
+    purse: Purse
+
 
 @dataclass(slots=True)
 class KeyMoves:
-    """What a batch adds to one key's row."""
+    """What a batch adds to one key, and from where it was used last."""
 
     spent: int = 0
     held: int = 0
     calls: int = 0
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

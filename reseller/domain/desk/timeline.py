@@ -71,6 +71,8 @@ WORDS = {
     "account.resume": "Resumed after a halt",
     "account.grant_trial_credit": "Trial credit given",
     "key.create": "Key made",
+    "key.change": "Key changed",
+    "key.rotate": "Key rotated",
     "key.revoke": "Key revoked",
     "limits.change": "Limits changed",
     "limits.revert": "Limits put back",

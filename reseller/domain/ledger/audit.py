@@ -4,7 +4,7 @@ Checked per account, from one snapshot of the database:
 - balance + unposted usage = Σ entries, and the last `balance_after` says the same;
 - unposted usage = Σ charges of the usage rows of its day, and every earlier day's entry equals its rows
   (for days whose rows retention has not dropped yet);
-- held = Σ open holds, and their number; each key's held = Σ its part of open holds;
+- held = Σ open holds, and their number; each key's held = Σ its part of open holds and that of keys that spend as it;
 - the chain of entries has no gap and every hash follows from the one before.
 """
 
@@ -77,7 +77,9 @@ SELECT CASE WHEN EXISTS (SELECT 1 FROM ledger_entries WHERE kind = 'usage' AND s
 
 _KEYS = """
 SELECT k.account_id, k.id, k.held_nano, coalesce(h.held, 0) AS holds_nano
-  FROM api_keys k LEFT JOIN (SELECT api_key_id, sum(key_nano) AS held FROM holds GROUP BY 1) h ON h.api_key_id = k.id
+  FROM api_keys k
+  LEFT JOIN (SELECT coalesce(own.spends_as_id, own.id) AS purse_id, sum(key_nano) AS held
+               FROM holds JOIN api_keys own ON own.id = api_key_id GROUP BY 1) h ON h.purse_id = k.id
  WHERE k.held_nano <> coalesce(h.held, 0)
 """
 
