@@ -7,12 +7,12 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from reseller.cli.shared import DURATION, USD, actor, as_operator, emit, json_option
+from reseller.cli.shared import DURATION, GRACE, USD, actor, as_operator, emit, json_option
 from reseller.domain import accounts, keys
 from reseller.domain.keys import ApiKey, SpendPeriod, shown_prefix
 from reseller.money import format_decimal
 
-key_commands = AppGroup("keys", help="API keys: create, revoke, list.")
+key_commands = AppGroup("keys", help="API keys: create, rotate, revoke, list.")
 
 
 @key_commands.command()
@@ -34,6 +34,17 @@ def create(email: str, name: str, is_test: bool, expires_in: timedelta | None, s
         person.account_id, name=name, actor=actor(), is_test=is_test, expires_in=expires_in, spend=spend, model_patterns=patterns
     )
     emit({**shown_key(key), "key": token}, more["as_json"], [f"id: {key.id}", token])
+
+
+@key_commands.command()
+@click.argument("prefix_or_id")
+@click.option("--grace", type=GRACE, default="24h", show_default=True, help="How long the old key still works; 0 refuses it at once.")
+@json_option
+@as_operator
+def rotate(prefix_or_id: str, grace: timedelta, as_json: bool) -> None:
+    """Make a key with the same terms in the place of this one. The new key is shown once, alone on the last line."""
+    token, key = keys.rotate(prefix_or_id, grace=grace, actor=actor())
+    emit({**shown_key(key), "key": token}, as_json, [f"id: {key.id}", token])
 
 
 @key_commands.command()
@@ -75,4 +86,6 @@ def shown_key(key: ApiKey) -> dict[str, Any]:
         "models": key.model_patterns,
         "spent": format_decimal(key.total_usd or Decimal(0)),
         "last_used_at": key.last_used_at.isoformat() if key.last_used_at else None,
+        "last_used_address": key.last_used_address,
+        "replaces": str(key.replaces_id) if key.replaces_id else None,
     }

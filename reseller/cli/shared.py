@@ -78,6 +78,15 @@ class Duration(click.ParamType[timedelta]):
         return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
+class Grace(Duration):
+    """A duration, or 0."""
+
+    name = "duration|0"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        return timedelta(0) if value == "0" else super().convert(value, param, ctx)
+
+
 class UsdAmount(click.ParamType[Decimal]):
     """A decimal string of dollars as an exact Decimal."""
 
@@ -105,5 +114,5 @@ class LimitOrNone(click.ParamType[int]):
         return int(value)
 
 
-DURATION, USD, LIMIT = Duration(), UsdAmount(), LimitOrNone()
+DURATION, GRACE, USD, LIMIT = Duration(), Grace(), UsdAmount(), LimitOrNone()
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

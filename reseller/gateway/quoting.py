@@ -84,8 +84,8 @@ def _output_cap(offer: Offer, call: Call) -> int:
     return call.output_cap
 
 
-def admission(wiring: Wiring, caller: Caller, call: Call, quoted: Quote, call_id: UUID, address: str) -> Admit:
-    """The operation that asks for the hold of a call that came from this address."""
+def admission(wiring: Wiring, caller: Caller, call: Call, quoted: Quote, call_id: UUID, address: str | None = None) -> Admit:
+    """The operation that asks for the hold of a call, which came from this address."""
     return Admit(
         call_id=call_id,
         account_id=caller.account_id,

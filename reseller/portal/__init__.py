@@ -5,13 +5,14 @@ from flask import Flask
 from config import Settings
 from reseller import web
 from reseller.portal.billing import billing
+from reseller.portal.keys import keys
 from reseller.portal.overview import overview
 from reseller.portal.providers import install as install_providers
 from reseller.portal.providers import providers
 from reseller.portal.settings import settings as settings_pages
 from reseller.portal.sign_in import sign_in
 
-PAGES = (sign_in, providers, overview, settings_pages, billing)
+PAGES = (sign_in, providers, overview, keys, settings_pages, billing)
 
 
 def install(app: Flask, settings: Settings) -> None:

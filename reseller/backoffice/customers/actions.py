@@ -6,13 +6,12 @@ from uuid import UUID
 from flask import flash, redirect, request
 
 from reseller.backoffice.access import Page, actor, exposed
-from reseller.backoffice.filters import SKEW
-from reseller.clock import instant_of, now
 from reseller.database import transaction
 from reseller.domain import accounts, keys, notes
 from reseller.domain.accounts import Account
 from reseller.domain.identity.sessions import STAFF_LASTS
 from reseller.errors import InvalidRequest, NotFound
+from reseller.web import nonces
 
 MAX_REASON_CHARACTERS = 500
 
@@ -26,18 +25,8 @@ def reason_given() -> str:
 
 
 def nonce_given() -> UUID:
-    """The id that the form brought along, made by us not longer ago than a session lasts. Raises InvalidRequest for none.
-
-    It becomes the key of a row: one of another time would stand at a place in lists where nobody looks for it.
-    """
-    try:
-        nonce = UUID(request.form.get("nonce", ""))
-        is_ours = nonce.version == 7 and -STAFF_LASTS <= instant_of(nonce) - now() <= SKEW
-    except (ValueError, OverflowError):  # no id, or of an instant that no calendar has
-        is_ours = False
-    if not is_ours:
-        raise InvalidRequest("The form is not complete, or too old. Open the page again; nothing was changed.")
-    return nonce
+    """The id that the form brought along. Raises InvalidRequest for none, or an old one."""
+    return nonces.nonce_given(STAFF_LASTS)
 
 
 def must_exist(account_id: UUID) -> str:

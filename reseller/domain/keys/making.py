@@ -110,4 +110,4 @@ def require_room(session: Session, account_id: UUID, most: int) -> None:
 
 def _sent_before() -> Conflict:
     words = "This form had been sent before, and its key was made then. A key is shown once: if you have not kept it, rotate it."
-    return Conflict(words)
+    return Conflict(words, param="nonce")

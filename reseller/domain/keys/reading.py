@@ -16,7 +16,7 @@ from reseller.domain.keys.shape import shown_prefix
 from reseller.domain.keys.tables import ApiKey, SpendPeriod, period_start
 from reseller.domain.keys.terms import KeyTerms, SpendLimit
 from reseller.errors import InvalidKey, NotFound
-from reseller.money import ZERO_USD
+from reseller.money import ZERO_USD, percent_of
 
 EXPIRING_WITHIN = timedelta(days=7)
 
@@ -48,6 +48,11 @@ class ListedKey:
     replaces: str | None  # as people see it
     replaced_by: str | None
     version: int
+
+    @property
+    def spent_percent(self) -> Decimal | None:
+        """How much of the limit is spent in the current span; None without a limit."""
+        return None if self.terms.spend is None else percent_of(self.spent_usd, self.terms.spend.usd)
 
     @property
     def works(self) -> bool:

@@ -1,5 +1,7 @@
 """A key's own spend limit counts what is charged and what is held, period by period."""
 
+from datetime import timedelta
+
 import pytest
 
 from reseller.domain import keys
@@ -92,3 +94,86 @@ def test_a_call_that_ends_in_the_same_commit_counts_with_its_charge_and_no_longe
 
     assert isinstance(answer, Admitted if fits else SpendLimitReached)
     assert isinstance(scenes.refused(till, second), SpendLimitReached)
+
+
+def successor_of(who: scenes.Customer, *, grace: timedelta = timedelta(days=1)) -> scenes.Customer:
+    _, key = keys.rotate(str(who.key_id), grace=grace, actor="user:1")
+    return scenes.Customer(who.account_id, key.id)
+
+
+def test_a_rotated_key_and_its_successor_share_one_limit(till: Till) -> None:
+    """What is spent and what is held move with the limit; the old key's calls count there too."""
+    old = spending_key(SpendPeriod.MONTH, limit=250)
+    ended, open_one = scenes.admission(old), scenes.admission(old)
+    till.admit(ended)
+    till.settle(scenes.settlement(ended, charge=40))
+    till.admit(open_one)
+
+    new = successor_of(old)
+    with_old = scenes.admission(old)
+    till.admit(with_old)
+    refusals = [scenes.refused(till, scenes.admission(who, hold=11)) for who in (old, new)]
+    till.settle(scenes.settlement(open_one, charge=50))
+    till.settle(scenes.settlement(with_old, charge=60))
+
+    assert [type(refusal) for refusal in refusals] == [SpendLimitReached, SpendLimitReached]
+    purse, before = scenes.key_of(new), scenes.key_of(old)
+    assert (purse["spent_nano"], purse["held_nano"], purse["total_nano"], purse["calls"]) == (150, 0, 0, 0)
+    assert (before["spent_nano"], before["held_nano"], before["total_nano"], before["calls"]) == (0, 0, 150, 3)
+    assert purse["last_used_at"] is None
+    till.admit(scenes.admission(new, hold=100))
+    assert isinstance(scenes.refused(till, scenes.admission(old, hold=1)), SpendLimitReached)
+    assert scenes.problems() == []
+
+
+def test_three_keys_of_one_line_share_one_limit(till: Till) -> None:
+    first = spending_key(SpendPeriod.LIFETIME, limit=100)
+    second = successor_of(first)
+    third = successor_of(second)
+
+    for who in (first, second, third):
+        till.admit(scenes.admission(who, hold=30))
+
+    assert [isinstance(scenes.refused(till, scenes.admission(who, hold=11)), SpendLimitReached) for who in (first, second, third)] == [
+        True
+    ] * 3
+    assert scenes.key_of(third)["held_nano"] == 90
+    assert scenes.problems() == []
+
+
+def test_a_call_of_the_old_key_that_ends_in_the_same_commit_makes_room_for_the_new_one(till: Till) -> None:
+    """R12: as if it had ended a commit earlier."""
+    old = spending_key(SpendPeriod.DAY, limit=100)
+    first = scenes.admission(old)
+    till.admit(first)
+    new = successor_of(old)
+
+    _, answer = scenes.in_one_commit(till, [scenes.settlement(first, charge=10), scenes.admission(new, hold=90)])
+
+    assert isinstance(answer, Admitted)
+    assert (scenes.key_of(new)["spent_nano"], scenes.key_of(new)["held_nano"]) == (10, 90)
+
+
+def test_two_keys_of_one_line_in_one_commit_do_not_spend_the_same_room(till: Till) -> None:
+    """R12."""
+    old = spending_key(SpendPeriod.DAY, limit=100)
+    new = successor_of(old)
+
+    answers = scenes.in_one_commit(till, [scenes.admission(old, hold=60), scenes.admission(new, hold=60)])
+
+    assert [type(answer) for answer in answers] == [Admitted, SpendLimitReached]
+    assert scenes.problems() == []
+
+
+def test_where_a_key_was_used_last_is_noted_with_the_charge_and_kept_by_whoever_does_not_know(till: Till) -> None:
+    who = scenes.customer()
+    ops = [scenes.admission(who, address=address) for address in ("192.0.2.1", "2001:db8::7", "bad\x00" + "x" * 300, None)]
+    seen = []
+
+    for op in ops:
+        till.admit(op)
+        till.settle(scenes.settlement(op))
+        seen.append(scenes.key_of(who)["last_used_address"])
+
+    assert seen[:2] == ["192.0.2.1", "2001:db8::7"]
+    assert seen[2] == seen[3] == "bad" + "x" * 197

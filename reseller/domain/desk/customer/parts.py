@@ -71,7 +71,8 @@ class KeyRow:
     prefix: str  # as people see it
     name: str
     is_test: bool
-    status: str  # active, expired, revoked
+    status: str  # active, expiring, expired, revoked
+    replaces: str | None  # as people see it
     spend_limit_usd: Decimal | None
     spend_period: str
     spent_usd: Decimal  # in the current span of the limit
@@ -79,6 +80,7 @@ class KeyRow:
     calls: int
     model_patterns: tuple[str, ...] | None
     last_used_at: datetime | None
+    last_used_address: str | None
     expires_at: datetime | None
     revoked_at: datetime | None
     created_at: datetime

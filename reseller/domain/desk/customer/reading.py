@@ -5,12 +5,12 @@ last errors, calls above their hold, ledger, top-ups and their sum, waiting adju
 reads a page's worth of rows at most, by an index of the account.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import case, func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from reseller.clock import instant_of
 from reseller.database import transaction
@@ -143,33 +143,39 @@ def _limits(limits: RateLimit, counter: RequestCounter, open_calls: int, at: dat
 
 def _keys(session: Session, account_id: UUID, at: datetime) -> tuple[KeyRow, ...]:
     """Those that work first, then newest first; one more than is shown, if there are more."""
-    query = select(ApiKey).where(ApiKey.account_id == account_id).order_by(ApiKey.revoked_at.is_not(None), ApiKey.id.desc())
-    return tuple(_key_row(key, at) for key in session.scalars(query.limit(KEYS + 1)))
+    purse, before = aliased(ApiKey), aliased(ApiKey)
+    query = (
+        select(ApiKey, purse, before.key_prefix)
+        .outerjoin(purse, purse.id == ApiKey.spends_as_id)
+        .outerjoin(before, before.id == ApiKey.replaces_id)
+        .where(ApiKey.account_id == account_id)
+        .order_by(ApiKey.revoked_at.is_not(None), ApiKey.id.desc())
+        .limit(KEYS + 1)
+    )
+    return tuple(_key_row(key, purse or key, before, at) for key, purse, before in session.execute(query))
 
 
-def _key_row(key: ApiKey, at: datetime) -> KeyRow:
-    is_expired = key.expires_at is not None and key.expires_at <= at
+def _key_row(key: ApiKey, purse: ApiKey, replaces: str | None, at: datetime) -> KeyRow:
+    """The limit and what is spent of it are those of the purse that the key spends from."""
     return KeyRow(
         id=key.id,
         prefix=keys.shown_prefix(key.key_prefix),
         name=key.name,
         is_test=key.is_test,
-        status="revoked" if key.revoked_at else "expired" if is_expired else "active",
-        spend_limit_usd=key.spend_limit_usd,
-        spend_period=key.spend_period,
-        spent_usd=key.spent_usd if _is_current(key, at.date()) else key.spent_usd * 0,
+        status=keys.state_of(key, at),
+        replaces=keys.shown_prefix(replaces) if replaces else None,
+        spend_limit_usd=purse.spend_limit_usd,
+        spend_period=purse.spend_period,
+        spent_usd=keys.spent_now(purse, at),
         total_usd=key.total_usd,
         calls=key.calls,
         model_patterns=None if key.model_patterns is None else tuple(key.model_patterns),
         last_used_at=key.last_used_at,
+        last_used_address=key.last_used_address,
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
         created_at=key.created_at,
     )
-
-
-def _is_current(key: ApiKey, today: date) -> bool:
-    return key.period_start == keys.period_start(key.spend_period, today)
 
 
 def _call_query(account_id: UUID) -> Any:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015_key_lines"
-down_revision = "0014_active_windows"
+revision = "0017_key_lines"
+down_revision = "0016_company"
 branch_labels = None
 depends_on = None
 
