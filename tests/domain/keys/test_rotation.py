@@ -1,7 +1,7 @@
 """A key and its successor: one of each, the same terms, one purse, and the old one ends (R21, R22)."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -226,26 +226,26 @@ def test_another_span_of_the_limit_begins_at_zero_and_the_same_one_goes_on(perso
     assert listed(person, key.id).spent_usd == 0
 
 
-@pytest.mark.parametrize(
-    ("terms", "param"),
-    [
-        (KeyTerms(""), "name"),
-        (KeyTerms("x" * 101), "name"),
-        (KeyTerms("a\x00b"), "name"),
-        (KeyTerms("a\nb"), "name"),
-        (KeyTerms("a", spend=SpendLimit(Decimal("NaN"), SpendPeriod.DAY)), "spend_limit"),
-        (KeyTerms("a", spend=SpendLimit(Decimal("-1"), SpendPeriod.DAY)), "spend_limit"),
-        (KeyTerms("a", spend=SpendLimit(Decimal(0), SpendPeriod.DAY)), "spend_limit"),
-        (KeyTerms("a", spend=SpendLimit(Decimal("1e30"), SpendPeriod.DAY)), "spend_limit"),
-        (KeyTerms("a", spend=SpendLimit(Decimal("Infinity"), SpendPeriod.DAY)), "spend_limit"),
-        (KeyTerms("a", expires_at=now() - DAY), "expiry"),
-        (KeyTerms("a", expires_at=now() + 4000 * DAY), "expiry"),
-        (KeyTerms("a", model_patterns=("a\x00b",)), "models"),
-        (KeyTerms("a", model_patterns=("*" * 9,)), "models"),
-        (KeyTerms("a", model_patterns=("x" * 201,)), "models"),
-        (KeyTerms("a", model_patterns=tuple(f"m{number}" for number in range(51))), "models"),
-    ],
-)
+NEVER = {
+    "no name": (KeyTerms(""), "name"),
+    "a long name": (KeyTerms("x" * 101), "name"),
+    "a name with NUL": (KeyTerms("a\x00b"), "name"),
+    "a name of two lines": (KeyTerms("a\nb"), "name"),
+    "no number": (KeyTerms("a", spend=SpendLimit(Decimal("NaN"), SpendPeriod.DAY)), "spend_limit"),
+    "a negative limit": (KeyTerms("a", spend=SpendLimit(Decimal(-1), SpendPeriod.DAY)), "spend_limit"),
+    "a limit of zero": (KeyTerms("a", spend=SpendLimit(Decimal(0), SpendPeriod.DAY)), "spend_limit"),
+    "a huge limit": (KeyTerms("a", spend=SpendLimit(Decimal("1e30"), SpendPeriod.DAY)), "spend_limit"),
+    "an endless limit": (KeyTerms("a", spend=SpendLimit(Decimal("Infinity"), SpendPeriod.DAY)), "spend_limit"),
+    "an expiry in the past": (KeyTerms("a", expires_at=datetime(2020, 1, 1, tzinfo=UTC)), "expiry"),
+    "an expiry too far away": (KeyTerms("a", expires_at=datetime(9999, 1, 1, tzinfo=UTC)), "expiry"),
+    "a pattern with NUL": (KeyTerms("a", model_patterns=("a\x00b",)), "models"),
+    "a pattern of stars": (KeyTerms("a", model_patterns=("*" * 9,)), "models"),
+    "a long pattern": (KeyTerms("a", model_patterns=("x" * 201,)), "models"),
+    "many patterns": (KeyTerms("a", model_patterns=tuple(f"m{number}" for number in range(51))), "models"),
+}
+
+
+@pytest.mark.parametrize(("terms", "param"), NEVER.values(), ids=NEVER)
 def test_terms_that_no_key_may_have_neither_make_nor_change_one(person: Person, terms: KeyTerms, param: str) -> None:
     _, key = factories.mint_key(person)
 
