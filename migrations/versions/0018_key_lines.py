@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017_key_lines"
-down_revision = "0016_company"
+revision = "0018_key_lines"
+down_revision = "0017_identities"
 branch_labels = None
 depends_on = None
 
