@@ -10,6 +10,7 @@ from flask import Flask
 
 from reseller.backoffice.dashboards import live
 from reseller.domain.accounts import Role
+from reseller.web import streams
 from reseller.wiring import wiring_of
 from tests import factories, staff
 from tests.domain import scenes
@@ -55,10 +56,10 @@ def test_viewers_share_one_look(app: Flask, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(looks) == 1
 
 
-def test_one_session_does_not_take_every_place(app: Flask) -> None:
+def test_one_person_does_not_take_every_place(app: Flask) -> None:
     """R31: two hundred streams of one person would leave none for anybody else."""
     greedy, other = staff.client_of(app), staff.client_of(app)
-    held = [greedy.get("/admin/live/", buffered=False) for _ in range(live.MAX_OF_ONE_SESSION)]
+    held = [greedy.get("/admin/live/", buffered=False) for _ in range(streams.MAX_OF_ONE_PERSON)]
 
     refused, let_in = greedy.get("/admin/live/", buffered=False), other.get("/admin/live/", buffered=False)
     held.pop().close()
@@ -71,7 +72,7 @@ def test_one_session_does_not_take_every_place(app: Flask) -> None:
 
 def test_a_session_that_was_ended_elsewhere_ends_the_stream(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """R26."""
-    monkeypatch.setattr(live, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.1)
     answer = staff.client_of(app).get("/admin/live/", buffered=False)
     stream = iter(answer.response)
     assert next(stream).startswith(b"retry")
@@ -84,9 +85,8 @@ def test_a_session_that_was_ended_elsewhere_ends_the_stream(app: Flask, monkeypa
 
 
 def test_a_stream_ends_by_itself_and_beats_while_there_is_no_news(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "LASTS_SECONDS", 1.0)
-    monkeypatch.setattr(live, "BEAT_SECONDS", 0.2)
-    monkeypatch.setattr(live, "NOTICE_SECONDS", 0.1)
+    monkeypatch.setattr(streams, "LASTS_SECONDS", 1.0)
+    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.2)
     answer = staff.client_of(app).get("/admin/live/", buffered=False)
 
     told = list(answer.response)
