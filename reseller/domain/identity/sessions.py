@@ -194,5 +194,12 @@ def living(ids: Collection[UUID]) -> set[UUID]:
         )
 
 
+def still_open(ids: Collection[UUID]) -> set[UUID]:
+    """Those of the sessions of anybody that are not over: for pages that stay open. Does not count as using them."""
+    query = select(SignInSession.id).join(User, User.id == SignInSession.user_id).where(SignInSession.id.in_(ids), ~_is_over())
+    with transaction() as session:
+        return set(session.scalars(query))
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

@@ -2,21 +2,25 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Response, abort, render_template, request, stream_with_context
+from flask import Response, abort, render_template, request, stream_with_context, url_for
 
 from reseller.clock import now
 from reseller.database import acting_for, transaction
 from reseller.domain import ledger
 from reseller.domain.ledger import EntryKind, history, statement
 from reseller.domain.ledger.history import EntryLine, Unposted
+from reseller.domain.usage.pace import pace_of
 from reseller.money import to_usd
-from reseller.portal import acting
+from reseller.portal import acting, outlook
 from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
 from reseller.web.csv_text import csv_lines, csv_text
+from reseller.web.formats import viewer_zone
+from reseller.web.kinds import has_page
 from reseller.wiring import wiring
 
 PAGE = 50
@@ -34,7 +38,8 @@ def show() -> str:
         is_on_top = before is None and kind in (None, EntryKind.USAGE)
         return render_template(
             "portal/billing/show.html",
-            balance=ledger.balance_now(account_id),
+            balance=(balance := ledger.balance_now(account_id)),
+            outlook=outlook.in_words(balance.available_nano, pace_of(account_id)),
             top_up_url=wiring().settings.brand_top_up_url,
             entries=found[:PAGE],
             running=history.unposted(account_id) if is_on_top else None,
@@ -64,7 +69,17 @@ def entry(entry_id: str) -> str:
     with transaction():
         line = history.entry_of(account_id, _uuid(entry_id))
         parts = () if line.usage_day is None else statement.charges_of_day(account_id, line.usage_day, line.charged_nano)
-        return render_template("portal/billing/entry.html", line=line, parts_of_day=parts, calls_href=None, words=words)
+        return render_template("portal/billing/entry.html", line=line, parts_of_day=parts, calls_href=_calls_of(line), words=words)
+
+
+def _calls_of(line: EntryLine) -> str | None:
+    """The calls of the viewer's days that the UTC day touches."""
+    if line.usage_day is None or not has_page("own_usage.list_calls"):
+        return None
+    first = datetime.combine(line.usage_day, time(), UTC)
+    last = first + timedelta(days=1, microseconds=-1)
+    days: dict[str, Any] = {"from": first.astimezone(viewer_zone()).date(), "to": last.astimezone(viewer_zone()).date()}
+    return url_for("own_usage.list_calls", **days)
 
 
 def csv_answer(lines: Iterator[str], name: str) -> Response:

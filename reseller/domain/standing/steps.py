@@ -1,0 +1,42 @@
+"""What somebody new still has to do until their first call, and what is done: read from what is there, never ticked by hand."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from reseller.clock import now
+from reseller.database import transaction
+
+NOT_SUMMED_YET = timedelta(hours=2)
+"""Calls are looked for in the sums, which may be behind by less than this, and newer ones among the calls themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The first steps of a person and their account."""
+
+    is_verified: bool  # their address
+    has_key: bool  # one that works
+    has_called: bool  # a call has brought an answer
+    has_credit: bool  # has ever had
+    has_second_factor: bool
+
+
+_STEPS = text("""
+SELECT (SELECT email_verified_at IS NOT NULL FROM users WHERE id = :user_id),
+       EXISTS (SELECT 1 FROM api_keys WHERE account_id = :account_id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :at)),
+       EXISTS (SELECT 1 FROM usage_hours WHERE account_id = :account_id AND calls > errors)
+         OR EXISTS (SELECT 1 FROM usage_logs
+                     WHERE account_id = :account_id AND created_at >= :since AND status IN ('completed', 'abandoned')),
+       EXISTS (SELECT 1 FROM ledger_entries WHERE account_id = :account_id AND amount_nano > 0),
+       EXISTS (SELECT 1 FROM second_factors WHERE user_id = :user_id AND confirmed_at IS NOT NULL)""")
+
+
+def first_steps(account_id: UUID, user_id: UUID) -> Steps:
+    """Which steps are done."""
+    at = now()
+    with transaction() as session:
+        row = session.execute(_STEPS, {"account_id": account_id, "user_id": user_id, "at": at, "since": at - NOT_SUMMED_YET}).one()
+        return Steps(*(bool(value) for value in row))

@@ -1,0 +1,59 @@
+"""/overview/live: the balance and the day so far, pushed to every page that shows them."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import cast
+
+from flask import Response, current_app
+
+from reseller.domain.identity import sessions
+from reseller.domain.standing import Changes
+from reseller.domain.standing.figures import Figures, Topic
+from reseller.portal import acting
+from reseller.portal.overview.blueprint import overview
+from reseller.web import streams
+from reseller.web.formats import exact_usd, number, usd, viewer_zone
+from reseller.web.streams import Feed, Viewer
+
+FEED = "own_figures"
+
+
+@overview.get("/overview/live", endpoint="live")
+@acting.scoped
+def stream() -> Response:
+    """The stream of one account's figures; 503 where too many watch already."""
+    me = acting.me()
+    return _feed().answer(Viewer(me.user_id, me.session_id), (acting.scope().account_id, viewer_zone().key))
+
+
+def words(now: Figures) -> dict[str, str]:
+    """What pages show, by the names of their places: `data-live-value` in templates."""
+    money: dict[str, Decimal | int] = {
+        "available": now.balance.available_nano,
+        "held": now.balance.held_nano,
+        "balance": now.balance.settled_nano,
+        "spend": now.today.charge_usd,
+    }
+    return {
+        **{name: usd(amount) for name, amount in money.items()},
+        **{f"{name}_exact": exact_usd(amount) for name, amount in money.items()},
+        "open_calls": number(now.balance.open_calls),
+        "calls": number(now.today.calls),
+        "errors": number(now.today.errors),
+        "refused": number(now.today.refused),
+    }
+
+
+def _feed() -> Feed:
+    """This process's feed, made when somebody first watches."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
+    feed = app.extensions.get(FEED)
+    if feed is None:
+        changes = Changes()
+
+        def look(topics: Collection[streams.Topic]) -> Mapping[streams.Topic, streams.Figures]:
+            return {topic: words(now) for topic, now in changes.look(cast(Collection[Topic], topics)).items()}
+
+        feed = app.extensions[FEED] = Feed(app, look, sessions.still_open)
+    assert isinstance(feed, Feed)
+    return feed
