@@ -69,15 +69,17 @@ class Versioned:
 db = SQLAlchemy(model_class=Base)
 
 _acting: ContextVar[str] = ContextVar("acting", default=NOBODY)
+_may_write: ContextVar[bool] = ContextVar("may_write", default=True)
 
 
 @contextmanager
-def acting_for(account_id: UUID) -> Iterator[None]:
-    """Transactions inside see the rows of this account and no others."""
-    token = _acting.set(str(account_id))
+def acting_for(account_id: UUID, *, may_write: bool = True) -> Iterator[None]:
+    """Transactions inside see the rows of this account and no others; with `may_write=False` PostgreSQL refuses every change."""
+    token, allowed = _acting.set(str(account_id)), _may_write.set(may_write and _may_write.get())
     try:
         yield
     finally:
+        _may_write.reset(allowed)
         _acting.reset(token)
 
 
@@ -96,6 +98,8 @@ def _say_for_whom(session: Session, transaction: SessionTransaction, connection:
     acting = _acting.get()
     if acting:
         connection.execute(text("SELECT set_config('reseller.acting_for', :acting, true)"), {"acting": acting})
+    if not _may_write.get():
+        connection.execute(text("SET TRANSACTION READ ONLY"))
 
 
 def lock_name(name: str) -> None:

@@ -11,13 +11,24 @@ from reseller.portal.providers import install as install_providers
 from reseller.portal.providers import providers
 from reseller.portal.settings import settings as settings_pages
 from reseller.portal.sign_in import sign_in
+from reseller.portal.view_as import view_as
+from reseller.portal.viewing import only_look
 
-PAGES = (sign_in, providers, overview, keys, settings_pages, billing)
+PAGES = (
+    sign_in,
+    providers,
+    overview,
+    keys,
+    settings_pages,
+    billing,
+    view_as,
+)
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """The pages are there, under the public address only."""
+    """The pages are there, under the public address only; staff who view as a customer only look at them."""
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
+        app.before_request_funcs.setdefault(blueprint.name, []).append(only_look)
     install_providers(app, settings)
     web.guard_pages(app, settings, [blueprint.name for blueprint in PAGES])

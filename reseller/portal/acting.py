@@ -15,6 +15,7 @@ from reseller.database import acting_as_operator, acting_for
 from reseller.domain import accounts, staff
 from reseller.domain.identity.sealing import Seal
 from reseller.errors import Refusal
+from reseller.portal import viewing
 from reseller.web import error_pages
 from reseller.web.client_address import client_address
 from reseller.web.signed_in import ConfirmFirst, SignedIn, person, to_confirm, to_sign_in
@@ -25,7 +26,7 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The account that a page is about, and who looks at it."""
+    """The account that a page is about, and who looks at it: a person of it, or staff who view as a customer."""
 
     account_id: UUID
     user_id: UUID
@@ -74,7 +75,9 @@ def personal(view: View) -> View:
 
     @functools.wraps(view)
     def run(**parts: Any) -> Any:
-        return anonymous(view)(**parts) if person() is not None else to_sign_in()
+        if person() is None:
+            return to_sign_in()
+        return viewing.not_theirs() if viewing.current() is not None else anonymous(view)(**parts)
 
     return run
 
@@ -82,7 +85,8 @@ def personal(view: View) -> View:
 def scoped(view: View) -> View:
     """A page of one account, for a person who is a member of it; strangers are sent to sign in.
 
-    Everything inside sees and changes rows of that account alone (R23): an id of another one is not found.
+    Everything inside sees and changes rows of that account alone (R23): an id of another one is not found. Staff who
+    view as a customer are in the customer's account; `viewing` lets them look only.
     """
 
     @functools.wraps(view)
@@ -90,12 +94,13 @@ def scoped(view: View) -> View:
         who = person()
         if who is None:
             return to_sign_in()
+        seen = viewing.current()
         with acting_as_operator():
-            account_id = accounts.home_of(who.user_id)
+            account_id = accounts.home_of(who.user_id) if seen is None else seen.account_id
         if account_id is None:
             return render_template("portal/no_account.html"), 404
         g.scope = Scope(account_id, who.user_id)
-        with acting_for(account_id), staff.acting_from(address()):
+        with acting_for(account_id, may_write=seen is None), staff.acting_from(address()):
             try:
                 return view(**parts)
             except ConfirmFirst:

@@ -34,4 +34,5 @@ JOBS = (
     Job("sync catalogue", 3600, prices.sync_catalogue),
     Job("expire quarantine", 600, prices.expire_quarantine),
     Job("forget sign-ins", 3600, upkeep.forget_sign_ins),
+    Job("close viewings", 300, upkeep.close_viewings),
 )

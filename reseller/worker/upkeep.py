@@ -6,7 +6,7 @@ from sqlalchemy import text
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts, ledger, limits
-from reseller.domain.identity import sessions, throttle
+from reseller.domain.identity import sessions, throttle, viewings
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
 
@@ -52,3 +52,8 @@ def verify_ledger(context: Context) -> str:  # noqa: ARG001
 def forget_sign_ins(context: Context) -> str:  # noqa: ARG001
     """Sessions that are over and counts of failures whose time has passed are gone."""
     return f"{sessions.prune()} sessions, {throttle.prune()} counts"
+
+
+def close_viewings(context: Context) -> str:  # noqa: ARG001
+    """The audit log has the end of every viewing as a customer, also of those that nobody ended."""
+    return f"{viewings.close_over()} viewings closed"

@@ -10,8 +10,10 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, acting_for, db, transaction
 from reseller.domain.calls import Till
+from reseller.domain.identity.viewings import Viewing
 from reseller.domain.ledger import Adjustment
 from reseller.domain.notes import AccountNote
 from reseller.domain.usage import rollup
@@ -20,7 +22,7 @@ from tests import factories
 from tests.domain import scenes
 
 READ_BY_ALL = ("pricing_rules",)  # rules for everybody
-OPERATORS = ("account_notes", "adjustments")  # about an account, and not for its eyes
+OPERATORS = ("account_notes", "adjustments", "viewings")  # about an account, and not for its eyes
 OWNED = sorted(
     table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name not in (*READ_BY_ALL, *OPERATORS)
 )
@@ -109,6 +111,7 @@ def test_what_staff_write_about_an_account_is_not_for_its_eyes(two: tuple[scenes
     with transaction() as session:
         session.add(AccountNote(account_id=mine.account_id, author="test", body="difficult"))
         session.add(Adjustment(account_id=mine.account_id, amount_usd=Decimal(1), reason="x", state="waiting", requested_by_id=user_id))
+        session.add(Viewing(session_id=new_id(), user_id=user_id, account_id=mine.account_id, reason="x", until=now()))
     everybodys = seen(table)
 
     with acting_for(mine.account_id):

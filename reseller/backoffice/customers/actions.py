@@ -3,12 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from flask import flash, redirect, request
+from flask import flash, redirect, request, url_for
 
-from reseller.backoffice.access import Page, actor, exposed
+from reseller.backoffice.access import Page, actor, exposed, me
 from reseller.database import transaction
 from reseller.domain import accounts, keys, notes
 from reseller.domain.accounts import Account
+from reseller.domain.identity import viewings
 from reseller.domain.identity.sessions import STAFF_LASTS
 from reseller.errors import InvalidRequest, NotFound
 from reseller.web import nonces
@@ -72,3 +73,9 @@ class Actions(Page):
     def revoke_key(self, account_id: UUID, key_id: UUID) -> Any:
         key = keys.revoke(str(key_id), actor=actor(), account_id=account_id, reason=reason_given())
         return self.done(account_id, f"Revoked. {keys.shown_prefix(key.key_prefix)} is refused from now on.", anchor="keys")
+
+    @exposed("/<uuid:account_id>/view-as/", methods=("POST",))
+    def view_as(self, account_id: UUID) -> Any:
+        who = me()
+        viewings.begin(who.session_id, who.user_id, account_id, reason=reason_given())
+        return redirect(url_for("overview.show"))

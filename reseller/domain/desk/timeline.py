@@ -76,6 +76,8 @@ WORDS = {
     "key.revoke": "Key revoked",
     "limits.change": "Limits changed",
     "limits.revert": "Limits put back",
+    "viewing.begin": "Viewed as the customer",
+    "viewing.end": "Viewing as the customer ended",
     "adjustment.request": "Adjustment asked for, above the cap",
     "adjustment.approve": "Adjustment approved",
     "adjustment.reject": "Adjustment rejected",
