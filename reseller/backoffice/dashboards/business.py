@@ -1,8 +1,9 @@
 """Business figures as a page."""
 
-from reseller.backoffice.dashboards import charts, links
-from reseller.backoffice.dashboards.blocks import Column, Report, Table, Tile, tenth
+from reseller.backoffice.dashboards import links
 from reseller.domain.desk.figures import BusinessFigures, Period, business
+from reseller.web import figures
+from reseller.web.reports import Column, Report, Table, Tile, tenth
 
 
 def report(period: Period) -> Report:
@@ -35,7 +36,7 @@ def _money(found: BusinessFigures) -> Table:
         (day.day.isoformat(), day.money.revenue_usd, day.money.charge_usd, day.money.cost_usd, day.money.margin_usd) for day in found.days
     )
     names = ("Revenue", "Charges", "Cost", "Margin")
-    figure = charts.lines(days, {name: [row[number] for row in rows] for number, name in enumerate(names, 1)}, unit="$")
+    figure = figures.lines(days, {name: [row[number] for row in rows] for number, name in enumerate(names, 1)}, unit="$")
     return Table(
         "money", "Money by day", (Column("Day"), *(Column(name, "money") for name in names)), rows, figure=figure, caption="Dollars"
     )
@@ -44,7 +45,7 @@ def _money(found: BusinessFigures) -> Table:
 def _active(found: BusinessFigures) -> Table:
     days = [day.day.isoformat() for day in found.days]
     rows = tuple((day.day.isoformat(), day.active) for day in found.days)
-    figure = charts.bars(days, {"Active accounts": [day.active for day in found.days]})
+    figure = figures.bars(days, {"Active accounts": [day.active for day in found.days]})
     note = "Accounts with at least one live call that was not refused."
     return Table(
         "active",

@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
-from reseller.backoffice.dashboards import charts, links
-from reseller.backoffice.dashboards.blocks import Column, Report, Table, Tile, tenth
+from reseller.backoffice.dashboards import links
 from reseller.domain.desk.figures import HealthFigures, Period, health
+from reseller.web import figures
+from reseller.web.reports import Column, Report, Table, Tile, tenth
 from reseller.wiring import wiring
 
 MEBIBYTE = 1024 * 1024
@@ -46,7 +47,7 @@ def _refusals(found: HealthFigures) -> Table:
         "Without money": [each.without_money for each in found.refusals],
     }
     columns = (Column("When"), *(Column(name, "number") for name in series))
-    figure = charts.bars(points, series, colours={"Rate limit hits": "warn", "Without money": "bad"})
+    figure = figures.bars(points, series, colours={"Rate limit hits": "warn", "Without money": "bad"})
     return Table(
         "refusals",
         "Refused for speed and for money",

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from reseller.backoffice.access import STAFF, Page, exposed, me, pages
 from reseller.backoffice.dashboards import business, links, performance
-from reseller.backoffice.dashboards.blocks import Tile
 from reseller.domain.accounts import Role
 from reseller.domain.desk import figures
 from reseller.domain.desk.figures import Period, Waiting
 from reseller.web.formats import ago, viewer_zone
+from reseller.web.reports import Tile
 
 TODAY = ("Calls", "Success rate", "Refused", "Latency p95")
 TODAY_MONEY = ("Revenue", "Charges", "Margin", "Active accounts")

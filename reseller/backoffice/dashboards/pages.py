@@ -5,11 +5,12 @@ from typing import ClassVar
 from flask import Response, request
 
 from reseller.backoffice.access import MONEY, STAFF, Page, exposed, pages
-from reseller.backoffice.dashboards import business, health, performance, ranges, usage
-from reseller.backoffice.dashboards.blocks import Report, csv_of
+from reseller.backoffice.dashboards import business, health, performance, usage
 from reseller.domain.desk.figures import Period
 from reseller.domain.usage import rollup
 from reseller.errors import NotFound
+from reseller.web import ranges
+from reseller.web.reports import Report, csv_of
 
 
 class ReportPage(Page):

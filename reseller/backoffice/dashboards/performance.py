@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
-from reseller.backoffice.dashboards import charts, links
-from reseller.backoffice.dashboards.blocks import Column, Report, Table, Tile, milliseconds, tenth
+from reseller.backoffice.dashboards import links
 from reseller.domain.desk.figures import PerformanceFigures, Period, performance
 from reseller.domain.desk.figures.performance import Percentiles
+from reseller.web import figures
+from reseller.web.reports import Column, Report, Table, Tile, milliseconds, tenth
 
 P = ("p50", "p95", "p99")
 
@@ -46,7 +47,7 @@ def _latency(found: PerformanceFigures) -> Table:
     points = [point.point for point in found.curve]
     values = [_ms(point.total_ms) for point in found.curve]
     seconds = [[None if value is None else value / 1000 for value in row] for row in values]
-    figure = charts.lines(points, {name: [row[number] for row in seconds] for number, name in enumerate(P)}, unit=" s")
+    figure = figures.lines(points, {name: [row[number] for row in seconds] for number, name in enumerate(P)}, unit=" s")
     columns = (Column("When"), *(Column(f"{name} (ms)", "ms") for name in P))
     rows = tuple((point, *row) for point, row in zip(points, values, strict=True))
     return Table(
@@ -66,7 +67,7 @@ def _success(found: PerformanceFigures) -> Table:
         "errors": [point.errors for point in found.curve],
         "refused": [point.refused for point in found.curve],
     }
-    figure = charts.bars(points, series, colours={"went well": "series-1", "errors": "bad", "refused": "warn"})
+    figure = figures.bars(points, series, colours={"went well": "series-1", "errors": "bad", "refused": "warn"})
     columns = (Column("When"), *(Column(name.capitalize(), "number") for name in series))
     return Table(
         "calls",

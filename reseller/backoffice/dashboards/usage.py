@@ -1,8 +1,9 @@
 """Usage patterns as a page."""
 
-from reseller.backoffice.dashboards import charts, links
-from reseller.backoffice.dashboards.blocks import Column, Report, Table, Tile, tenth
+from reseller.backoffice.dashboards import links
 from reseller.domain.desk.figures import PatternFigures, Period, patterns
+from reseller.web import figures
+from reseller.web.reports import Column, Report, Table, Tile, tenth
 
 CHARTED_MODELS = 12
 
@@ -23,7 +24,7 @@ def _tiles(found: PatternFigures, period: Period) -> tuple[Tile, ...]:
         Tile("Tokens a call", tenth(now.tokens_per_call), "decimal", tenth(before.tokens_per_call), "#tokens", "prompt and answer"),
         Tile("Models used", len(found.models), href="#models"),
         Tile("Accounts", found.active_accounts, href="#accounts"),
-        Tile("Peak hour", f"{charts.WEEKDAYS[peak[1]]} {peak[2]:02}:00" if peak[0] else "–", "text", None, "#hours", f"{peak[0]:,} calls"),
+        Tile("Peak hour", f"{figures.WEEKDAYS[peak[1]]} {peak[2]:02}:00" if peak[0] else "–", "text", None, "#hours", f"{peak[0]:,} calls"),
     )
 
 
@@ -38,16 +39,16 @@ def _models(found: PatternFigures, period: Period) -> Table:
         for use in found.models
     )  # fmt: skip
     top = found.models[:CHARTED_MODELS]
-    figure = charts.ranking([use.model for use in top], [use.volume.calls for use in top])
+    figure = figures.ranking([use.model for use in top], [use.volume.calls for use in top])
     hrefs = tuple(links.calls(period, model=use.model) for use in found.models)
     return Table("models", "Calls by model", columns, rows, hrefs, figure=figure, caption="Number of calls")
 
 
 def _hours(found: PatternFigures) -> Table:
     columns = (Column("Weekday"), *(Column(f"{hour:02}", "number") for hour in range(24)))
-    rows = tuple((charts.WEEKDAYS[day], *row) for day, row in enumerate(found.hours))
+    rows = tuple((figures.WEEKDAYS[day], *row) for day, row in enumerate(found.hours))
     caption = "By weekday and hour, in your time zone: the larger, the more calls"
-    return Table("hours", "When people call", columns, rows, figure=charts.week(found.hours), caption=caption)
+    return Table("hours", "When people call", columns, rows, figure=figures.week(found.hours), caption=caption)
 
 
 def _tokens(found: PatternFigures) -> Table:
@@ -63,7 +64,7 @@ def _tokens(found: PatternFigures) -> Table:
         "Average tokens a call",
         columns,
         rows,
-        figure=charts.lines(points, {"Tokens a call": averages}),
+        figure=figures.lines(points, {"Tokens a call": averages}),
         caption="Prompt and answer together",
     )
 

@@ -6,10 +6,9 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reseller.clock import now
+from reseller.clock import month_start, now
 
 MAX_DAYS = 366
-PRESETS = {"today": 1, "7": 7, "30": 30, "90": 90}
 QUARTER = timedelta(minutes=15)
 HOURLY_DAYS = 2  # up to so many days curves have a point for each hour
 
@@ -44,6 +43,11 @@ class Period:
         return max(min(self._midnight(self.last + timedelta(days=1)), quarter_end), self.start)
 
     @cached_property
+    def whole_end(self) -> datetime:
+        """When the last day ends, be it over or not."""
+        return self._midnight(self.last + timedelta(days=1))
+
+    @cached_property
     def before(self) -> "Period":
         """As many days right before; if this range is not over, up to the same time of its last day."""
         span = timedelta(days=self.days)
@@ -62,6 +66,20 @@ class Period:
         at = now()
         today = at.astimezone(zone).date()
         return cls(today - timedelta(days=days - 1), today, zone, at)
+
+    @classmethod
+    def this_month(cls, zone: ZoneInfo) -> "Period":
+        """The month of today, as it is in the zone, up to today."""
+        at = now()
+        today = at.astimezone(zone).date()
+        return cls(month_start(today), today, zone, at)
+
+    @classmethod
+    def last_month(cls, zone: ZoneInfo) -> "Period":
+        """The month before that of today."""
+        at = now()
+        last = month_start(at.astimezone(zone).date()) - timedelta(days=1)
+        return cls(month_start(last), last, zone, at)
 
     def bounds(self) -> dict[str, Any]:
         """Parameters of the pieces: whole UTC days `day_from` to before `day_to`, and quarter-hours before and after them."""

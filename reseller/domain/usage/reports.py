@@ -12,7 +12,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from reseller.database import transaction
 from reseller.domain.keys import ApiKey
@@ -62,7 +61,7 @@ def sums(account_id: UUID, start: date, end: date, grouping: Grouping, zone: Zon
         reading = Reading(session, Slice(account_id, calendar.starts[0], points.start_of(end + timedelta(days=1), zone)))
         query = f"SELECT {_COLUMNS[grouping]} AS grouped, {ADDED_UP} FROM {reading.rows()} GROUP BY 1 ORDER BY 1"  # noqa: S608 - constants
         rows = reading.fetch(query, points=list(calendar.starts))
-        keys = labels_of_keys(session, {row.grouped for row in rows}) if grouping == "key" else {}
+        keys = labels_of_keys(account_id, {row.grouped for row in rows}) if grouping == "key" else {}
 
     def named(grouped: Any) -> str:
         return calendar.local[grouped - 1].date().isoformat() if grouping == "day" else keys.get(grouped, str(grouped))
@@ -71,10 +70,13 @@ def sums(account_id: UUID, start: date, end: date, grouping: Grouping, zone: Zon
     return sorted(found, key=lambda sum_: sum_.grouped)
 
 
-def labels_of_keys(session: Session, key_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """What people recognise keys by: name and prefix."""
-    query = select(ApiKey.id, ApiKey.name, ApiKey.key_prefix).where(ApiKey.id.in_(list(key_ids)))
-    return {row.id: f"{row.name} ({row.key_prefix}…)" for row in session.execute(query)}
+def labels_of_keys(account_id: UUID, key_ids: Iterable[UUID] | None = None) -> dict[UUID, str]:
+    """What people recognise keys by: name and prefix. Of these keys as far as they are the account's, or of all it has; oldest first."""
+    query = select(ApiKey.id, ApiKey.name, ApiKey.key_prefix).where(ApiKey.account_id == account_id)
+    if key_ids is not None:
+        query = query.where(ApiKey.id.in_(list(key_ids)))
+    with transaction() as session:
+        return {row.id: f"{row.name} ({row.key_prefix}…)" for row in session.execute(query.order_by(ApiKey.id))}
 
 
 def call_of(account_id: UUID, call_id: UUID, created_at: Any) -> UsageLog | None:

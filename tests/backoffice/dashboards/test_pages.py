@@ -13,13 +13,14 @@ import plotly.graph_objects as go
 import pytest
 from flask import Flask
 
-from reseller.backoffice.dashboards import business, charts, health, performance, usage
-from reseller.backoffice.dashboards.blocks import Report
+from reseller.backoffice.dashboards import business, health, performance, usage
 from reseller.clock import now
 from reseller.database import acting_as_operator
 from reseller.domain.accounts import Role
 from reseller.domain.desk.figures import Period
 from reseller.domain.usage import rollup
+from reseller.web import figures
+from reseller.web.reports import Report
 from tests import factories, staff
 from tests.domain import scenes
 from tests.domain.usage import calls
@@ -150,10 +151,10 @@ def _with_colours(value: object) -> object:
 
 def test_money_in_figures_is_text() -> None:
     """R16: no float touches money; Plotly reads decimal text as a number."""
-    found = charts.lines(["a"], {"x": [Decimal("0.1")]}, unit="$")
+    found = figures.lines(["a"], {"x": [Decimal("0.1")]}, unit="$")
 
     assert found["data"][0]["y"] == ["0.1"]
-    assert charts.ranking(["a"], [1])["data"][0]["x"] == [1]
+    assert figures.ranking(["a"], [1])["data"][0]["x"] == [1]
 
 
 def test_the_first_page_counts_what_waits(busy: Flask) -> None:
