@@ -23,7 +23,7 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class Words:
     """`told` has places for the figures; `plain` is for rows without them."""
 
     title: str
@@ -33,91 +33,91 @@ class _Words:
 
 
 WORDS = {
-    "rate_limit_exceeded": _Words(
+    "rate_limit_exceeded": Words(
         "A rate limit was full",
         "The account may make {limit} requests per {window}, and {used} were counted in the {window} before this one. "
         "The next one would have been let in after {retry_after_seconds} s.",
         "One of the account's windows (minute, hour, day) was full.",
         "Raise the limit on the customer's page, for a while or for good, or ask them to wait as long as Retry-After says.",
     ),
-    "too_many_concurrent_requests": _Words(
+    "too_many_concurrent_requests": Words(
         "Too many calls at once",
         "The account may have {limit} calls in flight at once, and {in_flight} were.",
         "The account had as many calls in flight, or as many large ones, as it may.",
         "Raise the number of calls at once on the customer's page, or ask them to send fewer side by side.",
     ),
-    "insufficient_credits": _Words(
+    "insufficient_credits": Words(
         "Not enough available",
         "The call could have cost up to {needed_usd}, which must be held before it is sent. {available_usd} was available.",
         "The call's hold was more than what was available.",
         "A top-up; or a smaller max_tokens, which makes the hold smaller. Open holds of other calls count as spent until those end.",
     ),
-    "key_spend_limit_reached": _Words(
+    "key_spend_limit_reached": Words(
         "The key's own spend limit",
         "The key may spend {limit_usd} ({period}) and {left_usd} of it was left; this call could have cost up to {needed_usd}.",
         "The key's spend limit left less than the call could have cost.",
         "The customer can use another key or wait for the next period; the limit was set when the key was made.",
     ),
-    "account_frozen": _Words(
+    "account_frozen": Words(
         "The balance is below zero",
         "After a refund or a dispute {available_usd} was available, and nothing can be bought below zero.",
         "A refund or a dispute has taken the balance below zero.",
         "A top-up that lifts the balance above zero.",
     ),
-    "account_suspended": _Words(
+    "account_suspended": Words(
         "The account was suspended",
         "",
         "A suspended account makes no calls.",
         "Restore it on the customer's page, if its reason is settled.",
     ),
-    "account_halted": _Words(
+    "account_halted": Words(
         "The account was halted",
         "",
         "The proof of the books found a difference in this account and stopped its calls.",
         "Look at the last result of the ledger's proof; an account is resumed by command once its books are explained.",
     ),
-    "model_not_allowed": _Words(
+    "model_not_allowed": Words(
         "The key may not use this model",
         "",
         "The key has a list of models, and this one is not on it.",
         "Another key, or a model from the key's list.",
     ),
-    "model_not_found": _Words(
+    "model_not_found": Words(
         "Not for sale",
         "",
         "No model of this name was for sale to this account on this endpoint at that time.",
         "Try the name in the price tester: it says which rule would price it, or why nothing does.",
     ),
-    "invalid_api_key": _Words(
+    "invalid_api_key": Words(
         "The key did not work",
         "",
         "The key had been revoked, or had expired, since this process saw it last.",
         "A new key; keys cannot be brought back.",
     ),
-    "context_length_exceeded": _Words(
+    "context_length_exceeded": Words(
         "More output than the model has room for",
         "{asked} tokens of output were asked for, and the model has room for {limit}.",
         "The request asked for more tokens than the model has room for.",
         "A smaller {param}, or a model with a longer context.",
     ),
-    "invalid_request": _Words(
+    "invalid_request": Words(
         "The request could not be used",
         "The field “{param}” was missing, wrong, or has no price here.",
         "Something in the request was missing, wrong, or has no price here.",
         "The answer named the field and the reason; its text is not kept. The API page lists what is offered.",
     ),
-    "request_too_large": _Words("The body was too large", "", "The body was larger than what is read.", "A smaller request."),
-    "unsupported_media_type": _Words(
+    "request_too_large": Words("The body was too large", "", "The body was larger than what is read.", "A smaller request."),
+    "unsupported_media_type": Words(
         "Not a JSON body", "", "The body was not plain JSON.", "Content-Type: application/json, without an encoding."
     ),
-    "upstream_busy": _Words(
+    "upstream_busy": Words(
         "The upstream was not asked",
         "Many calls to the upstream had just failed, so this one was answered at once; the upstream was to be tried again after "
         "{retry_after_seconds} s.",
         "Many calls to the upstream had just failed, so this one was answered at once.",
         "It mends itself: see the upstreams' page for their state.",
     ),
-    "service_unavailable": _Words(
+    "service_unavailable": Words(
         "We could not serve it",
         "",
         "No upstream of ours could be asked for this model.",
@@ -126,7 +126,7 @@ WORDS = {
 }
 """By error code. A refusal without a line here is shown by its code."""
 
-TOO_LONG = _Words(
+TOO_LONG = Words(
     "More output than the account may ask for",
     "{asked} tokens of output were asked for, and the account may ask for {limit} in one request.",
     "",
@@ -141,13 +141,18 @@ LABELS = {
 
 
 def why_refused(code: str | None, kept: Mapping[str, Any]) -> Why:
-    """The refusal in words. `kept` is the row's response_metadata."""
+    """The refusal in words for staff. `kept` is the row's response_metadata."""
+    return told(code, kept, WORDS, TOO_LONG)
+
+
+def told(code: str | None, kept: Mapping[str, Any], vocabulary: Mapping[str, Words], too_long: Words) -> Why:
+    """The refusal in the words of a vocabulary; `too_long` is for more output than the account may ask for."""
     figures = {name: _shown(name, kept[name]) for name in LABELS if kept.get(name) is not None}
-    words = WORDS.get(code or "")
+    words = vocabulary.get(code or "")
     if words is None:
         return Why("Refused", f"The call was refused with the code {code or 'none'}.", "", _labelled(figures))
     if code == "invalid_request" and "asked" in figures:
-        words = TOO_LONG
+        words = too_long
     sentence = _filled(words.told, figures) or words.plain
     return Why(words.title, sentence, _filled(words.help, {"param": "max_tokens", **figures}), _labelled(figures))
 

@@ -34,6 +34,8 @@ LABELS = {
     "borne": "not charged: beyond the hold and the balance, borne by us",
     "test": "not charged: a test key",
 }
+SOLD_LABELS = LABELS | {"difference": "difference between counted tokens and what the model's provider billed"}
+"""As customers read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +116,20 @@ def staff_lines(call: ChargedCall, rates: Rates | None, *, images: int = 0) -> E
     if rates is None:
         lines = tuple(replace(line, kind="billed", label=LABELS["billed"]) if line.kind == "difference" else line for line in lines)
     short = EXACT.subtract(call.charge_usd, to_usd(told.charge_nano))
-    why = "test" if call.is_test else "borne" if call.overage_loss_usd else "limited"
-    return Explanation((*lines, *_steps({why: short})), told.cost_usd, to_nano(call.charge_usd))
+    return Explanation((*lines, *_steps({_why_less(call): short})), told.cost_usd, to_nano(call.charge_usd))
 
 
-def customer_lines(call: ChargedCall, rates: Rates) -> list[dict[str, Any]]:
-    """The charge of a settled call in sell prices, as JSON: tokens × price, then what the upstream's bill changed.
+def sold_lines(call: ChargedCall, rates: Rates) -> list[ExplainedLine]:
+    """The charge of a settled call in sell prices: tokens × price, then what the upstream's bill changed, and why less is charged.
 
-    `rates` are those of the call's price version, not yet resolved. Money is decimal strings of
-    USD, and the amounts add up to the charge exactly.
+    `rates` are those of the call's price version, not yet resolved. The amounts add up to the charge exactly.
     """
     usage, created_at = _usage_of(call), call.created_at
     assert isinstance(created_at, datetime)
     markup = call.markup_percent
     listed = cost_lines(usage, rates.at(usage.prompt_tokens, created_at))
     lines = [
-        ExplainedLine(line.kind, LABELS[line.kind], line.quantity, marked_up(line.rate_usd, markup), marked_up(line.cost_usd, markup))
+        ExplainedLine(line.kind, SOLD_LABELS[line.kind], line.quantity, marked_up(line.rate_usd, markup), marked_up(line.cost_usd, markup))
         for line in listed
     ]
     at_list_prices = sum_usd(line.amount_usd for line in lines)
@@ -139,13 +139,22 @@ def customer_lines(call: ChargedCall, rates: Rates) -> list[dict[str, Any]]:
     steps = {
         "difference": EXACT.subtract(billed, at_list_prices),
         last: EXACT.subtract(due, billed),
-        "limited": EXACT.subtract(call.charge_usd, due),
+        _why_less(call): EXACT.subtract(call.charge_usd, due),
     }
-    return [_as_json(line) for line in lines + _steps(steps)]
+    return lines + _steps(steps, SOLD_LABELS)
 
 
-def _steps(steps: dict[str, Decimal]) -> list[ExplainedLine]:
-    return [ExplainedLine(kind, LABELS[kind], None, None, amount) for kind, amount in steps.items() if amount]
+def customer_lines(call: ChargedCall, rates: Rates) -> list[dict[str, Any]]:
+    """The same as JSON; money is decimal strings of USD."""
+    return [_as_json(line) for line in sold_lines(call, rates)]
+
+
+def _why_less(call: ChargedCall) -> str:
+    return "test" if call.is_test else "borne" if call.overage_loss_usd else "limited"
+
+
+def _steps(steps: dict[str, Decimal], labels: dict[str, str] = LABELS) -> list[ExplainedLine]:
+    return [ExplainedLine(kind, labels[kind], None, None, amount) for kind, amount in steps.items() if amount]
 
 
 def _usage_of(call: ChargedCall) -> Usage:

@@ -20,6 +20,11 @@ PACE_DAYS = 7
 
 _FIRST = text("SELECT min(starts_at) FROM usage_hours WHERE account_id = :account_id AND calls > 0")
 
+_EVER = text(
+    """SELECT EXISTS (SELECT FROM usage_hours WHERE account_id = :account_id)
+            OR EXISTS (SELECT FROM usage_logs WHERE account_id = :account_id)"""
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Today:
@@ -63,6 +68,12 @@ def pace_of(account_id: UUID) -> Pace:
         [row] = reading.fetch(f"SELECT coalesce(sum(charge_nano), 0) AS charge_nano, min(starts_at) AS first FROM {reading.rows()}")  # noqa: S608
         first = min((at for at in (session.scalar(_FIRST, {"account_id": account_id}), row.first) if at is not None), default=start)
     return Pace(to_usd(int(row.charge_nano)), _days(max(first.astimezone(UTC), start), end))
+
+
+def has_called(account_id: UUID) -> bool:
+    """Whether the account has ever made a call, be it a refused one."""
+    with transaction() as session:
+        return bool(session.scalar(_EVER, {"account_id": account_id}))
 
 
 def _days(start: datetime, end: datetime) -> int:

@@ -32,7 +32,7 @@ class Filters:
     kind: str | None
 
     @property
-    def args(self) -> dict[str, str]:
+    def args(self) -> dict[str, Any]:
         """As an address has them."""
         named = {"model": self.model, "key": str(self.key_id) if self.key_id else None, "kind": self.kind}
         return {name: value for name, value in named.items() if value}
@@ -49,7 +49,7 @@ class Choices:
     is_hourly: bool
 
     @property
-    def args(self) -> dict[str, str]:
+    def args(self) -> dict[str, Any]:
         """The arguments that lead to this page again."""
         drawn = {"measure": self.measure, "group": self.group, "step": "hour" if self.is_hourly else "day"}
         return self.chosen.args | self.filters.args | drawn
