@@ -11,6 +11,7 @@ from reseller.portal.providers import install as install_providers
 from reseller.portal.providers import providers
 from reseller.portal.settings import settings as settings_pages
 from reseller.portal.sign_in import sign_in
+from reseller.portal.usage import own_usage
 from reseller.portal.view_as import view_as
 from reseller.portal.viewing import only_look
 
@@ -19,6 +20,7 @@ PAGES = (
     providers,
     overview,
     keys,
+    own_usage,
     settings_pages,
     billing,
     view_as,

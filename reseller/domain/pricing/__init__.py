@@ -18,11 +18,15 @@ from reseller.domain.pricing.changes import (
     replace_rule,
     retire_rule,
 )
-<<<<<<< HEAD
-from reseller.domain.pricing.explaining import LABELS, ExplainedLine, Explanation, customer_lines, explain, staff_lines
-=======
-from reseller.domain.pricing.explaining import ExplainedLine, Explanation, customer_lines, explain, sold_lines, staff_lines
->>>>>>> fd811ee (Show customers their usage, calls and receipts)
+from reseller.domain.pricing.explaining import (
+    LABELS,
+    ExplainedLine,
+    Explanation,
+    customer_lines,
+    explain,
+    sold_lines,
+    staff_lines,
+)
 from reseller.domain.pricing.margin import Fees, Margin, is_below_break_even, margin_of
 from reseller.domain.pricing.offer import Offer
 from reseller.domain.pricing.rates import PRICE_FIELDS, Override, Rates, dearest

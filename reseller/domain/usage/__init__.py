@@ -7,6 +7,6 @@ from reseller.domain.usage.reports import UsageSum, call_of, labels_of_keys, sum
 from reseller.domain.usage.tables import CallStatus, CostSource, UsageLog
 
 __all__ = [
-    "CallStatus", "CostSource", "ModelUse", "Pace", "Today", "UsageLog", "UsageSum", "call_id_of", "call_of", "has_called", "labels_of_keys", "pace_of",
-    "request_id", "sums", "today_of", "use_by_model", "usual_completion_tokens",
+    "CallStatus", "CostSource", "ModelUse", "Pace", "Today", "UsageLog", "UsageSum", "call_id_of", "call_of", "has_called",
+    "labels_of_keys", "pace_of", "request_id", "sums", "today_of", "use_by_model", "usual_completion_tokens",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """/usage/calls: the account's calls, newest first, as a list and as CSV."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -133,10 +134,15 @@ def _asked() -> Asked:
         first = last = None
     outcome = request.args.get("status") or None
     outcome = outcome if outcome == WENT_WRONG or outcome in set(STATUS) else None
-    given = request.args.get("hour", "")
-    hour = int(given) if first and first == last and given.isascii() and given.isdecimal() and len(given) < 3 and int(given) < 24 else None
+    hour = _hour() if first and first == last else None
     named = {"from": first, "to": last, "hour": None if hour is None else f"{hour:02}", "status": outcome}
-    return Asked(filters, first, last, hour, outcome, filters.args | {name: str(value) for name, value in named.items() if value is not None})
+    given = {name: str(value) for name, value in named.items() if value is not None}
+    return Asked(filters, first, last, hour, outcome, filters.args | given)
+
+
+def _hour() -> int | None:
+    given = request.args.get("hour", "")
+    return int(given) if re.fullmatch("[01]?[0-9]|2[0-3]", given, re.ASCII) else None
 
 
 def _day(name: str) -> date | None:

@@ -1,5 +1,7 @@
 """/usage: charts, the same figures as tables, and each table as CSV."""
 
+from collections.abc import Callable
+
 from flask import Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
@@ -14,16 +16,20 @@ from reseller.portal.usage.choices import GROUPS, MEASURES, Choices
 from reseller.web import ranges
 from reseller.web.reports import Report, csv_of
 
+HEATS = 5
+
 
 @own_usage.get("/usage")
 @acting.scoped
 def show() -> str:
     chosen = choosing.choices()
     account_id = acting.scope().account_id
+    report = _report(chosen)
     return render_template(
         "portal/usage/charts.html",
         choices=chosen,
-        report=_report(chosen),
+        report=report,
+        heat=_heat(report),
         has_called=usage.has_called(account_id),
         keys=usage.labels_of_keys(account_id),
         presets=ranges.LABELS,
@@ -52,6 +58,13 @@ def find() -> Answer:
     if call_id is None:
         raise NotFound("That is no request id. They look like req_ and 32 characters, or chatcmpl- and the same.")
     return redirect(url_for("own_usage.receipt", call_id=usage.request_id(call_id)))
+
+
+def _heat(report: Report) -> Callable[[int], int]:
+    """How many steps warm an hour of the week is: 0 without calls, HEATS for the busiest."""
+    week = report.table("week")
+    most = max((calls for row in week.rows for calls in row[1:]), default=0) if week else 0
+    return lambda calls: -(-HEATS * calls // most) if most else 0
 
 
 def _report(chosen: Choices) -> Report:

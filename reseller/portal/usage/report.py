@@ -97,7 +97,8 @@ def _whole(found: Breakdown, choices: Choices) -> Table:
 def _divided(found: Breakdown, choices: Choices) -> Table:
     """The measure over time in a column for each model or key, and in one for all."""
     measure = OF[choices.measure]
-    ranked = sorted(found.models if choices.group == "model" else found.keys, key=lambda group: -(measure.of(group.figures) or 0))
+    groups = found.models if choices.group == "model" else found.keys
+    ranked = sorted((group for group in groups if measure.of(group.figures)), key=lambda group: -measure.of(group.figures))
     shown = ranked if len(ranked) <= SHOWN_GROUPS else ranked[: SHOWN_GROUPS - 1]
     rest = ranked[len(shown) :]
     names = _told_apart(shown) + ([OTHERS] if rest else [])
@@ -123,8 +124,9 @@ def _over_time(
     figure = figures.lines(labels, series, unit=unit) if is_line else figures.bars(labels, series, unit=unit, colours=COLOURS)
     divided = {"none": "", "model": " by model", "key": " by key"}[choices.group]
     title = f"{MEASURES[choices.measure]}{divided}, by {'hour' if choices.is_hourly else 'day'}"
-    note = "95 of 100 completed calls were at most so long." if is_line and divided else ""
-    return Table("over-time", title, heads, rows, hrefs, figure | {"links": list(hrefs)}, caption=title, note=note)
+    caption = f"{MEASURES[choices.measure]}{divided}: each {'point' if is_line else 'bar'} leads to its calls"
+    note = "95 of 100 completed calls took at most so long." if is_line and divided else ""
+    return Table("over-time", title, heads, rows, hrefs, figure | {"links": list(hrefs)}, caption=caption, note=note)
 
 
 def _models(found: Breakdown, choices: Choices) -> Table:

@@ -87,7 +87,15 @@ const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubl
 function draw(place) {
   const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
   const data = figure.data ?? [];
-  return Plotly.react(place, data.map(trace), layout(figure.layout, labelsThatFit(data, place.clientWidth)), CONFIG);
+  Plotly.react(place, data.map(trace), layout(figure.layout, labelsThatFit(data, place.clientWidth)), CONFIG);
+  lead(place, figure.links);
+}
+
+// A figure with `links` leads from each point to what it counts; the table below has the same links.
+function lead(place, links) {
+  if (!links || place.classList.contains("leads")) return;
+  place.classList.add("leads");
+  place.on("plotly_click", ({ points: [point] }) => links[point.pointIndex] && location.assign(links[point.pointIndex]));
 }
 
 export function drawAll() {
