@@ -164,7 +164,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
 
 
 def test_every_form_of_the_portal_is_in_the_table_above(app: Flask) -> None:
-    pages = {"sign_in", "providers", "settings", "overview", "view_as"}
+    pages = {"sign_in", "providers", "settings", "overview", "view_as", "own_usage"}
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.split(".")[0] in pages}
 
     assert {re.sub("<[a-z_]+>", "x", path) for path in posts} == set(FORMS)
