@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from config import Settings, settings_for
 from config.postgres import database_url_for
-from reseller import backoffice, gateway, portal, web
+from reseller import backoffice, gateway, pages, portal, web
 from reseller.cli import install as install_commands
 from reseller.clock import new_id
 from reseller.database import db
@@ -22,7 +22,6 @@ from reseller.domain.keys import Directory
 from reseller.domain.pricing import Book
 from reseller.live import LiveCalls
 from reseller.metrics import observe_batch
-from reseller.pages import pages
 from reseller.probes import probes
 from reseller.silence import REQUEST_SECONDS, wait_in_all
 from reseller.upstreams import Upstreams
@@ -76,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(partial(wait_in_all, REQUEST_SECONDS))
     web.install(app, settings)
     gateway.install(app, settings, live)
-    app.register_blueprint(pages)
+    pages.install(app, settings)
     app.register_blueprint(probes)
     portal.install(app, settings)
     backoffice.install(app, settings)

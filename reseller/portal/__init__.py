@@ -7,6 +7,7 @@ from reseller import web
 from reseller.portal.billing import billing
 from reseller.portal.keys import keys
 from reseller.portal.overview import overview
+from reseller.portal.price_list import price_list
 from reseller.portal.providers import install as install_providers
 from reseller.portal.providers import providers
 from reseller.portal.settings import settings as settings_pages
@@ -23,6 +24,7 @@ PAGES = (
     own_usage,
     settings_pages,
     billing,
+    price_list,
     view_as,
 )
 

@@ -190,9 +190,9 @@ def load(session: Session) -> PriceBook:
         .ext(distinct_on(ModelPrice.model_slug))
         .order_by(ModelPrice.model_slug, ModelPrice.from_version.desc())
     )
-    rates = {row.model_slug: rates_of(row) for row in session.scalars(in_force)}
+    prices = {row.model_slug: (rates_of(row), row.observed_at) for row in session.scalars(in_force)}
     for_sale = select(Model).join(Upstream).where(Upstream.is_active, Model.status != ModelStatus.WITHDRAWN)
-    models = {row.slug: listed_model(row, rates[row.slug]) for row in session.scalars(for_sale) if row.slug in rates}
+    models = {row.slug: listed_model(row, *prices[row.slug]) for row in session.scalars(for_sale) if row.slug in prices}
     rules = [as_rule(row) for row in session.scalars(select(PricingRule).where(PricingRule.is_active))]
     return PriceBook(version=version, models=models, rules=rules, at=now())
 

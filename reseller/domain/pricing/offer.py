@@ -39,6 +39,7 @@ class ListedModel:
     first_seen_at: datetime
     quarantine_ends_at: datetime | None
     rates: Rates
+    priced_at: datetime | None = None  # since when the upstream asks this
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Offer:
     output_modalities: tuple[str, ...]
     first_seen_at: datetime
     tariff: Tariff
+    priced_at: datetime | None = None  # since when it sells for this: the later of the upstream's price and our rule
 
     @property
     def created(self) -> int:
@@ -122,7 +124,7 @@ class Offer:
         return {name: format_decimal(marked_up(price, markup_percent)) for name, price in prices if price is not None}
 
 
-def listed_model(row: Model, rates: Rates) -> ListedModel:
+def listed_model(row: Model, rates: Rates, priced_at: datetime | None = None) -> ListedModel:
     """The row with its price in force."""
     return ListedModel(
         slug=row.slug,
@@ -139,6 +141,7 @@ def listed_model(row: Model, rates: Rates) -> ListedModel:
         first_seen_at=row.first_seen_at,
         quarantine_ends_at=row.quarantined_at + QUARANTINE if row.quarantined_at else None,
         rates=rates,
+        priced_at=priced_at,
     )
 
 
@@ -163,4 +166,5 @@ def offer_of(model: ListedModel, rule: Rule, version: int) -> Offer:
         output_modalities=model.output_modalities,
         first_seen_at=model.first_seen_at,
         tariff=compile_tariff(model.rates, markup_percent=rule.markup_percent, min_cost_nano=rule.min_cost_nano),
+        priced_at=None if model.priced_at is None else max(model.priced_at, rule.effective_from),
     )
