@@ -5,6 +5,7 @@ from flask import Flask
 from config import Settings
 from reseller import web
 from reseller.portal.billing import billing
+from reseller.portal.docs import docs
 from reseller.portal.keys import keys
 from reseller.portal.overview import overview
 from reseller.portal.price_list import price_list
@@ -25,6 +26,7 @@ PAGES = (
     settings_pages,
     billing,
     price_list,
+    docs,
     view_as,
 )
 

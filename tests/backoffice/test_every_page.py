@@ -45,7 +45,7 @@ class Stage:
     def for_customers(self) -> list[str]:
         """Every page outside the back office."""
         rules = [rule for rule in self.shop.app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
-        return sorted(rule.rule for rule in rules if not rule.rule.startswith(WITHOUT_PEOPLE))
+        return sorted(rule.rule for rule in rules if not rule.rule.startswith(WITHOUT_PEOPLE) and not rule.rule.endswith(FILES))
 
     def addresses(self) -> list[str]:
         """Every page that an admin can look at."""
@@ -55,6 +55,8 @@ class Stage:
 
 WITHOUT_PEOPLE = ("/admin", "/v1/", "/api/", "/assets/", "/healthz", "/readyz", "/metrics")
 """Where programs read."""
+
+FILES = (".csv", ".json")
 
 WITHOUT_END = ("live.index",)
 """What is no page but a stream of events."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from config import Settings
 from reseller.gateway.openapi.answers import ANSWERS
-from reseller.gateway.openapi.failures import error_table
+from reseller.gateway.openapi.bounds import bounds
+from reseller.gateway.openapi.failures import codes_of_models, error_table
 from reseller.gateway.openapi.operations import OPERATIONS, operation_object
 from reseller.gateway.openapi.requests import request_schemas
 from reseller.gateway.openapi.response_headers import HEADERS
@@ -54,6 +55,8 @@ def document(settings: Settings) -> dict[str, Any]:
             "headers": HEADERS,
         },
         "x-errors": error_table(),
+        "x-codes-of-models": codes_of_models(),
+        "x-limits": bounds(settings),
     }
 
 

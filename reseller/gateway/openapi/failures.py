@@ -30,12 +30,10 @@ WORDS: dict[Kind, tuple[str, str]] = {
     ),
     errors.NotForSale: ("No model of this name is for sale to you on this route.", "Look it up in the list of models; names are exact."),
     errors.NotFound: ("There is no such route, or no such thing of yours.", "Check path, method and id."),
-    errors.Forbidden: ("The account may not do this.", "Ask support."),
     errors.AccountSuspended: ("The account is suspended.", "Ask support."),
     errors.ModelNotAllowed: ("The key has a list of models and this one is not on it.", "Use another key, or a model of its list."),
     errors.AccountHalted: ("The account's books are being checked; it cannot make calls meanwhile.", "Ask support."),
     errors.ContentRefused: ("The model's moderation, or its rules for regions, refused the content.", "Change the content, or the model."),
-    errors.PaymentRequired: ("The call is not paid for.", "Top up."),
     errors.InsufficientBalance: (
         "What the call may cost at most is more than what is available.",
         "Top up, or ask for fewer tokens: a smaller `max_tokens` makes the hold smaller. Calls in flight hold their part until they end.",
@@ -56,7 +54,7 @@ WORDS: dict[Kind, tuple[str, str]] = {
     errors.UpstreamFailure: ("The model answered with an error and no output. Nothing was charged.", "Try again."),
     errors.UpstreamRejected: (
         "The model itself finds the request wrong. The code says why where it is known.",
-        "`message` says what to repair. Other codes: " + ", ".join(f"`{code}`" for code in sorted(PASSED_CODES)) + ".",
+        "`message` says what to repair.",
     ),
     errors.UpstreamBusy: (
         "The model is overloaded, or has just failed so often that it is left alone.",
@@ -90,8 +88,10 @@ ADMITTED = (
 )  # fmt: skip
 ANSWERED = (errors.ContentRefused, errors.UpstreamRejected, errors.UpstreamDown, errors.UpstreamTimeout, errors.UpstreamFailure)
 PAID = (*KEYED, *ROOM, *PRICED, *ADMITTED, *ANSWERED)
-FOREIGN_TO_THE_API = (errors.Refusal, errors.Conflict, errors.StalePrices, errors.TooLong)
-"""The root, what only pages and commands say, what is settled inside, and a kind whose code is its parent's."""
+FOREIGN_TO_THE_API = (
+    errors.Refusal, errors.Forbidden, errors.PaymentRequired, errors.Conflict, errors.StalePrices, errors.TooLong,
+)  # fmt: skip
+"""Families of which only members are told, what only pages and commands say, what is settled inside, a kind with its parent's code."""
 
 
 def statuses_of(kind: Kind) -> tuple[int, ...]:
@@ -115,9 +115,18 @@ def failure_answers(kinds: tuple[Kind, ...]) -> dict[str, Any]:
 
 
 def error_table() -> list[dict[str, Any]]:
-    """One line for each code, by status: for people, and for programs that explain errors to theirs."""
-    lines = [_line(kind, status) for kind in WORDS for status in statuses_of(kind) if _is_told(kind)]
-    return sorted(lines, key=lambda line: (line["status"], line["code"]))
+    """One line for each status and code: for people, and for programs that explain errors to theirs."""
+    lines: dict[tuple[int, str], dict[str, Any]] = {}
+    for kind in WORDS:
+        for status in statuses_of(kind) if _is_told(kind) else ():
+            line = _line(kind, status)
+            lines.setdefault((status, line["code"]), line)
+    return [lines[key] for key in sorted(lines)]
+
+
+def codes_of_models() -> list[str]:
+    """Codes beside those of the table with which a model may refuse a request, on 400, 413 and 422."""
+    return sorted(PASSED_CODES - {line["code"] for line in error_table()})
 
 
 def _is_told(kind: Kind) -> bool:

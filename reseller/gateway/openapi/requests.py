@@ -142,13 +142,13 @@ def _parts() -> dict[str, Any]:
 
 
 def _part(kind: str) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: {} for name in sorted(PART_FIELDS[kind])} | {"type": {"const": kind}}
+    fields: dict[str, Any] = {"type": {"const": kind}} | {name: {} for name in sorted(PART_FIELDS[kind] - {"type"})}
     if kind != "image_url":
-        return {"type": "object", "required": ["type"], "properties": fields}
+        return {"title": kind, "type": "object", "required": ["type"], "properties": fields}
     address = {
         "type": "string",
         "pattern": f"^({'|'.join(call.IMAGE_SOURCES)})",
         "description": "An address, or the image itself as data:image/…",
     }
     fields["image_url"] = {"anyOf": [address, {"type": "object", "required": ["url"], "properties": {"url": address}}]}
-    return {"type": "object", "required": ["type", "image_url"], "properties": fields}
+    return {"title": kind, "type": "object", "required": ["type", "image_url"], "properties": fields}

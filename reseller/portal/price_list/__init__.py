@@ -13,7 +13,7 @@ from reseller.domain import accounts
 from reseller.domain.desk import price_list as desk
 from reseller.domain.desk.price_list import PricedModel, Wish
 from reseller.errors import NotForSale, NotFound
-from reseller.portal import acting
+from reseller.portal import acting, viewing
 from reseller.portal.price_list import files
 from reseller.portal.price_list.what_if import show_what_if, what_if_csv
 from reseller.web import snippets
@@ -27,7 +27,9 @@ price_list = Blueprint("price_list", __name__, template_folder="../templates")
 
 def _for_whom() -> UUID | None:
     """The account whose prices are shown; None: those of everybody."""
-    who = person()
+    who, seen = person(), viewing.current()
+    if seen is not None:
+        return seen.account_id
     return None if who is None else accounts.home_of(who.user_id)
 
 
