@@ -82,8 +82,7 @@ class CompanyForm(VersionedForm):
     )
 
 
-class NewPasswordForm(Form):  # type: ignore[misc]
-    current = PasswordField("Current password", ANY_PASSWORD, render_kw={"autocomplete": "current-password"})
+class FirstPasswordForm(Form):  # type: ignore[misc]
     new = PasswordField(
         "New password",
         [InputRequired("Type a new password."), Length(MIN_PASSWORD_CHARACTERS, MAX_PASSWORD_CHARACTERS)],
@@ -95,3 +94,7 @@ class NewPasswordForm(Form):  # type: ignore[misc]
         [InputRequired("Type the new password again."), EqualTo("new", "This is not what you typed above.")],
         render_kw={"autocomplete": "new-password"},
     )
+
+
+class NewPasswordForm(FirstPasswordForm):
+    current = PasswordField("Current password", ANY_PASSWORD, render_kw={"autocomplete": "current-password"})

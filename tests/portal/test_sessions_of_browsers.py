@@ -134,6 +134,7 @@ FORMS = {
     "/sign-in/enrol": {"code": "123456"},
     "/settings/profile": {"full_name": "Mallory", "time_zone": "UTC"},
     "/settings/password": {"current": factories.PASSWORD, "new": "a new long password", "again": "a new long password"},
+    "/settings/password/first": {"new": "a new long password", "again": "a new long password"},
     "/settings/recovery-codes": {},
     "/settings/authenticator/remove": {},
     "/settings/sessions/x/end": {},

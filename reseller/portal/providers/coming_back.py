@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import flash, redirect, request
+from flask import flash, request
 from werkzeug.wrappers import Response
 
 from reseller.clients.providers import Down, NotVouched, Proof
@@ -85,10 +85,10 @@ def _linked(choice: Choice, underway: Underway, proof: Proof) -> Response:
         linked.link(me.user_id, _vouched(proof), actor=staff.actor_of(me.user_id))
     except Conflict as refusal:
         flash(refusal.message, "conflict")
-        return redirect(underway.onwards)
+        return onwards(underway.onwards)
     signed_in.remember(sessions.renew(me.session_id))
     flash(f"You can sign in with {choice.label} from now on.", "success")
-    return redirect(underway.onwards)
+    return onwards(underway.onwards)
 
 
 def _confirmed(choice: Choice, underway: Underway, proof: Proof) -> Response:

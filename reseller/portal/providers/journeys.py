@@ -19,6 +19,8 @@ from reseller.portal import acting
 
 KEPT = "journey"
 LASTS = timedelta(minutes=15)
+MAX_ONWARDS_CHARACTERS = 1_000
+"""A sealed path is longer than the path, and browsers drop cookies above 4,096 bytes."""
 
 
 class Purpose(StrEnum):

@@ -9,7 +9,7 @@ from reseller.clients.providers import Down
 from reseller.domain.identity import linked, passwords
 from reseller.portal import acting
 from reseller.portal.providers import journeys, trouble
-from reseller.portal.providers.journeys import Purpose, Underway
+from reseller.portal.providers.journeys import MAX_ONWARDS_CHARACTERS, Purpose, Underway
 from reseller.portal.providers.offered import Choice, chosen
 from reseller.portal.sign_in.onwards import onwards, wanted
 from reseller.web import signed_in
@@ -72,5 +72,6 @@ def _sent_on(choice: Choice, purpose: Purpose, onwards_to: str) -> Response | st
 
 def _set_out(choice: Choice, purpose: Purpose, onwards_to: str, session_id: UUID | None = None) -> str:
     url, journey = choice.provider.begin(redirect_uri(choice), again=purpose == Purpose.CONFIRM)
-    journeys.keep(Underway(choice.name, purpose, journey, onwards_to, session_id))
+    kept = onwards_to if len(onwards_to) <= MAX_ONWARDS_CHARACTERS else ""
+    journeys.keep(Underway(choice.name, purpose, journey, kept, session_id))
     return url

@@ -123,6 +123,7 @@ def _page(*, profile: ProfileForm | None = None, password: NewPasswordForm | Non
         profile=profile or ProfileForm(data={"full_name": me.full_name, "time_zone": me.time_zone, "version": me.version}),
         password=password or NewPasswordForm(),
         time_zones=TIME_ZONES,
+        has_password=passwords.has_one(me.user_id),
         codes_left=recovery_codes.left(me.user_id) if me.is_enrolled else 0,
         sessions=[(row, device_of(row.user_agent)) for row in sessions.sessions_of(me.user_id)],
     )

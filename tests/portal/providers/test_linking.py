@@ -124,8 +124,8 @@ def test_linking_gives_a_new_cookie_and_the_old_one_is_worth_nothing(traveller: 
 
     browser.come_back(browser.onwards_of(page))
 
-    assert browser.is_in()
-    assert not thief.is_in()
+    assert browser.is_in("/settings")
+    assert not thief.is_in("/settings")
 
 
 def test_an_identity_belongs_to_one_person(traveller: Travellers) -> None:
@@ -149,7 +149,7 @@ def test_unlinking_closes_the_way_and_signs_out_everywhere_else(traveller: Trave
 
     assert answer.location == "/settings"
     assert "no longer opens your account" in browser.get("/settings").get_data(as_text=True)
-    assert not elsewhere.is_in()
+    assert not elsewhere.is_in("/settings")
     assert len(sessions.sessions_of(person.user_id)) == 1
     assert owners() == []
 
@@ -208,6 +208,44 @@ def test_somebody_without_a_password_shows_through_the_provider_that_it_is_them(
     assert (answer.location, linked.location) == ("/settings", "/settings")
     assert len(owners()) == 2
     assert scenes.rows("SELECT changes FROM staff_actions WHERE action = 'user.confirm'") == [{"changes": {"by": [None, "Acme"]}}]
+
+
+def test_somebody_without_a_password_sets_one_and_comes_in_by_it(traveller: Travellers, fakes: Fakes) -> None:
+    browser, other = traveller(), traveller()
+    browser.through()
+    other.through()
+    shown = browser.get("/settings").get_data(as_text=True)
+    asked = browser.get("/settings/password/first")
+    browser.come_back(browser.onwards_of(browser.post(f"/sign-in/with/oidc/confirm?{asked.location.split('?')[1]}", seen=asked.location)))
+
+    mistyped = browser.post("/settings/password/first", new="a new long password", again="another")
+    answer = browser.post("/settings/password/first", new="a new long password", again="a new long password")
+
+    by_password = traveller()
+    by_password.sign_in("ann@example.com", "a new long password")
+    assert 'href="/settings/password/first"' in shown
+    assert "Current password" not in shown
+    assert asked.location == "/sign-in/confirm?next=/settings/password/first"
+    assert mistyped.status_code == 400
+    assert answer.location == "/settings"
+    assert by_password.is_in("/settings")
+    assert not other.is_in("/settings")
+
+
+def test_a_password_is_no_first_one_twice(traveller: Travellers) -> None:
+    """Whoever sits at a browser that was left open needs the present password."""
+    person, browser = signed_in(traveller)
+    browser.post("/sign-in/confirm", password=factories.PASSWORD)
+
+    answers = [
+        browser.get("/settings/password/first"),
+        browser.post("/settings/password/first", seen="/settings", new="a new long password", again="a new long password"),
+    ]
+
+    assert [answer.location for answer in answers] == ["/settings", "/settings"]
+    again = traveller()
+    again.sign_in(person.email)
+    assert again.is_in("/settings")
 
 
 def test_another_login_at_the_provider_shows_nothing(traveller: Travellers, fakes: Fakes) -> None:
