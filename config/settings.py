@@ -4,6 +4,8 @@ Nothing of `reseller` is imported here.
 """
 
 from decimal import Decimal
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
@@ -57,7 +59,7 @@ class Settings(BaseModel):
     github_client_secret: SecretStr = Field(SecretStr(""), description="sign in with GitHub")
 
     mail_url: SecretStr = Field(SecretStr(""), description="smtp://user:pass@host:587; empty writes letters to instance/mail/")
-    mail_from: str = Field("", description="sender of letters")
+    mail_from: str = Field("", description="address that letters come from; required with MAIL_URL")
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token for /metrics; empty answers only loopback")
     brand_name: str = Field("Reseller", description="the name customers see")
     brand_support_email: str = Field("", description="where customers find help")
@@ -126,9 +128,17 @@ class Settings(BaseModel):
             raise ValueError("must look like smtp://user:password@host:587")
         return value
 
+    @field_validator("mail_from")
+    @classmethod
+    def _mailbox(cls, value: str) -> str:
+        try:
+            return value and Address(addr_spec=value).addr_spec
+        except (ValueError, IndexError, HeaderParseError):
+            raise ValueError("must be an e-mail address like shop@example.com, without a name") from None
+
     @model_validator(mode="after")
     def _complete(self) -> "Settings":
-        problems = _stripe_problems(self) + _provider_problems(self) + _fee_problems(self)
+        problems = _stripe_problems(self) + _mail_problems(self) + _provider_problems(self) + _fee_problems(self)
         if self.reseller_env == "production":
             problems += _production_problems(self)
         if problems:
@@ -148,6 +158,11 @@ class Settings(BaseModel):
     def top_up_url(self) -> str:
         return self.brand_top_up_url or f"{self.base_url}/billing"
 
+    @property
+    def sender_address(self) -> str:
+        """Whom letters are from. Without MAIL_FROM they go into files, and nobody answers those."""
+        return self.mail_from or f"no-reply@{urlsplit(self.base_url).hostname}"
+
     @cached_property
     def brand(self) -> Brand:
         """Who the shop says it is; its files are read once."""
@@ -165,6 +180,12 @@ class Settings(BaseModel):
 def _stripe_problems(settings: Settings) -> list[str]:
     if settings.stripe_secret_key.get_secret_value() and not settings.stripe_webhook_secret.get_secret_value():
         return ["STRIPE_WEBHOOK_SECRET is missing while STRIPE_SECRET_KEY is set: forged payments would be accepted"]
+    return []
+
+
+def _mail_problems(settings: Settings) -> list[str]:
+    if settings.mail_url.get_secret_value() and not settings.mail_from:
+        return ["MAIL_FROM is missing while MAIL_URL is set: letters need a sender"]
     return []
 
 

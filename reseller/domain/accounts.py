@@ -164,6 +164,11 @@ def find_person(email: str) -> Person:
     return Person(user_id=row[0], account_id=row[1], email=row[2])
 
 
+def is_verified(user_id: UUID) -> bool:
+    """Whether the person has shown that they read the mailbox of their address."""
+    return db.session.scalar(select(User.id).where(User.id == user_id, User.email_verified_at.is_not(None))) is not None
+
+
 def is_member(user_id: UUID, account_id: UUID) -> bool:
     """Whether the account is this person's own."""
     query = select(Membership.id).where(Membership.user_id == user_id, Membership.account_id == account_id)

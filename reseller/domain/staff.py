@@ -29,6 +29,11 @@ def acting_from(address: str) -> Iterator[None]:
         _address.reset(token)
 
 
+def acting_address() -> str:
+    """The network address of whoever acts; "" for commands and jobs."""
+    return _address.get()
+
+
 def actor_of(user_id: UUID) -> str:
     """How a person is named in audit rows and ledger entries."""
     return f"user:{user_id}"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseller.silence import CLOCK_SECONDS
-from reseller.worker import prices, recovery, sums, upkeep
+from reseller.worker import letters, prices, recovery, sums, upkeep
 from reseller.worker.context import Context
 
 
@@ -25,6 +25,8 @@ JOBS = (
     Job("chase costs", 1, recovery.chase_costs),
     Job("recover holds", 5, recovery.recover_holds),
     Job("forget processes", 60, recovery.forget_processes),
+    Job("send letters", 2, letters.send_letters),
+    Job("watch letters", 300, letters.watch_letters),
     Job("revert limits", 15, upkeep.revert_limits),
     Job("post usage", 600, upkeep.post_usage, patience=None),
     Job("roll up usage", 60, sums.roll_up_usage, patience=None),
@@ -35,4 +37,6 @@ JOBS = (
     Job("expire quarantine", 600, prices.expire_quarantine),
     Job("forget sign-ins", 3600, upkeep.forget_sign_ins),
     Job("close viewings", 300, upkeep.close_viewings),
+    Job("forget letters", 3600, letters.forget_letters),
+    Job("forget registrations", 3600, upkeep.forget_registrations),
 )

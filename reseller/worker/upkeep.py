@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, ledger, limits
+from reseller.domain import accounts, ledger, limits, registration
 from reseller.domain.identity import sessions, throttle, viewings
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
@@ -57,3 +57,8 @@ def forget_sign_ins(context: Context) -> str:  # noqa: ARG001
 def close_viewings(context: Context) -> str:  # noqa: ARG001
     """The audit log has the end of every viewing as a customer, also of those that nobody ended."""
     return f"{viewings.close_over()} viewings closed"
+
+
+def forget_registrations(context: Context) -> str:  # noqa: ARG001
+    """Registrations that nobody verified for a week, and of which nothing came, are gone."""
+    return f"{registration.forget_unverified()} forgotten"

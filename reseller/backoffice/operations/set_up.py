@@ -15,6 +15,7 @@ WHERE = {
     "second_factors": "people.index_view",
     "approvers": "people.index_view",
     "worker": "jobs.index",
+    "mail": "jobs.index",
     "jobs": "jobs.index",
     "ledger": "proof.index",
     "pricing_rules": "prices.index_view",

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
+from reseller.domain import letters
 from reseller.domain.calls import processes
 from reseller.domain.desk import set_up
 from reseller.domain.desk.set_up import AGREEMENT, BACKUP, Confirmed
@@ -125,14 +126,7 @@ def _environment(deployment: Deployment, facts: dict[str, Any]) -> Iterator[Poin
         "Behind a router every visitor has the router's address: brakes on guessing would hit all of them at once.",
         "Set TRUSTED_PROXIES to the number of proxies in front, usually 1.",
     )
-    yield Point(
-        "mail",
-        "Mail leaves the house",
-        _state(deployment.has_mail, PointState.ADVISED),
-        "A mail server is set." if deployment.has_mail else "No mail server is set.",
-        "Letters arrive with a later version; until then people who lost their password are helped on the command line.",
-        "Set MAIL_URL and MAIL_FROM.",
-    )
+    yield _mail(deployment)
     yield Point(
         "stripe",
         "Stripe on",
@@ -140,6 +134,26 @@ def _environment(deployment: Deployment, facts: dict[str, Any]) -> Iterator[Poin
         "Its keys are set." if deployment.has_stripe else "No keys are set.",
         "Buying arrives with a later version; until then credit comes from adjustments by staff.",
         "Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET.",
+    )
+
+
+def _mail(deployment: Deployment) -> Point:
+    trouble = letters.trouble()
+    if not deployment.has_mail:
+        found = "No mail server is set; letters become files that nobody gets."
+    elif trouble.is_grave or trouble.waiting:
+        found = (
+            f"{trouble.waiting} letters wait after a failure, {trouble.given_up} were given up in two days. The last error: {trouble.error}"
+        )
+    else:
+        found = f"A mail server is set; it took {trouble.sent} letters in two days."
+    return Point(
+        "mail",
+        "Mail leaves the house",
+        _state(deployment.has_mail and not trouble.is_grave and not trouble.waiting),
+        found,
+        "Nobody can sign up, change their address or get a new password without a letter.",
+        "Set MAIL_URL and MAIL_FROM, for web and worker. While letters fail: see the job “send letters”.",
     )
 
 

@@ -6,11 +6,17 @@ from reseller.database import transaction
 from reseller.domain import accounts, staff
 from reseller.domain.identity import recovery_codes, second_factor, sessions
 from reseller.domain.identity.sealing import Seal
+from reseller.errors import Forbidden
 
 
 def enter(user_id: UUID, *, address: str, user_agent: str, provider: str | None = None) -> str:
-    """The token of a new session of somebody who has proved their password, or for whom the provider of this name has vouched."""
+    """The token of a new session of somebody who has proved their password, or for whom the provider of this name has vouched.
+
+    Raises Forbidden while their address is not verified.
+    """
     with transaction():
+        if not accounts.is_verified(user_id):
+            raise Forbidden("This address is not verified yet. The letter we sent there has a link that does it.")
         token = sessions.begin(user_id, address=address, user_agent=user_agent)
         _record(user_id, "user.sign_in", **({} if provider is None else {"by": provider}))
     return token

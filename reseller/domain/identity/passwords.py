@@ -6,9 +6,11 @@ from uuid import UUID
 from sqlalchemy import select
 
 from reseller.database import transaction
-from reseller.domain import accounts, staff
+from reseller.domain import accounts, letters, staff
 from reseller.domain.accounts import User, hash_password, normal_email, password_matches, random_password
-from reseller.domain.identity import sessions, throttle
+from reseller.domain.identity import links, sessions, throttle
+from reseller.domain.identity.links import Purpose
+from reseller.domain.letters import LetterKind
 from reseller.errors import InvalidRequest, NotFound
 
 NOBODYS_HASH = hash_password(random_password())
@@ -21,6 +23,7 @@ class Candidate:
 
     user_id: UUID | None
     password_hash: str = field(repr=False)
+    is_verified: bool = True  # their address is
 
     def proved_by(self, password: str) -> UUID | None:
         """The person, if this is their password. The same work for everybody, known or not."""
@@ -35,8 +38,10 @@ def candidate(email: str) -> Candidate:
     except InvalidRequest:
         return Candidate(None, NOBODYS_HASH)
     with transaction() as session:
-        row = session.execute(select(User.id, User.password_hash).where(User.email == address)).first()
-    return Candidate(row.id, row.password_hash) if row and row.password_hash else Candidate(None, NOBODYS_HASH)
+        row = session.execute(select(User.id, User.password_hash, User.email_verified_at).where(User.email == address)).first()
+    if row is None or not row.password_hash:
+        return Candidate(None, NOBODYS_HASH)
+    return Candidate(row.id, row.password_hash, is_verified=row.email_verified_at is not None)
 
 
 def candidate_of(user_id: UUID) -> Candidate:
@@ -53,7 +58,7 @@ def has_one(user_id: UUID) -> bool:
 
 
 def change(user_id: UUID, password_hash: str, *, actor: str, reason: str = "", keep: UUID | None = None) -> int:
-    """The person has a new password; how many of their sessions that ended, all but `keep` (R26). Raises NotFound."""
+    """The person has a new password and a letter about it; how many of their sessions that ended, all but `keep` (R26). Raises NotFound."""
     with transaction() as session:
         user = session.get(User, user_id, with_for_update=True)
         if user is None:
@@ -61,4 +66,6 @@ def change(user_id: UUID, password_hash: str, *, actor: str, reason: str = "", k
         user.password_hash = password_hash
         staff.record(actor, "user.set_password", "user", user_id, account_id=accounts.home_of(user_id), reason=reason)
         throttle.forgive(user.email)
+        links.void(user_id, Purpose.RESET)
+        letters.write(LetterKind.PASSWORD_CHANGED, user.email, facts={"address": staff.acting_address()})
         return sessions.end_all(user_id, but=keep)

@@ -62,6 +62,20 @@ class Identity(Identified, Created, Base):
     used_at: Mapped[datetime] = mapped_column(default=now)  # the last time that the provider vouched for them
 
 
+class Link(Identified, Created, Base):
+    """A link in a letter."""
+
+    __tablename__ = "links"
+
+    token_digest: Mapped[str] = mapped_column(Text, unique=True)  # SHA-256 of the random token in the link
+    purpose: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    email: Mapped[str] = mapped_column(Text)  # the address whose mailbox the link was sent to
+    browser_digest: Mapped[str] = mapped_column(Text, default="")  # SHA-256 of a secret of the browser that asked; "" for none
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
 class Throttle(Base):
     """Failures under one name (an account or an address) since `started_at`."""
 

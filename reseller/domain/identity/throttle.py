@@ -28,7 +28,7 @@ from reseller.errors import InvalidRequest, TooManyFailures
 
 log = structlog.get_logger()
 
-QUARTER, DAY = 900, 86_400
+QUARTER, HOUR, DAY = 900, 3_600, 86_400
 
 _LOOK = text(
     """SELECT name, failures, extract(epoch FROM started_at + make_interval(secs => :seconds) - now())::float8 AS wait_seconds
@@ -75,6 +75,19 @@ def code_brakes(user_id: UUID, browser: str | None) -> tuple[Brake, ...]:
 def provider_brakes(address: str) -> tuple[Brake, ...]:
     """Who is counted for coming back from a provider without a proof: each time, we ask the provider something."""
     return (Brake(f"provider:{network_of(address)}", 30, is_shared=True),)
+
+
+def letter_brakes(email: str, address: str) -> tuple[Brake, ...]:
+    """Who is counted for a letter that a stranger asks for: nobody's mailbox is flooded, and no network floods many.
+
+    These count every letter, so nothing ever `succeed`s. The same whether the address is known or not.
+    """
+    network, mailbox = network_of(address), digest_of(email)
+    return (
+        Brake(f"letters-from:{network}", 30, HOUR, is_shared=True),
+        Brake(f"letters-here:{mailbox}:{network}", 5, HOUR),
+        Brake(f"letters-to:{mailbox}", 20, DAY),
+    )
 
 
 def attempt(brakes: Sequence[Brake]) -> None:

@@ -9,7 +9,7 @@ from reseller.clock import new_id, now
 from reseller.database import lock_name, transaction
 from reseller.domain import accounts, staff
 from reseller.domain.accounts import Account, MemberRole, Membership, Person, Role, User, hash_password, normal_email
-from reseller.domain.identity import SecondFactor, linked, recovery_codes, sessions
+from reseller.domain.identity import SecondFactor, linked, links, recovery_codes, sessions
 from reseller.domain.ledger import Balance
 from reseller.domain.limits import RateLimit, RequestCounter
 from reseller.errors import Conflict
@@ -83,6 +83,7 @@ def _anew(user: User) -> Person:
         user.claim(None)
         sessions.end_all(user.id)
         linked.discard(user.id)
+        links.void(user.id)
         recovery_codes.discard(user.id)
         session.execute(delete(SecondFactor).where(SecondFactor.user_id == user.id))
     return Person(user_id=user.id, account_id=account_id, email=user.email)

@@ -7,11 +7,12 @@ import pytest
 from flask import Flask
 
 from reseller.clock import new_id
-from reseller.domain import accounts, jobs
+from reseller.domain import accounts, jobs, letters
 from reseller.domain.accounts import Person, Role
 from reseller.domain.calls import processes
 from reseller.domain.desk import readiness, set_up
 from reseller.domain.desk.readiness import Deployment, Point, PointState
+from reseller.domain.letters import LetterKind
 from reseller.errors import Conflict, InvalidRequest, NotFound
 from tests import factories
 from tests.domain import scenes
@@ -73,7 +74,7 @@ def test_a_shop_that_is_ready_has_nothing_left(admin: Person) -> None:
         ("production", replace(GOOD, is_production=False), PointState.OPEN),
         ("production", replace(GOOD, secret_characters=31), PointState.OPEN),
         ("production", replace(GOOD, public_url="http://shop.example"), PointState.OPEN),
-        ("mail", replace(GOOD, has_mail=False), PointState.ADVISED),
+        ("mail", replace(GOOD, has_mail=False), PointState.OPEN),
         ("stripe", replace(GOOD, has_stripe=False), PointState.ADVISED),
         ("trusted_proxies", replace(GOOD, trusted_proxies=0), PointState.ADVISED),
         ("trusted_proxies", replace(GOOD, trusted_proxies=0, is_production=False), PointState.DONE),
@@ -82,6 +83,16 @@ def test_a_shop_that_is_ready_has_nothing_left(admin: Person) -> None:
 def test_what_the_environment_lacks_is_named(name: str, deployment: Deployment, state: PointState) -> None:
     assert states(deployment)[name] == state
     assert states(GOOD)[name] == PointState.DONE
+
+
+def test_mail_that_does_not_get_through_is_named_with_its_error() -> None:
+    letters.write(LetterKind.NO_ACCOUNT, "ann@example.com")
+    before = states()["mail"]
+    [letter] = letters.claim_due(1)
+    letters.record_failure(letter.id, "535 wrong password")
+
+    assert (before, states()["mail"]) == (PointState.DONE, PointState.OPEN)
+    assert "535 wrong password" in listed()["mail"].found
 
 
 def test_necessary_points_come_before_advised_ones() -> None:

@@ -1,0 +1,66 @@
+"""A new password by a link in a letter, for people who lost theirs or never had one. The second factor is asked for all the same."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+
+from reseller.database import transaction
+from reseller.domain import accounts, letters, staff
+from reseller.domain.accounts import User, normal_email
+from reseller.domain.identity import links, passwords
+from reseller.domain.identity.links import Purpose
+from reseller.domain.identity.sealing import Seal
+from reseller.domain.letters import LetterKind
+from reseller.domain.registration.signing_up import prove
+from reseller.domain.registration.trial_credit import Trial
+from reseller.errors import InvalidRequest, NotFound
+
+
+def ask(email: str, *, seal: Seal) -> None:
+    """A letter goes to the address: with a link to a new password, or saying that there is no account. The caller cannot tell which.
+
+    Raises InvalidRequest for what is no address.
+    """
+    address = normal_email(email)
+    with transaction() as session:
+        user_id = session.scalar(select(User.id).where(User.email == address))
+        if user_id is None:
+            letters.write(LetterKind.NO_ACCOUNT, address)
+            return
+        _write_link(user_id, address, seal)
+
+
+def send(user_id: UUID, *, actor: str, reason: str, seal: Seal) -> str:
+    """The person has a letter with a link to a new password; the address it goes to. Whoever sends it never sees the link.
+
+    Raises InvalidRequest without a reason, NotFound for nobody.
+    """
+    if not reason.strip():
+        raise InvalidRequest("Say why; the audit log keeps it.", param="reason")
+    with transaction() as session:
+        user = session.get(User, user_id)
+        if user is None:
+            raise NotFound("There is no such person.")
+        _write_link(user.id, user.email, seal)
+        staff.record(actor, "user.send_reset_link", "user", user.id, account_id=accounts.home_of(user.id), reason=reason.strip())
+        return user.email
+
+
+def finish(token: str, password_hash: str, *, trial: Trial) -> UUID:
+    """The person has this password, is signed out everywhere and has a letter about it. Raises NotFound for a link that does not work.
+
+    Whoever opened the link reads the mailbox: an address that nobody had verified is verified.
+    """
+    with transaction() as session:
+        opened = links.use(token, Purpose.RESET)
+        user = session.get_one(User, opened.user_id)
+        if user.email != opened.email:
+            raise NotFound(links.NO_LINK)
+        prove(user, trial)
+        passwords.change(user.id, password_hash, actor=staff.actor_of(user.id), reason="by a link in a letter")
+    return opened.user_id
+
+
+def _write_link(user_id: UUID, email: str, seal: Seal) -> None:
+    token = links.make(user_id, Purpose.RESET, email)
+    letters.write(LetterKind.RESET_PASSWORD, email, sealed_token=seal.close(token), lasts=links.LASTS[Purpose.RESET])
