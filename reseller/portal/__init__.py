@@ -13,12 +13,14 @@ from reseller.portal.providers import install as install_providers
 from reseller.portal.providers import providers
 from reseller.portal.settings import settings as settings_pages
 from reseller.portal.sign_in import sign_in
+from reseller.portal.sign_up import sign_up
 from reseller.portal.usage import own_usage
 from reseller.portal.view_as import view_as
 from reseller.portal.viewing import only_look
 
 PAGES = (
     sign_in,
+    sign_up,
     providers,
     overview,
     keys,

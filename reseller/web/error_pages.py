@@ -1,7 +1,7 @@
 """Errors as pages, in plain words. The API answers its own in JSON."""
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from flask import Flask, Response, current_app, render_template, request
@@ -9,10 +9,13 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound, Refusal, TooManyRequests, Unavailable
 
 log = structlog.get_logger()
+
+Answer = TypeVar("Answer", bound=AnyResponse)
 
 STATUS = ((NotFound, 404), (Conflict, 409), (Forbidden, 403), (InvalidRequest, 400), (TooManyRequests, 429), (Unavailable, 503))
 
@@ -49,7 +52,7 @@ def of_refusal(refusal: Refusal) -> Response:
     return with_wait(answer, refusal) if isinstance(refusal, TooManyRequests) else answer
 
 
-def with_wait(answer: Response, refusal: TooManyRequests) -> Response:
+def with_wait(answer: Answer, refusal: TooManyRequests) -> Answer:
     """The answer also tells programs when to come back."""
     answer.headers["Retry-After"] = str(math.ceil(refusal.retry_after_seconds))
     return answer

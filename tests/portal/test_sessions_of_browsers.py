@@ -132,6 +132,13 @@ FORMS = {
     "/sign-in/code": {"code": "123456"},
     "/sign-in/confirm": {"code": "123456"},
     "/sign-in/enrol": {"code": "123456"},
+    "/sign-in/address": {},
+    "/sign-up": {"email": "b@example.com", "password": "a long password", "full_name": "Mallory"},
+    "/verify/x": {"password": "x"},
+    "/reset": {"email": "a@example.com"},
+    "/reset/x": {"password": "a new long password", "again": "a new long password"},
+    "/address/x": {},
+    "/settings/address": {"email": "b@example.com"},
     "/settings/profile": {"full_name": "Mallory", "time_zone": "UTC"},
     "/settings/password": {"current": factories.PASSWORD, "new": "a new long password", "again": "a new long password"},
     "/settings/password/first": {"new": "a new long password", "again": "a new long password"},
@@ -154,7 +161,17 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
     person = factories.make_person()
     browser.sign_in(person.email)
     visitor("198.51.100.1").sign_in(person.email)
-    tables = ("users", "accounts", "sessions", "identities", "second_factors", "recovery_codes", "throttles", "staff_actions")
+    tables: tuple[str, ...] = (
+        "users",
+        "accounts",
+        "sessions",
+        "identities",
+        "second_factors",
+        "recovery_codes",
+        "throttles",
+        "staff_actions",
+    )
+    tables += ("links", "letters")
     before = {table: scenes.rows(f"SELECT * FROM {table}") for table in tables}
 
     answer = browser.client.post(path, data=FORMS[path])
@@ -165,7 +182,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
 
 
 def test_every_form_of_the_portal_is_in_the_table_above(app: Flask) -> None:
-    pages = {"sign_in", "providers", "settings", "overview", "view_as", "own_usage"}
+    pages = {"sign_in", "sign_up", "providers", "settings", "overview", "view_as", "own_usage"}
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.split(".")[0] in pages}
 
     assert {re.sub("<[a-z_]+>", "x", path) for path in posts} == set(FORMS)

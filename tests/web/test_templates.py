@@ -8,7 +8,7 @@ from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).resolve().parents[2] / "reseller"
 FRAME = ROOT / "web/templates/web/document.html"
-TEMPLATES = sorted(path for path in ROOT.rglob("templates/**/*.html"))
+TEMPLATES = sorted(path for path in ROOT.rglob("templates/**/*.html") if path.parent.name != "letters")  # mail programs have no policy
 
 REFUSED = {
     "inline style": re.compile(r"\sstyle\s*=|<style\b", re.IGNORECASE),

@@ -3,7 +3,7 @@
 from flask import Blueprint
 
 from reseller.portal import acting
-from reseller.portal.sign_in import enrolment, password, second_step
+from reseller.portal.sign_in import enrolment, password, second_step, unverified
 
 sign_in = Blueprint("sign_in", __name__, template_folder="../templates")
 
@@ -16,6 +16,8 @@ ROUTES = (
     ("/sign-in/confirm", "check_again", "POST", second_step.check_again),
     ("/sign-in/enrol", "enrol", "GET", enrolment.offer),
     ("/sign-in/enrol", "check_enrolment", "POST", enrolment.accept),
+    ("/sign-in/address", "unverified", "GET", unverified.show),
+    ("/sign-in/address", "send_again", "POST", unverified.send_again),
     ("/sign-out", "leave", "POST", password.leave),
 )
 

@@ -7,6 +7,7 @@ from reseller.domain.identity import entrance, passwords, throttle
 from reseller.errors import TooManyFailures
 from reseller.portal import acting, hashing, known_browsers
 from reseller.portal.forms import SignInForm
+from reseller.portal.sign_in import unverified
 from reseller.portal.sign_in.onwards import onwards
 from reseller.web import signed_in
 from reseller.web.error_pages import with_wait
@@ -32,10 +33,13 @@ def check() -> Response | str:
         throttle.attempt(brakes)
     except TooManyFailures as refusal:
         return with_wait(make_response(_form(form, refusal.message), 429), refusal)
-    user_id = hashing.aside(passwords.candidate(email).proved_by, form.password.data)
+    candidate = passwords.candidate(email)
+    user_id = hashing.aside(candidate.proved_by, form.password.data)
     if user_id is None:
         return make_response(_form(form, NO_MATCH), 403)
     throttle.succeed(brakes)
+    if not candidate.is_verified:
+        return unverified.remember(user_id, email)
     signed_in.forget()  # whoever was here before
     signed_in.remember(entrance.enter(user_id, address=acting.address(), user_agent=request.user_agent.string))
     who = signed_in.person()

@@ -1,0 +1,25 @@
+"""What lies in the outbox for somebody: kinds of letters, and the paths of their links.
+
+In the order in which they were written: the clock of these tests stands still, so ids do not tell.
+"""
+
+from flask import Flask
+
+from reseller.domain.identity.sealing import Seal
+from reseller.domain.letters import SEALED_FOR, LetterKind
+from reseller.worker.letters import PATHS
+from tests.domain import scenes
+
+
+def kinds(email: str) -> list[str]:
+    """Of the letters to this address, oldest first."""
+    return [row["kind"] for row in scenes.rows("SELECT kind FROM letters WHERE recipient = :email ORDER BY ctid", email=email)]
+
+
+def link(app: Flask, email: str, kind: LetterKind) -> str:
+    """The path of the link in the newest letter of this kind to this address."""
+    query = "SELECT sealed_token FROM letters WHERE recipient = :email AND kind = :kind ORDER BY ctid DESC LIMIT 1"
+    [row] = scenes.rows(query, email=email, kind=str(kind))
+    token = Seal(app.config["SECRET_KEY"], SEALED_FOR).open(row["sealed_token"])
+    assert token not in row["sealed_token"]
+    return f"{PATHS[kind][0]}{token}"
