@@ -16,14 +16,15 @@ from psycopg.rows import dict_row
 
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import jobs, ledger, pricing, staff
+from reseller.domain import jobs, ledger, letters, pricing, staff
 from reseller.domain.accounts import Person, Role
 from reseller.domain.calls import PriceTerms, processes
 from reseller.domain.desk import set_up
-from reseller.domain.identity import sessions, viewings
+from reseller.domain.identity import links, sessions, viewings
 from reseller.domain.identity.tables import RecoveryCode, SecondFactor, Throttle
 from reseller.domain.ledger import EntryDraft, EntryKind
 from reseller.domain.ledger.adjustments import Adjustment, AdjustmentState
+from reseller.domain.letters import LetterKind
 from reseller.domain.limits import LimitPreset
 from reseller.domain.notes import AccountNote
 from reseller.domain.usage import rollup
@@ -225,4 +226,6 @@ def identify(person: Person) -> None:
     with transaction() as session:
         session.add(SecondFactor(user_id=person.user_id, sealed_secret=f"sealed {new_id().hex}", confirmed_at=now() - timedelta(days=1)))
         session.add(RecoveryCode(user_id=person.user_id, code_digest=f"digest {new_id().hex}"))
+        links.make(person.user_id, links.Purpose.RESET, person.email, browser=new_id().hex)
+        letters.write(LetterKind.RESET_PASSWORD, person.email, sealed_token=f"sealed {new_id().hex}")
         session.flush()

@@ -10,9 +10,13 @@ from reseller.database import transaction
 from reseller.domain import accounts, keys, notes
 from reseller.domain.accounts import Account
 from reseller.domain.identity import viewings
+from reseller.domain.identity.sealing import Seal
 from reseller.domain.identity.sessions import STAFF_LASTS
+from reseller.domain.letters import SEALED_FOR
+from reseller.domain.registration import resets
 from reseller.errors import InvalidRequest, NotFound
 from reseller.web import nonces
+from reseller.wiring import wiring
 
 MAX_REASON_CHARACTERS = 500
 
@@ -79,3 +83,25 @@ class Actions(Page):
         who = me()
         viewings.begin(who.session_id, who.user_id, account_id, reason=reason_given())
         return redirect(url_for("overview.show"))
+
+    @exposed("/<uuid:account_id>/reset-link/", methods=("POST",))
+    def send_reset_link(self, account_id: UUID) -> Any:
+        must_exist(account_id)
+        user_id = person_given()
+        if not accounts.is_member(user_id, account_id):
+            raise NotFound("There is no such person in this account.")
+        email = resets.send(user_id, actor=actor(), reason=reason_given(), seal=letter_seal())
+        return self.done(account_id, f"A letter with a link to a new password is on its way to {email}. It works for an hour.")
+
+
+def person_given() -> UUID:
+    """The person in the form. Raises InvalidRequest for none."""
+    try:
+        return UUID(request.form.get("person", ""))
+    except ValueError:
+        raise InvalidRequest("The form is not complete. Open the page again; nothing was changed.") from None
+
+
+def letter_seal() -> Seal:
+    """What closes the token of a link until its letter is written. Staff never see the link."""
+    return Seal(wiring().settings.secret_key.get_secret_value(), SEALED_FOR)

@@ -15,7 +15,7 @@ class Customers(CustomerPage, Actions, Credit, ChangeLimits, Listing):
 
     access = (
         pages(STAFF, "index_view", "search", "show", "details_view")
-        | pages(STAFF, "note", "suspend", "restore", "revoke_key", "credit", "limits", "view_as")
+        | pages(STAFF, "note", "suspend", "restore", "revoke_key", "send_reset_link", "credit", "limits", "view_as")
         | pages(MONEY, "export")  # everybody's address at once
         | pages(ADMINS, "resume")
     )
