@@ -22,7 +22,7 @@ def install(app: Flask, settings: Settings) -> None:
     """Pages of this app have assets, formats, headers, CSRF tokens and sessions. API blueprints ask to be exempt by `exempt`."""
     is_https = settings.base_url.startswith("https://")
     app.config.update(
-        SESSION_COOKIE_NAME="__Host-reseller" if is_https else "reseller",
+        SESSION_COOKIE_NAME="__Host-session" if is_https else "session",
         SESSION_COOKIE_SECURE=is_https,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -207,7 +207,7 @@ def test_the_cookie_of_a_https_deployment_is_bound_to_its_host(make_app: Callabl
     answer = app.test_client().get("/sign-in", headers={"Host": "shop.example"}, base_url="https://shop.example")
 
     [cookie] = answer.headers.getlist("Set-Cookie")
-    assert cookie.startswith("__Host-reseller=")
+    assert cookie.startswith("__Host-session=")
     for attribute in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
         assert attribute in cookie
     assert "Domain" not in cookie
@@ -229,7 +229,7 @@ def test_the_cookie_by_which_a_browser_is_known_is_sealed_and_opens_nothing(app:
 def test_programs_get_no_cookie(app: Flask, path: str) -> None:
     client = app.test_client()
 
-    answers: list[Any] = [client.get(path), client.post(path, json={}), client.get(path, headers={"Cookie": "reseller=garbage"})]
+    answers: list[Any] = [client.get(path), client.post(path, json={}), client.get(path, headers={"Cookie": "session=garbage"})]
 
     assert [answer.headers.getlist("Set-Cookie") for answer in answers] == [[], [], []]
     assert "Cookie" not in str([answer.headers.get("Vary", "") for answer in answers if path.startswith(("/v1", "/api"))])
