@@ -30,6 +30,7 @@ class Scope:
 
     account_id: UUID
     user_id: UUID
+    viewing_id: UUID | None = None  # of staff who view as a customer
 
     @property
     def actor(self) -> str:
@@ -99,7 +100,7 @@ def scoped(view: View) -> View:
             account_id = accounts.home_of(who.user_id) if seen is None else seen.account_id
         if account_id is None:
             return render_template("portal/no_account.html"), 404
-        g.scope = Scope(account_id, who.user_id)
+        g.scope = Scope(account_id, who.user_id, None if seen is None else seen.id)
         with acting_for(account_id, may_write=seen is None), staff.acting_from(address()):
             try:
                 return view(**parts)

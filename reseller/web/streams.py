@@ -41,7 +41,7 @@ class Viewer:
     """Who watches: how many streams are theirs is counted by person, whether they may is asked of the session."""
 
     user_id: UUID
-    session_id: UUID
+    session_id: UUID  # or what else lets them watch, and ends
 
 
 class Feed:

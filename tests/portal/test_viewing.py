@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import time_machine
@@ -16,6 +17,7 @@ from reseller.domain.accounts import Person, Role
 from reseller.domain.identity import roles, viewings
 from reseller.portal import PAGES
 from reseller.portal.viewing import OWN_STEPS
+from reseller.web import streams
 from tests import factories
 from tests.authenticator import standing_clock
 from tests.domain import scenes
@@ -231,3 +233,17 @@ def test_nobody_views_without_a_reason_or_an_account(app: Flask) -> None:
 
     assert (silent.status_code, nobody.status_code) == (400, 404)
     assert scenes.rows("SELECT * FROM viewings") == []
+
+
+def test_a_live_figure_ends_with_the_viewing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.1)
+    customer = factories.make_person(usd="12.34")
+    client = viewer_of(app, customer)
+    answer: Any = client.get("/overview/live", buffered=False, headers={"Accept": "text/event-stream"})
+    stream = iter(answer.response)
+    shown = next(event for event in stream if event.startswith(b"event: now"))
+
+    client.post("/viewing/end")
+
+    assert b"$12.34" in shown
+    assert list(stream)[-1].startswith(b"event: over")

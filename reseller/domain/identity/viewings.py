@@ -5,6 +5,7 @@ session is there; whoever signs out or gets another role has lost it with the se
 Written by the verbs below alone.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -104,6 +105,13 @@ def of(session_id: UUID) -> Look | None:
     with transaction() as session:
         row = session.execute(query.where(Viewing.session_id == session_id, Viewing.ended_at.is_(None))).first()
     return None if row is None else Look(*row)
+
+
+def still_open(ids: Collection[UUID]) -> set[UUID]:
+    """Those of the viewings that are not over: for pages that stay open."""
+    query = select(Viewing.id).join(SignInSession, SignInSession.id == Viewing.session_id)
+    with transaction() as session:
+        return set(session.scalars(query.where(Viewing.id.in_(ids), Viewing.ended_at.is_(None), Viewing.until > now())))
 
 
 def close_over() -> int:

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import cast
+from uuid import UUID
 
 from flask import Response, current_app
 
-from reseller.domain.identity import sessions
+from reseller.domain.identity import sessions, viewings
 from reseller.domain.standing import Changes
 from reseller.domain.standing.figures import Figures, Topic
 from reseller.portal import acting
@@ -23,7 +24,13 @@ FEED = "own_figures"
 def stream() -> Response:
     """The stream of one account's figures; 503 where too many watch already."""
     me = acting.me()
-    return _feed().answer(Viewer(me.user_id, me.session_id), (acting.scope().account_id, viewer_zone().key))
+    scope = acting.scope()
+    return _feed().answer(Viewer(me.user_id, scope.viewing_id or me.session_id), (scope.account_id, viewer_zone().key))
+
+
+def still_open(ids: Collection[UUID]) -> set[UUID]:
+    """Those who may go on watching: by sessions that are not over, and staff by viewings that are not."""
+    return sessions.still_open(ids) | viewings.still_open(ids)
 
 
 def words(now: Figures) -> dict[str, str]:
@@ -54,6 +61,6 @@ def _feed() -> Feed:
         def look(topics: Collection[streams.Topic]) -> Mapping[streams.Topic, streams.Figures]:
             return {topic: words(now) for topic, now in changes.look(cast(Collection[Topic], topics)).items()}
 
-        feed = app.extensions[FEED] = Feed(app, look, sessions.still_open)
+        feed = app.extensions[FEED] = Feed(app, look, still_open)
     assert isinstance(feed, Feed)
     return feed

@@ -72,11 +72,14 @@ def test_a_viewing_is_over_when_its_time_is(clock: time_machine.Traveller) -> No
     customer, (person, session_id) = factories.make_person(), at_desk()
     viewings.begin(session_id, person.user_id, customer.account_id, reason="a ticket")
 
-    clock.shift(viewings.LASTS)
-
     seen = viewings.of(session_id)
     assert seen is not None
+    open_before = viewings.still_open([seen.id])
+
+    clock.shift(viewings.LASTS)
+
     assert seen.is_over
+    assert (open_before, viewings.still_open([seen.id])) == ({seen.id}, set())
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "r" * 501])
