@@ -1,4 +1,4 @@
-"""Packages of npm that tests run as servers: installed once, pinned, into .cache. Node comes from the wheel, else from the machine."""
+"""Packages of npm that tests run: installed once, pinned, into .cache. Node comes from the wheel, else from the machine."""
 
 import importlib.util
 import shutil

@@ -126,6 +126,7 @@ def test_signing_in_anew_ends_the_session_that_was_there(app: Flask, visitor: Vi
     assert len(sessions.sessions_of(second.user_id)) == 1
 
 
+NOWHERE = "01900000-0000-7000-8000-000000000000"
 FORMS = {
     "/sign-in": {"email": "a@example.com", "password": "x"},
     "/sign-out": {},
@@ -148,6 +149,10 @@ FORMS = {
     "/settings/sessions/end-others": {},
     "/settings/sessions/end-all": {},
     "/settings/company": {"account_name": "Mallory Ltd"},
+    "/keys/new": {"name": "Mallory", "kind": "live", "expires": "never"},
+    f"/keys/{NOWHERE}": {"name": "Mallory", "version": "1", "expires": "keep"},
+    f"/keys/{NOWHERE}/rotate": {"grace": "24"},
+    f"/keys/{NOWHERE}/revoke": {},
     "/sign-in/with/x/link": {},
     "/sign-in/with/x/confirm": {},
     "/sign-in/identities/x/unlink": {},
@@ -171,7 +176,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
         "throttles",
         "staff_actions",
     )
-    tables += ("links", "letters")
+    tables += ("links", "letters", "api_keys")
     before = {table: scenes.rows(f"SELECT * FROM {table}") for table in tables}
 
     answer = browser.client.post(path, data=FORMS[path])
@@ -182,10 +187,11 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
 
 
 def test_every_form_of_the_portal_is_in_the_table_above(app: Flask) -> None:
-    pages = {"sign_in", "sign_up", "providers", "settings", "overview", "view_as", "own_usage"}
+    pages = {"sign_in", "sign_up", "providers", "settings", "overview", "view_as", "own_usage", "keys"}
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.split(".")[0] in pages}
 
-    assert {re.sub("<[a-z_]+>", "x", path) for path in posts} == set(FORMS)
+    paths = {re.sub("<uuid:[a-z_]+>", NOWHERE, path) for path in posts}
+    assert {re.sub("<[a-z_]+>", "x", path) for path in paths} == set(FORMS)
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/sign-in/enrol", "/sign-in/confirm", "/settings", "/overview", "/admin/"])

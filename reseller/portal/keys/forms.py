@@ -12,7 +12,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
 
 from reseller.clock import now
-from reseller.domain.keys import MAX_NAME_CHARACTERS, KeyTerms, SpendLimit, SpendPeriod
+from reseller.domain.keys import MAX_LIFE, MAX_NAME_CHARACTERS, KeyTerms, SpendLimit, SpendPeriod
 from reseller.errors import Refusal
 from reseller.money import format_decimal, parse_usd
 from reseller.web.formats import viewer_zone
@@ -60,8 +60,9 @@ class TermsForm(Form):  # type: ignore[misc]
             raise ValidationError("Write dollars as 12.50, without signs or separators.") from None
 
     def validate_expires_on(self, field: Any) -> None:
-        if self.expires.data == "date" and field.data is not None and field.data < now().astimezone(viewer_zone()).date():
-            raise ValidationError("This day is over.")
+        today = now().astimezone(viewer_zone()).date()
+        if self.expires.data == "date" and field.data is not None and not today <= field.data < today + MAX_LIFE:
+            raise ValidationError("Choose today or a day within the next ten years.")
 
     def validate(self, *args: Any, **more: Any) -> bool:
         is_valid = bool(super().validate(*args, **more))

@@ -100,6 +100,7 @@ def rotate(key_id: UUID) -> Response | str:
 @acting.scoped
 def revoke(key_id: UUID) -> Response:
     scope = acting.scope()
+    domain.listed_key(scope.account_id, key_id)  # says in words for people that there is none
     try:
         key = domain.revoke(str(key_id), actor=scope.actor, account_id=scope.account_id)
     except Conflict as refusal:
