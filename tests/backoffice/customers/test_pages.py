@@ -309,3 +309,29 @@ def test_every_link_of_the_page_opens_for_support(app: Flask, customer: Subject)
 
     assert len(links) > 20
     assert {href: client.get(href).status_code for href in links} == dict.fromkeys(links, 200)
+
+
+@pytest.mark.parametrize("role", STAFF)
+def test_staff_send_a_link_to_a_new_password_and_never_see_it(app: Flask, customer: Subject, role: Role) -> None:
+    """R24, R37."""
+    client = client_of(app, role)
+
+    answer = client.post(customer.url("reset-link/"), data=REASON | {"person": customer.person.user_id}, follow_redirects=True)
+
+    assert customer.person.email in answer.text
+    assert "/reset/" not in answer.text
+    assert scenes.rows("SELECT kind, recipient FROM letters") == [{"kind": "reset_password", "recipient": customer.person.email}]
+    [row] = scenes.rows("SELECT reason, account_id, changes FROM staff_actions WHERE action = 'user.send_reset_link'")
+    assert row == {"reason": "a ticket", "account_id": customer.person.account_id, "changes": {}}
+    assert "Link to a new password sent" in answer.text
+
+
+def test_a_link_goes_to_people_of_the_account_alone_and_with_a_reason(app: Flask, customer: Subject) -> None:
+    """R23."""
+    client, other = client_of(app, Role.SUPPORT), factories.make_person()
+    given = [REASON | {"person": str(other.user_id)}, REASON | {"person": "x"}, {"person": str(customer.person.user_id), "reason": " "}]
+
+    statuses = [client.post(customer.url("reset-link/"), data=data).status_code for data in given]
+
+    assert statuses == [404, 400, 400]
+    assert scenes.rows("SELECT * FROM letters") == []

@@ -1,0 +1,157 @@
+"""Letters put into words and sent by a worker: in the brand's name, over real SMTP, and again when the server fails."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from flask import Flask
+
+from reseller.domain import letters
+from reseller.domain.identity.sealing import Seal
+from reseller.domain.letters import SEALED_FOR, LetterKind
+from reseller.heart import Heart
+from reseller.wiring import wiring_of
+from reseller.worker import letters as jobs
+from reseller.worker.context import Context
+from tests.domain import scenes
+from tests.fakes.smtp import MailServer, link_in
+from tests.servers import free_port
+
+MakeContext = Callable[..., Context]
+FACTS = {"old_email": "old@example.com", "new_email": "new@example.com", "address": "192.0.2.1"}
+
+
+@pytest.fixture
+def post() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def make_context(app: Flask, make_app: Callable[..., Flask], post: MailServer) -> MakeContext:
+    """A worker's context whose letters go to `post`. Keywords are environment variables."""
+
+    def make(**environ: str) -> Context:
+        ours = {"MAIL_URL": post.url, "MAIL_FROM": "post@acme.example", "PUBLIC_URL": "https://shop.example", "SECRET_KEY": "s" * 40}
+        settings = wiring_of(make_app(**{**ours, **environ})).settings
+        return Context(replace(wiring_of(app), settings=settings), Heart(app, "worker"), is_once=True)
+
+    return make
+
+
+def write(kind: LetterKind = LetterKind.RESET_PASSWORD, recipient: str = "ann@example.com") -> None:
+    token = Seal("s" * 40, SEALED_FOR).close("the-token") if kind in jobs.PATHS else ""
+    letters.write(kind, recipient, facts=FACTS, sealed_token=token)
+
+
+def states() -> list[str]:
+    return [row["state"] for row in scenes.rows("SELECT state FROM letters ORDER BY recipient")]
+
+
+@pytest.mark.parametrize("kind", list(LetterKind))
+def test_every_letter_is_in_the_brands_name_and_names_no_other(make_context: MakeContext, post: MailServer, kind: LetterKind) -> None:
+    write(kind)
+
+    said = jobs.send_letters(make_context(BRAND_NAME="Acme & Söhne", BRAND_SUPPORT_EMAIL="help@acme.example"))
+
+    letter = post.to("ann@example.com")
+    plain, page = letter.get_body(("plain",)), letter.get_body(("html",))
+    assert said == "1 sent"
+    assert plain is not None
+    assert page is not None
+    assert "Acme & Söhne" in plain.get_content()
+    assert "Acme &amp; Söhne" in page.get_content()
+    assert not re.search("reseller|openrouter|undefined|{{|{%", plain.get_content() + page.get_content() + letter["Subject"], re.IGNORECASE)
+    assert set(re.findall(r"https?://[^/\s\"<]+", plain.get_content())) == {"https://shop.example"}
+    if kind in jobs.PATHS:
+        assert link_in(letter) == f"https://shop.example{jobs.PATHS[kind][0]}the-token"
+
+
+def test_an_operators_own_text_stands_in_for_ours_and_a_broken_one_does_not(
+    make_context: MakeContext, post: MailServer, tmp_path: Path
+) -> None:
+    (tmp_path / "reset_password.txt").write_text("{{ brand.name }} says\r\n\r\nClick, dear customer:\r\n\r\n{{ link }}\r\n")
+    (tmp_path / "no_account.txt").write_text("{{ nonsense.of.ours }}")
+    write()
+    write(LetterKind.NO_ACCOUNT, "bob@example.com")
+
+    with structlog.testing.capture_logs() as logged:
+        jobs.send_letters(make_context(BRAND_LETTERS_DIR=str(tmp_path)))
+
+    own, ours = post.to("ann@example.com"), post.to("bob@example.com")
+    assert own["Subject"] == "Reseller says"
+    assert link_in(own) == "https://shop.example/reset/the-token"
+    assert ours["Subject"] == "There is no account with this address"
+    assert [line["file"] for line in logged if line["event"] == "letter_text_unusable"] == ["no_account.txt"]
+
+
+def test_markup_in_a_fact_is_text(make_context: MakeContext, post: MailServer) -> None:
+    letters.write(LetterKind.ADDRESS_CHANGED, "ann@example.com", facts={"new_email": "<b>x</b>@example.com"})
+
+    jobs.send_letters(make_context())
+
+    page: Any = post.to("ann@example.com").get_body(("html",))
+    assert "<b>x" not in page.get_content()
+
+
+def test_a_bad_recipient_keeps_no_other_letter_back(make_context: MakeContext, post: MailServer) -> None:
+    post.answers = {"bad@example.com": "550 no such mailbox", "later@example.com": "450 greylisted"}
+    for recipient in ("ann@example.com", "bad@example.com", "later@example.com"):
+        write(recipient=recipient)
+
+    said = jobs.send_letters(make_context())
+
+    assert said == "1 sent"
+    assert states() == ["sent", "refused", "waiting"]
+
+
+def test_a_server_that_is_down_keeps_letters_and_the_job_says_so(make_context: MakeContext, post: MailServer) -> None:
+    """And with the server back they arrive."""
+    write()
+    with pytest.raises(RuntimeError, match="1 letters wait"):
+        jobs.send_letters(make_context(MAIL_URL=f"smtp://127.0.0.1:{free_port()}"))
+    waiting = states()
+    scenes.execute("UPDATE letters SET next_try_at = now()")
+
+    jobs.send_letters(make_context())
+
+    assert (waiting, states()) == (["waiting"], ["sent"])
+    assert len(post.letters) == 1
+
+
+def test_staff_see_for_two_days_that_letters_were_given_up(make_context: MakeContext) -> None:
+    context = make_context()
+    before = jobs.watch_letters(context)
+    write()
+    scenes.execute("UPDATE letters SET useful_until = now()")
+
+    with pytest.raises(RuntimeError):
+        jobs.send_letters(make_context(MAIL_URL=f"smtp://127.0.0.1:{free_port()}"))
+
+    assert before == "0 sent in two days, 0 tried again"
+    with pytest.raises(RuntimeError, match="1 letters given up"):
+        jobs.watch_letters(context)
+
+
+def test_a_token_sealed_under_another_secret_is_refused_with_a_reason(make_context: MakeContext) -> None:
+    write()
+
+    jobs.send_letters(make_context(SECRET_KEY="t" * 40))
+
+    assert scenes.rows("SELECT state, error FROM letters") == [
+        {"state": "refused", "error": "its link was sealed under another SECRET_KEY"}
+    ]
+
+
+def test_no_log_has_a_link_and_outside_development_no_file_is_told_of_in_words(make_context: MakeContext) -> None:
+    """R37."""
+    write()
+    with structlog.testing.capture_logs() as logged:
+        jobs.send_letters(make_context(MAIL_URL=""))
+
+    assert {line["event"] for line in logged} == {"letter_written", "letter_sent"}
+    assert "the-token" not in str(logged)
