@@ -34,5 +34,5 @@ def in_words(available_nano: int, pace: Pace) -> Outlook:
 
 def _length(hours: int) -> str:
     if hours < 48:
-        return "under an hour" if hours < 1 else f"about {hours} hour{'s' if hours > 1 else ''}"
-    return f"about {hours // 24} days" if hours // 24 <= A_YEAR_DAYS else "over a year"
+        return "under an hour" if hours < 1 else f"{hours} hour{'s' if hours > 1 else ''}"
+    return f"{hours // 24} days" if hours // 24 <= A_YEAR_DAYS else "over a year"

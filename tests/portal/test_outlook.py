@@ -9,14 +9,14 @@ from reseller.portal.outlook import in_words
 
 USD = 10**9
 CASES = (
-    (10 * USD, "7", 7, "about 10 days", False),
-    (10 * USD, "70", 7, "about 24 hours", True),
-    (25 * USD, "70", 7, "about 2 days", True),
-    (30 * USD, "70", 7, "about 3 days", False),
-    (USD, "70", 7, "about 2 hours", True),
+    (10 * USD, "7", 7, "10 days", False),
+    (10 * USD, "70", 7, "24 hours", True),
+    (25 * USD, "70", 7, "2 days", True),
+    (30 * USD, "70", 7, "3 days", False),
+    (USD, "70", 7, "2 hours", True),
     (USD // 100, "70", 7, "under an hour", True),
     (10_000 * USD, "7", 7, "over a year", False),
-    (10 * USD, "2", 2, "about 10 days", False),
+    (10 * USD, "2", 2, "10 days", False),
     (10 * USD, "5", 1, "–", False),
     (10 * USD, "0", 7, "–", False),
     (0, "7", 7, "0 days", True),
