@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Response, current_app
 
 from reseller.domain.identity import sessions, viewings
-from reseller.domain.standing import Changes
+from reseller.domain.standing import Changes, figures_of
 from reseller.domain.standing.figures import Figures, Topic
 from reseller.portal import acting
 from reseller.portal.overview.blueprint import overview
@@ -31,6 +31,11 @@ def stream() -> Response:
 def still_open(ids: Collection[UUID]) -> set[UUID]:
     """Those who may go on watching: by sessions that are not over, and staff by viewings that are not."""
     return sessions.still_open(ids) | viewings.still_open(ids)
+
+
+def now(account_id: UUID) -> dict[str, str]:
+    """The same for a page that is made at this moment."""
+    return words(figures_of(account_id, viewer_zone()))
 
 
 def words(now: Figures) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The page itself: everything that is read for it, in one transaction."""
 
 from typing import Any
+from uuid import UUID
 
 from flask import render_template
 
@@ -10,6 +11,7 @@ from reseller.domain.standing.steps import Steps
 from reseller.domain.usage import request_id
 from reseller.domain.usage.pace import pace_of
 from reseller.portal import acting, outlook
+from reseller.portal.keys import sale
 from reseller.portal.overview import live
 from reseller.portal.overview.blueprint import overview
 from reseller.portal.overview.obstacles import obstacles
@@ -19,7 +21,7 @@ from reseller.web.formats import viewer_zone
 from reseller.wiring import wiring
 
 DAYS, CALLS, ERRORS = 14, 6, 4
-FIRST_MODEL = "sandbox/echo"
+MODEL_TO_NAME = "openai/gpt-4o-mini"  # where nothing is for sale yet
 LABELS = {"minute": "Calls a minute", "hour": "Calls an hour", "day": "Calls a day", "concurrent": "Calls at once"}
 
 
@@ -28,15 +30,14 @@ LABELS = {"minute": "Calls a minute", "hour": "Calls an hour", "day": "Calls a d
 def show() -> str:
     scope, zone = acting.scope(), viewer_zone()
     with transaction():
-        now, figures = standing.standing_of(scope.account_id), standing.figures_of(scope.account_id, zone)
+        now = standing.standing_of(scope.account_id)
         pace = pace_of(scope.account_id)
         steps = standing.first_steps(scope.account_id, scope.user_id)
         spend = standing.spend_by_day(scope.account_id, zone, days=DAYS)
         return render_template(
             "portal/overview.html",
             now=now,
-            live=live.words(figures),
-            figures=figures,
+            live=live.now(scope.account_id),
             outlook=outlook.in_words(now.balance.available_nano, pace),
             obstacles=obstacles(now),
             labels=LABELS,
@@ -46,14 +47,15 @@ def show() -> str:
             request_id=request_id,
             calls=standing.recent_calls(scope.account_id, limit=CALLS),
             errors=standing.recent_calls(scope.account_id, limit=ERRORS, are_errors=True),
-            **_first_steps(steps),
+            **_first_steps(scope.account_id, steps),
         )
 
 
-def _first_steps(steps: Steps) -> dict[str, Any]:
+def _first_steps(account_id: UUID, steps: Steps) -> dict[str, Any]:
     """What somebody new is shown; nothing once a call has gone well."""
     if steps.has_called:
         return {"steps": None}
     settings = wiring().settings
-    to = snippets.target(settings.base_url, model=FIRST_MODEL, brand=settings.brand_name)
+    model = sale.first_model(account_id, is_test=False) or MODEL_TO_NAME
+    to = snippets.target(settings.base_url, model=model, brand=settings.brand_name)
     return {"steps": steps, "snippets": [snippets.curl(to), snippets.openai_python(to)]}

@@ -9,6 +9,7 @@ from reseller.domain import usage
 from reseller.domain.usage.breakdown import breakdown
 from reseller.errors import NotFound
 from reseller.portal import acting
+from reseller.portal.overview import live
 from reseller.portal.usage import choices as choosing
 from reseller.portal.usage import report as reporting
 from reseller.portal.usage.blueprint import own_usage
@@ -34,6 +35,7 @@ def show() -> str:
         keys=usage.labels_of_keys(account_id),
         presets=ranges.LABELS,
         measures=MEASURES,
+        live=live.now(account_id),
     )
 
 
