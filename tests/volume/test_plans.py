@@ -11,10 +11,9 @@ from sqlalchemy import Engine, event, text
 
 from config import Settings
 from reseller.database import acting_as_operator, db, transaction
-from tests import staff
 from tests.deployment import Cluster, running_app, settings_over
 from tests.volume import filler
-from tests.volume.pages import PAGES, SAMPLES
+from tests.volume.pages import ALL_PAGES, SAMPLES, visitor_of
 
 BIG = re.compile(r"usage_logs(_\d{4}_\d\d)?|ledger_entries|usage_hours")
 MAX_STATEMENTS = 45
@@ -65,11 +64,11 @@ def rows_of(table: str) -> int:
         return int(session.execute(query, {"name": table}).scalar_one())
 
 
-@pytest.mark.parametrize(("what", "address"), PAGES, ids=[what for what, _ in PAGES])
+@pytest.mark.parametrize(("what", "address"), ALL_PAGES, ids=[what for what, _ in ALL_PAGES])
 def test_a_page_finds_its_rows_by_index_and_asks_few_questions(grown: Flask, what: str, address: str) -> None:
     with transaction() as session:
         samples = dict(session.execute(text(SAMPLES)).mappings().one())
-    client = staff.client_of(grown)
+    client = visitor_of(grown, what, samples)
 
     with asked(db.engine) as heard:
         answer = client.get(address.format(**samples))

@@ -21,7 +21,7 @@ PACE_DAYS = 7
 _FIRST = text("SELECT min(starts_at) FROM usage_hours WHERE account_id = :account_id AND calls > 0")
 
 _EVER = text(
-    """SELECT EXISTS (SELECT FROM usage_hours WHERE account_id = :account_id)
+    """SELECT (SELECT starts_at FROM usage_hours WHERE account_id = :account_id ORDER BY starts_at LIMIT 1) IS NOT NULL
             OR EXISTS (SELECT FROM usage_logs WHERE account_id = :account_id)"""
 )
 
