@@ -44,6 +44,8 @@ class LetterKind(StrEnum):
     ADDRESS_TAKEN = "address_taken"
     ADDRESS_CHANGE_ASKED = "address_change_asked"
     ADDRESS_CHANGED = "address_changed"
+    LOW_BALANCE = "low_balance"
+    KEY_EXPIRES = "key_expires"
 
 
 class LetterState(StrEnum):

@@ -1,10 +1,12 @@
 """The forms of sign-in and of one's own account: labels and bounds. What is right is decided by the domain."""
 
-from wtforms import EmailField, Form, HiddenField, PasswordField, StringField, TextAreaField
-from wtforms.validators import AnyOf, EqualTo, InputRequired, Length, Optional, Regexp
+from wtforms import BooleanField, EmailField, Form, HiddenField, PasswordField, StringField, TextAreaField
+from wtforms.validators import AnyOf, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
 from reseller.domain.accounts import MAX_NAME_CHARACTERS, MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
 from reseller.domain.company import MAX_ADDRESS_CHARACTERS, MAX_TAX_ID_CHARACTERS
+from reseller.domain.notices import MAX_LOW_BALANCE_USD
+from reseller.money import display_usd, parse_usd
 from reseller.web.formats import TIME_ZONES
 
 ANY_PASSWORD = (InputRequired("Type your password."), Length(max=MAX_PASSWORD_CHARACTERS))
@@ -80,6 +82,24 @@ class CompanyForm(VersionedForm):
         description="Street, city, country: as on an envelope.",
         render_kw={"rows": 4, "autocomplete": "street-address"},
     )
+
+
+def _dollars(form: Form, field: StringField) -> None:
+    """An amount is needed only where a letter about it is."""
+    if not form.tells_low_balance.data:
+        return
+    try:
+        line = parse_usd((field.data or "").strip())
+    except ValueError:
+        raise ValidationError("An amount of dollars, such as 5 or 12.50.") from None
+    if not 0 < line <= MAX_LOW_BALANCE_USD:
+        raise ValidationError(f"More than zero, and at most {display_usd(MAX_LOW_BALANCE_USD)}.")
+
+
+class NoticesForm(VersionedForm):
+    tells_low_balance = BooleanField("Write to me when my balance falls below this amount")
+    low_balance_usd = StringField("Amount in US dollars", [_dollars], render_kw={"inputmode": "decimal", "autocomplete": "off"})
+    tells_key_expiry = BooleanField("Write to me a week before a key expires")
 
 
 class FirstPasswordForm(Form):  # type: ignore[misc]

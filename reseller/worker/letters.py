@@ -8,7 +8,7 @@ import structlog
 
 from config import Settings
 from reseller.clients.mailer import Folder, LetterDelayed, LetterRefused, Mailer, Outgoing, Send, Sender, ServerFailed, SmtpServer, compose
-from reseller.domain import letters
+from reseller.domain import letters, notices
 from reseller.domain.identity import links
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.domain.letters import SEALED_FOR, Claimed, LetterKind
@@ -57,6 +57,11 @@ def watch_letters(context: Context) -> str:  # noqa: ARG001 - every job has the 
 def forget_letters(context: Context) -> str:  # noqa: ARG001
     """Old letters, and links whose time is over, are gone."""
     return f"{letters.prune()} letters, {links.prune()} links"
+
+
+def tell_of_balances_and_keys(context: Context) -> str:  # noqa: ARG001
+    """Whoever wants to know that their balance is low or a key of theirs expires has a letter on its way."""
+    return f"{notices.tell_of_low_balances()} low balances, {notices.tell_of_expiring_keys()} expiring keys"
 
 
 def mailer_of(settings: Settings) -> Mailer:

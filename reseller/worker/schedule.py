@@ -26,6 +26,7 @@ JOBS = (
     Job("recover holds", 5, recovery.recover_holds),
     Job("forget processes", 60, recovery.forget_processes),
     Job("send letters", 2, letters.send_letters),
+    Job("tell of balances and keys", 60, letters.tell_of_balances_and_keys),
     Job("watch letters", 300, letters.watch_letters),
     Job("revert limits", 15, upkeep.revert_limits),
     Job("post usage", 600, upkeep.post_usage, patience=None),

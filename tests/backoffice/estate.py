@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import jobs, ledger, letters, pricing, staff
+from reseller.domain import jobs, ledger, letters, notices, pricing, staff
 from reseller.domain.accounts import Person, Role
 from reseller.domain.calls import PriceTerms, processes
 from reseller.domain.desk import set_up
@@ -158,6 +158,8 @@ def populate(app: Flask) -> Person:
     identify(member)
     identify(first)
     view(member, first)
+    notices.choose(first.user_id, notices.Choices(), actor=factories.ACTOR)
+    notices.tell_of_low_balances()
     with transaction() as session:
         actor = staff.actor_of(member.user_id)
         session.add(AccountNote(account_id=first.account_id, author=actor, body="called"))

@@ -156,6 +156,7 @@ FORMS = {
     "/sign-in/with/x/link": {},
     "/sign-in/with/x/confirm": {},
     "/sign-in/identities/x/unlink": {},
+    "/settings/notifications": {"tells_key_expiry": "y", "version": "0"},
     "/viewing/end": {},
 }
 

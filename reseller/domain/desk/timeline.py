@@ -57,6 +57,7 @@ WORDS = {
     "user.show_second_factor": "Showed the second factor",
     "user.confirm": "Showed again what they sign in with",
     "user.change_profile": "Name or time zone changed",
+    "user.choose_notices": "Chose what to be told by letter",
     "user.change_role": "Role changed",
     "user.set_password": "Password set",
     "user.end_session": "Session ended",
