@@ -45,7 +45,8 @@ class Stage:
     def for_customers(self) -> list[str]:
         """Every page outside the back office."""
         rules = [rule for rule in self.shop.app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
-        return sorted(rule.rule for rule in rules if not rule.rule.startswith(WITHOUT_PEOPLE) and not rule.rule.endswith(FILES))
+        pages = [rule.rule for rule in rules if rule.endpoint not in WITHOUT_END]
+        return sorted(page for page in pages if not page.startswith(WITHOUT_PEOPLE) and not page.endswith(FILES))
 
     def addresses(self) -> list[str]:
         """Every page that an admin can look at."""
@@ -58,7 +59,7 @@ WITHOUT_PEOPLE = ("/admin", "/v1/", "/api/", "/assets/", "/healthz", "/readyz", 
 
 FILES = (".csv", ".json")
 
-WITHOUT_END = ("live.index",)
+WITHOUT_END = ("live.index", "overview.live")
 """What is no page but a stream of events."""
 
 
