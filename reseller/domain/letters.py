@@ -40,6 +40,7 @@ class LetterKind(StrEnum):
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a letter
     NO_ACCOUNT = "no_account"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    SIGN_IN_LINKED = "sign_in_linked"
     CONFIRM_NEW_ADDRESS = "confirm_new_address"
     ADDRESS_TAKEN = "address_taken"
     ADDRESS_CHANGE_ASKED = "address_change_asked"

@@ -87,14 +87,14 @@ def conversation(issuer: str) -> Iterator[None]:
     try:
         with gevent.Timeout(CONVERSATION_SECONDS, Down(f"{issuer} takes too long")):
             yield
-    except Down:
-        log.warning("provider_down", issuer=issuer, exc_info=True)
+    except Down as error:
+        log.warning("provider_down", issuer=issuer, error=str(error))
         raise
     except RequestException as error:
-        log.warning("provider_down", issuer=issuer, exc_info=True)
+        log.warning("provider_down", issuer=issuer, error=f"{type(error).__name__}: {error}")
         raise Down(f"{issuer} cannot be asked") from error
-    except NotVouched:
-        log.warning("provider_not_vouched", issuer=issuer, exc_info=True)
+    except NotVouched as error:
+        log.warning("provider_not_vouched", issuer=issuer, error=str(error))
         raise
     except (AuthlibBaseError, JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         # The last four are what the libraries raise when an answer is JSON, and not of the shape that the protocol says.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
@@ -9,10 +10,11 @@ from sqlalchemy.exc import IntegrityError
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, staff
+from reseller.domain import accounts, letters, staff
 from reseller.domain.accounts import User
 from reseller.domain.identity import sessions
 from reseller.domain.identity.tables import Identity
+from reseller.domain.letters import LetterKind
 from reseller.errors import Conflict, NotFound
 
 
@@ -44,9 +46,17 @@ def find(vouched: Vouched) -> UUID | None:
 
 
 def link(user_id: UUID, vouched: Vouched, *, actor: str) -> None:
-    """The person signs in through this identity, too. Raises Conflict if somebody does already."""
+    """The person signs in through this identity, too, and has a letter about it. Raises Conflict if somebody does already."""
     with transaction() as session:
-        session.get_one(User, user_id, with_for_update=True)
+        user = session.get_one(User, user_id, with_for_update=True)
+        begin_with(user_id, vouched, actor=actor)
+        facts = {"provider": urlsplit(vouched.issuer).netloc, "address": staff.acting_address()}
+        letters.write(LetterKind.SIGN_IN_LINKED, user.email, facts=facts)
+
+
+def begin_with(user_id: UUID, vouched: Vouched, *, actor: str) -> None:
+    """A newcomer signs in through this identity. Raises Conflict if somebody does already."""
+    with transaction() as session:
         session.add(Identity(user_id=user_id, issuer=vouched.issuer, subject=vouched.subject, label=vouched.label))
         try:
             session.flush()

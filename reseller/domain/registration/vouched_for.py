@@ -13,7 +13,7 @@ def register_through(newcomer: Newcomer, vouched: Vouched, trial: Trial) -> Pers
     """The person exists and signs in through the provider. Raises Conflict also if somebody does already, else as `register`."""
     with transaction():
         person = register(newcomer)
-        linked.link(person.user_id, vouched, actor=staff.actor_of(person.user_id))
+        linked.begin_with(person.user_id, vouched, actor=staff.actor_of(person.user_id))
         if newcomer.is_verified:
             grant_trial_credit(person, trial)
     return person

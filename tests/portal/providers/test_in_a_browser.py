@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests import factories
+from tests.axe import grave_faults
 from tests.browser import Windows
 from tests.servers import READY_SECONDS, ServerProcess, WebServer, free_port, status_of
 from tests.shop import Shop
@@ -75,6 +76,7 @@ def through_the_provider(page: Page, name: str) -> None:
 
 def test_a_newcomer_signs_in_with_the_provider_and_out_everywhere(doors: Doors, site: Site) -> None:
     page = doors.stranger()
+    faults = grave_faults(page)
 
     page.get_by_role("link", name="Sign in with Acme").click()
     through_the_provider(page, "newcomer")
@@ -86,12 +88,14 @@ def test_a_newcomer_signs_in_with_the_provider_and_out_everywhere(doors: Doors, 
 
     page.goto(doors.url("/settings"))
     expect(page.get_by_role("region", name="Sign in with another account")).to_contain_text("newcomer@example.org")
+    faults += grave_faults(page)
     page.get_by_role("button", name="Sign out everywhere", exact=True).first.click()
     page.get_by_role("dialog").get_by_role("button", name="Sign out everywhere", exact=True).click()
     expect(page).to_have_url(doors.url("/sign-in"))
     other.reload()
     expect(other).to_have_url(doors.url("/sign-in?next=/overview"))
 
+    assert faults == []
     [person] = site.shop.query("SELECT id, password_hash FROM users WHERE email = 'newcomer@example.org'")
     assert person["password_hash"] is None
     assert site.shop.query("SELECT id FROM sessions WHERE user_id = %s", person["id"]) == []

@@ -8,8 +8,11 @@ import pytest
 import time_machine
 from flask import Flask
 
+from reseller.domain import letters
 from reseller.domain.accounts import Person
 from reseller.domain.identity import sessions
+from reseller.wiring import wiring_of
+from reseller.worker import wording
 from tests import factories
 from tests.domain import scenes
 from tests.fakes.provider import FakeProvider
@@ -51,6 +54,21 @@ def test_a_linked_provider_opens_the_account_whatever_its_address(traveller: Tra
     assert "elsewhere@example.org" in shown
     assert owners() == [person.user_id]
     assert person.email in other.get("/settings").get_data(as_text=True)
+
+
+def test_a_letter_tells_that_a_way_in_was_added(traveller: Travellers, deployment: Flask, fakes: Fakes) -> None:
+    """Whoever was at the browser, the owner learns of it. A newcomer is told nothing that they know."""
+    traveller("198.51.100.1").through("google")
+    person, browser = signed_in(traveller)
+    browser.link()
+
+    [letter] = letters.claim_due(10)
+    words = wording.of(letter, wiring_of(deployment).settings, link="", until=None)
+
+    assert (letter.kind, letter.recipient) == ("sign_in_linked", person.email)
+    assert fakes["oidc"].issuer.partition("://")[2] in words.text
+    assert "192.0.2.1" in words.text
+    assert "https://shop.example/reset" in words.text
 
 
 def test_linking_asks_first_whether_it_is_you(traveller: Travellers, fakes: Fakes) -> None:
