@@ -65,7 +65,7 @@ def taken(choice: Choice, email: str) -> Response:
         409,
         "You have an account here already",
         f"{email} belongs to an account that does not sign in through this {choice.label} login. Sign in with your password first, then"
-        f" link {choice.label} under your settings: it will open your account from then on. Forgotten the password? The sign-in page helps.",
+        f" link {choice.label} under your settings: it will open your account from then on. Forgotten it? The sign-in page helps.",
     )
 
 
