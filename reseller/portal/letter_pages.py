@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.letters import SEALED_FOR
 from reseller.domain.registration import Trial
-from reseller.errors import NotFound
+from reseller.errors import Refusal
 from reseller.portal import acting
 from reseller.wiring import wiring
 
@@ -53,6 +53,7 @@ def of_link(page: str, status: int = 200) -> Response:
     return answer
 
 
-def gone(refusal: NotFound, *, onwards: str, words: str) -> Response:
+def gone(refusal: Refusal, *, onwards: str, words: str, hint: str = "", status: int = 404) -> Response:
     """The page of a link that does not work, with the way to a new one."""
-    return of_link(render_template("portal/link_gone.html", problem=refusal.message, onwards=onwards, words=words), 404)
+    page = render_template("portal/link_gone.html", problem=refusal.message, onwards=onwards, words=words, hint=hint)
+    return of_link(page, status)

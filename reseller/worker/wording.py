@@ -48,6 +48,7 @@ def of(letter: Claimed, settings: Settings, *, link: str, until: datetime | None
     subject, _, body = filled.partition("\n")
     paragraphs = [paragraph.strip() for paragraph in body.strip().split("\n\n")]
     foot = [brand.name, settings.base_url, *([brand.support_email] if brand.support_email else [])]
+    foot += [f"{page.words}: {page.url}" for page in brand.legal_links]
     return Words(
         subject=" ".join(subject.split()),
         text="\n\n".join([*paragraphs, "-- \n" + "\n".join(foot)]) + "\n",

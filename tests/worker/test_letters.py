@@ -89,6 +89,17 @@ def test_an_operators_own_text_stands_in_for_ours_and_a_broken_one_does_not(
     assert [line["file"] for line in logged if line["event"] == "letter_text_unusable"] == ["no_account.txt"]
 
 
+def test_legal_pages_stand_in_the_foot(make_context: MakeContext, post: MailServer) -> None:
+    write()
+
+    jobs.send_letters(make_context(BRAND_TERMS_URL="https://acme.example/terms", BRAND_PRIVACY_URL="https://acme.example/privacy"))
+
+    for form in ("plain", "html"):
+        body: Any = post.to("ann@example.com").get_body((form,))
+        assert "Terms: https://acme.example/terms" in body.get_content()
+        assert "Privacy: https://acme.example/privacy" in body.get_content()
+
+
 def test_markup_in_a_fact_is_text(make_context: MakeContext, post: MailServer) -> None:
     letters.write(LetterKind.ADDRESS_CHANGED, "ann@example.com", facts={"new_email": "<b>x</b>@example.com"})
 

@@ -47,7 +47,7 @@ def finish(token: str) -> Response:
     except NotFound as refusal:
         return _gone(refusal)
     except Conflict as refusal:
-        return of_link(render_template("portal/link_gone.html", problem=refusal.message, onwards=_home_url(), words="Your settings"), 409)
+        return gone(refusal, onwards=_home_url(), words="Your settings", status=409)
     flash(f"Your address is {email} from now on. Sign in with it.", "success")
     return _home()
 

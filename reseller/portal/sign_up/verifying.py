@@ -71,4 +71,6 @@ def _page(opened: Opened, form: OwnPasswordForm, *, problem: str = "", status: i
 
 
 def _gone(refusal: NotFound) -> Response:
-    return gone(refusal, onwards=url_for("sign_in.show"), words="Sign in: if your address still waits, you can have another letter sent.")
+    hint = "If you have used it already, all is well. If your address still waits, sign in: you can have another letter sent."
+    is_in = signed_in.person() is not None
+    return gone(refusal, onwards=url_for("sign_in.show"), words="Go on" if is_in else "Sign in", hint=hint)
