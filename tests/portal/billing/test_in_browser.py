@@ -3,12 +3,19 @@
 import csv
 from decimal import Decimal
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from reseller.clock import now
 from tests import axe
 from tests.browser import PHONE
 from tests.site import Site
+
+
+def downloaded(page: Page) -> list[dict[str, str]]:
+    """The rows of the page's CSV."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    return list(csv.DictReader(download.value.path().open(encoding="utf-8")))
 
 
 def test_credit_by_command_is_a_line_that_opens_its_source_and_adds_up(site: Site) -> None:
@@ -28,12 +35,13 @@ def test_credit_by_command_is_a_line_that_opens_its_source_and_adds_up(site: Sit
     page.get_by_role("link", name="Statements").click()
     page.get_by_role("link", name=f"{now():%B %Y}", exact=True).click()
     faults += axe.grave_faults(page)
-    with page.expect_download() as download:
-        page.get_by_role("link", name="CSV", exact=True).click()
-    rows = list(csv.DictReader(download.value.path().open(encoding="utf-8")))
+    rows = downloaded(page)
+    page.goto("/billing")
+    moved = downloaded(page)
     balance = Decimal(customer.call("/v1/credits", method="GET").json["data"]["balance"])
     assert sum(Decimal(row["amount_usd"] or 0) for row in rows) == balance == Decimal(rows[-1]["balance_usd"])
     assert [row["note"] for row in rows if row["kind"] == "Adjustment"][-1] == "sorry for the outage"
+    assert sum(Decimal(row["amount_usd"]) for row in moved) == balance
     assert faults == []
 
 

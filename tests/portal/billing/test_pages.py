@@ -212,6 +212,17 @@ def test_a_balance_below_zero_says_why(app: Flask, owner: Person, browser: Flask
     assert "below zero" in text_of(browser, "/billing")
 
 
+def test_staff_who_view_as_the_customer_see_the_same_books(app: Flask, owner: Person) -> None:
+    """Read-only, also where a page asks for a snapshot of its own."""
+    charge(owner, [5])
+    staff = client_of(app, Role.FINANCE)
+    staff.post(f"/admin/customers/{owner.account_id}/view-as/", data={"reason": "a ticket"})
+
+    for path in ("/billing", "/billing/entries.csv", "/billing/statements", f"/billing/statements/{this_month()}", "/overview"):
+        answer = staff.get(path)
+        assert (answer.status_code, "10" in answer.get_data(as_text=True)) == (200, True)
+
+
 PATHS = ("/billing", "/billing/entries.csv", "/billing/statements", "/billing/statements/2026-11", f"/billing/entries/{UUID(int=1)}")
 
 
