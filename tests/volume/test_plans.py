@@ -15,7 +15,7 @@ from tests.deployment import Cluster, running_app, settings_over
 from tests.volume import filler
 from tests.volume.pages import ALL_PAGES, SAMPLES, visitor_of
 
-BIG = re.compile(r"usage_logs(_\d{4}_\d\d)?|ledger_entries|usage_hours")
+BIG = re.compile(r"usage_logs(_\d{4}_\d\d)?|ledger_entries|usage_hours|usage_latencies")
 MAX_STATEMENTS = 45
 CALLS, ACCOUNTS = 40_000, 2_000
 

@@ -81,7 +81,7 @@ def filters() -> Filters:
 def clean(given: str | None) -> str | None:
     """Text that can be the name of something; None for what cannot."""
     text = (given or "").strip()
-    return text if text and len(text) <= MAX_CHARACTERS and "\x00" not in text else None
+    return text if text and len(text) <= MAX_CHARACTERS else None
 
 
 def _key(given: str | None) -> UUID | None:
