@@ -105,4 +105,6 @@ def fill(*, accounts: int, calls: int) -> None:
             session.execute(text(statement))
     rollup.run()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM (ANALYZE)"))  # as the database does by itself: an index alone answers only for pages it has been over
+        connection.execute(
+            text("VACUUM (ANALYZE)")
+        )  # as the database does by itself: an index alone answers only for pages it has been over

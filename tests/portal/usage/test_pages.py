@@ -205,9 +205,7 @@ def test_a_call_is_found_by_its_id_in_any_shape(busy: Account, shape: str) -> No
     assert not [word for word in OURS if word in page.text.lower()]
 
 
-@pytest.mark.parametrize(
-    "given", ["", "req_1", "' OR 1=1", "req_" + "f" * 32, "req_01a00000000070008000000000000000", "../../admin"]
-)
+@pytest.mark.parametrize("given", ["", "req_1", "' OR 1=1", "req_" + "f" * 32, "req_01a00000000070008000000000000000", "../../admin"])
 def test_what_is_no_call_of_yours_is_not_found(busy: Account, given: str) -> None:
     answer = busy.client.get("/usage/find", query_string={"id": given}, follow_redirects=True)
 
