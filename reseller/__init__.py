@@ -11,7 +11,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from sqlalchemy.orm import Session
 
-from config import Settings, settings_for
+from config import Settings, SettingsRefused, settings_for
 from config.postgres import database_url_for
 from reseller import backoffice, gateway, pages, portal, web
 from reseller.cli import install as install_commands
@@ -26,6 +26,7 @@ from reseller.probes import probes
 from reseller.silence import REQUEST_SECONDS, wait_in_all
 from reseller.upstreams import Upstreams
 from reseller.wiring import Wiring, attach
+from reseller.worker import wording
 
 ENGINE = {
     "pool_size": 10,
@@ -49,6 +50,8 @@ class Plain(Flask):
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole app, wired. Raises SettingsRefused; touches no table."""
     settings = settings or settings_for()
+    if problems := wording.problems(settings.brand):
+        raise SettingsRefused(problems)
     database_url = database_url_for(settings)
     app = Plain(__name__, static_folder=None)
     app.config.update(

@@ -1,22 +1,36 @@
 """The words of letters: a text for each kind, its first line the subject; the page-like form is made of the same text.
 
-An operator's own text (`BRAND_LETTERS_DIR`, same file name) stands in for ours. One that cannot be filled in must not keep the
-letter from going out: then ours does, and the log says why. No text has a name in it that somebody typed at sign-up, or strangers
-would get advertisements from us.
+An operator's own text (`BRAND_LETTERS_DIR`, same file name) stands in for ours. It is tried at start; should it fail all the
+same, it must not keep the letter from going out: then ours does, and the log says why. No text has a name in it that somebody
+typed at sign-up, or strangers would get advertisements from us.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from config import Settings
-from reseller.domain.letters import Claimed
+from config.brand import Brand
+from reseller.domain.letters import Claimed, LetterKind
 
 FOLDER = Path(__file__).parent / "templates" / "letters"
+
+WITH_LINK = frozenset({LetterKind.VERIFY_ADDRESS, LetterKind.RESET_PASSWORD, LetterKind.CONFIRM_NEW_ADDRESS})
+FACTS: Mapping[LetterKind, tuple[str, ...]] = {
+    LetterKind.PASSWORD_CHANGED: ("address",),
+    LetterKind.CONFIRM_NEW_ADDRESS: ("old_email",),
+    LetterKind.ADDRESS_CHANGE_ASKED: ("new_email", "address"),
+    LetterKind.ADDRESS_CHANGED: ("new_email",),
+    LetterKind.LOW_BALANCE: ("balance", "line"),
+    LetterKind.KEY_EXPIRES: ("key", "day"),
+}
+"""What each letter tells besides: `facts.address` and so on in its text."""
 
 log = structlog.get_logger()
 
@@ -28,17 +42,40 @@ class Words:
     html: str
 
 
+def problems(brand: Brand) -> list[str]:
+    """Why the operator's own texts cannot be used: one sentence for each file, none if all can."""
+    return [f"BRAND_LETTERS_DIR: {name} {problem}" for name, text in brand.letters.items() if (problem := _problem(name, text, brand))]
+
+
+def _problem(name: str, text: str, brand: Brand) -> str:
+    if name not in {f"{kind}.txt" for kind in LetterKind}:
+        return f"is no letter; there are {', '.join(f'{kind}.txt' for kind in LetterKind)}"
+    kind = LetterKind(name.removesuffix(".txt"))
+    link = "https://link.example/" if kind in WITH_LINK else ""
+    facts = dict.fromkeys(FACTS.get(kind, ()), "a fact")
+    try:
+        filled = (
+            _texts()
+            .from_string(text)
+            .render(_placeholders(brand, facts, link=link, until="soon", written="now", base_url="https://shop.example"))
+        )
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return f"cannot be filled in: {error}"
+    if not filled.strip().partition("\n")[2].strip():
+        return "needs a first line, the subject, and a text below it"
+    return "" if link in filled else "leaves out {{ link }}, without which the letter is of no use"
+
+
+def _placeholders(brand: Brand, facts: Mapping[str, str], *, base_url: str, **said: str) -> dict[str, Any]:
+    """What texts may name."""
+    return {"brand": brand, "facts": facts, "address_of": lambda path: f"{base_url}{path}", **said}
+
+
 def of(letter: Claimed, settings: Settings, *, link: str, until: datetime | None) -> Words:
     """The letter in words."""
     brand, name = settings.brand, f"{letter.kind}.txt"
-    facts = {
-        "brand": brand,
-        "facts": letter.facts,
-        "link": link,
-        "until": _moment(until) if until else "",
-        "written": _moment(letter.created_at),
-        "address_of": lambda path: f"{settings.base_url}{path}",
-    }
+    said = {"link": link, "until": _moment(until) if until else "", "written": _moment(letter.created_at)}
+    facts = _placeholders(brand, letter.facts, base_url=settings.base_url, **said)
     try:
         filled = _texts().from_string(brand.letters[name]).render(facts) if name in brand.letters else ""
     except TemplateError as error:

@@ -10,19 +10,24 @@ import pytest
 import structlog
 from flask import Flask
 
+from config import SettingsRefused
 from reseller.domain import letters
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.letters import SEALED_FOR, LetterKind
 from reseller.heart import Heart
 from reseller.wiring import wiring_of
 from reseller.worker import letters as jobs
+from reseller.worker import wording
 from reseller.worker.context import Context
 from tests.domain import scenes
 from tests.fakes.smtp import MailServer, link_in
 from tests.servers import free_port
 
 MakeContext = Callable[..., Context]
-FACTS = {"old_email": "old@example.com", "new_email": "new@example.com", "address": "192.0.2.1"}
+FACTS = {
+    **{"old_email": "old@example.com", "new_email": "new@example.com", "address": "192.0.2.1"},
+    **{"balance": "$4.99", "line": "$5.00", "key": "sk_live_abcd…", "day": "2 December 2026"},
+}
 
 
 @pytest.fixture
@@ -41,6 +46,13 @@ def make_context(app: Flask, make_app: Callable[..., Flask], post: MailServer) -
         return Context(replace(wiring_of(app), settings=settings), Heart(app, "worker"), is_once=True)
 
     return make
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """The operator's own folder of letters."""
+    (tmp_path / "texts").mkdir()
+    return tmp_path / "texts"
 
 
 def write(kind: LetterKind = LetterKind.RESET_PASSWORD, recipient: str = "ann@example.com") -> None:
@@ -72,21 +84,56 @@ def test_every_letter_is_in_the_brands_name_and_names_no_other(make_context: Mak
 
 
 def test_an_operators_own_text_stands_in_for_ours_and_a_broken_one_does_not(
-    make_context: MakeContext, post: MailServer, tmp_path: Path
+    make_context: MakeContext, post: MailServer, texts: Path
 ) -> None:
-    (tmp_path / "reset_password.txt").write_text("{{ brand.name }} says\r\n\r\nClick, dear customer:\r\n\r\n{{ link }}\r\n")
-    (tmp_path / "no_account.txt").write_text("{{ nonsense.of.ours }}")
+    (texts / "reset_password.txt").write_text("{{ brand.name }} says\r\n\r\nClick, dear customer:\r\n\r\n{{ link }}\r\n")
+    (texts / "password_changed.txt").write_text("Changed\n\n{% if not facts.address %}{{ nonsense.of.ours }}{% endif %}Indeed.")
     write()
-    write(LetterKind.NO_ACCOUNT, "bob@example.com")
+    letters.write(LetterKind.PASSWORD_CHANGED, "bob@example.com", facts={"address": ""})
 
     with structlog.testing.capture_logs() as logged:
-        jobs.send_letters(make_context(BRAND_LETTERS_DIR=str(tmp_path)))
+        jobs.send_letters(make_context(BRAND_LETTERS_DIR=str(texts)))
 
     own, ours = post.to("ann@example.com"), post.to("bob@example.com")
     assert own["Subject"] == "Reseller says"
     assert link_in(own) == "https://shop.example/reset/the-token"
-    assert ours["Subject"] == "There is no account with this address"
-    assert [line["file"] for line in logged if line["event"] == "letter_text_unusable"] == ["no_account.txt"]
+    assert ours["Subject"] == "Your password was changed"
+    assert [line["file"] for line in logged if line["event"] == "letter_text_unusable"] == ["password_changed.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("reset_pasword.txt", "S\n\n{{ link }}", "is no letter; there are verify_address.txt,"),
+        ("letter.html", "<p>", "is no letter"),
+        ("no_account.txt", "S\n\n{{ facts.address }}", "cannot be filled in"),
+        ("no_account.txt", "S\n\n{% if %}", "cannot be filled in"),
+        ("no_account.txt", "S\n\n{{ 1 / 0 }}", "cannot be filled in"),
+        ("no_account.txt", "only a subject", "needs a first line"),
+        ("reset_password.txt", "S\n\nwithout the link", "leaves out {{ link }}"),
+    ],
+)
+def test_a_text_that_cannot_be_used_stops_the_start(
+    make_app: Callable[..., Flask], texts: Path, name: str, text: str, problem: str
+) -> None:
+    """R40."""
+    (texts / name).write_text(text)
+
+    with pytest.raises(SettingsRefused) as refused:
+        make_app(BRAND_LETTERS_DIR=str(texts))
+
+    [said] = refused.value.problems
+    assert said.startswith(f"BRAND_LETTERS_DIR: {name} {problem}")
+
+
+def test_our_own_texts_would_be_accepted(make_app: Callable[..., Flask], texts: Path) -> None:
+    """What a text may name is written down once, and truly."""
+    for kind in LetterKind:
+        (texts / f"{kind}.txt").write_text((wording.FOLDER / f"{kind}.txt").read_text())
+
+    make_app(BRAND_LETTERS_DIR=str(texts))
+
+    assert set(jobs.PATHS) == wording.WITH_LINK
 
 
 def test_legal_pages_stand_in_the_foot(make_context: MakeContext, post: MailServer) -> None:
