@@ -138,11 +138,12 @@ OPERATIONS = (
         OWN,
         "Sum up usage by day, model or key",
         "UsageSums",
-        "Days are UTC, both ends are included.",
+        "Days are those of `time_zone`, both ends are included, and every call that has ended is in the sums at once.",
         parameters=(
             _query("from", "The first day; by default 29 days before the last.", _DAY, example="2026-11-01"),
             _query("to", "The last day; by default today.", _DAY, example="2026-11-30"),
             _query("group_by", "What is summed up.", _GROUPING, example="model"),
+            _query("time_zone", "Whose days: the IANA name of a time zone.", {"type": "string", "default": "UTC"}, example="Asia/Kolkata"),
         ),
         refusals=(*KEYED, errors.InvalidRequest),
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from tests import axe
 from tests.site import Site
 
 SECRET_WORDS = "the moon is made of cheese"
@@ -38,9 +39,13 @@ def test_a_call_is_in_the_chart_and_leads_to_its_receipt(site: Site) -> None:
     exported = list(csv.reader(io.StringIO(Path(downloading.value.path()).read_text())))
     assert [exported[-1][0], Decimal(exported[-1][exported[0].index("Charge")])] == [row.get_by_role("link").inner_text(), charge]
 
+    faults = axe.grave_faults(window)
     row.get_by_role("link").click()
+    window.get_by_role("link", name="req_").wait_for()
+    faults += axe.grave_faults(window)
     window.get_by_role("link", name="req_").click()
 
+    assert faults + axe.grave_faults(window) == []
     assert sum(amounts_of(window)) == charge
     expect(window.get_by_role("code").or_(window.locator("code")).first).to_have_text(answer.headers["x-request-id"])
     assert SECRET_WORDS not in window.content()
@@ -64,6 +69,7 @@ def test_a_bar_leads_to_its_calls_and_a_refusal_says_what_helps(site: Site) -> N
 
     chart = window.locator("#over-time .chart")
     expect(chart.locator(".bars .point").first).to_be_attached()
+    chart.scroll_into_view_if_needed()
     box = chart.locator(".bars .point path").first.bounding_box()
     assert box
     window.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
