@@ -26,17 +26,21 @@ class Steps:
 
 # The first by time, which has an index, and not any that exists: the planner would look for a busy account's among everybody's.
 _STEPS = text("""
-SELECT (SELECT email_verified_at IS NOT NULL FROM users WHERE id = :user_id),
+WITH who AS (
+    SELECT coalesce(CAST(:user_id AS uuid), (SELECT user_id FROM memberships WHERE account_id = :account_id AND role = 'owner'
+                                              ORDER BY created_at LIMIT 1)) AS user_id
+)
+SELECT (SELECT email_verified_at IS NOT NULL FROM users JOIN who ON who.user_id = users.id),
        EXISTS (SELECT 1 FROM api_keys WHERE account_id = :account_id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :at)),
        (SELECT calls FROM usage_hours WHERE account_id = :account_id AND calls > errors ORDER BY starts_at LIMIT 1) IS NOT NULL
          OR EXISTS (SELECT 1 FROM usage_logs
                      WHERE account_id = :account_id AND created_at >= :since AND status IN ('completed', 'abandoned')),
        EXISTS (SELECT 1 FROM ledger_entries WHERE account_id = :account_id AND amount_nano > 0),
-       EXISTS (SELECT 1 FROM second_factors WHERE user_id = :user_id AND confirmed_at IS NOT NULL)""")
+       EXISTS (SELECT 1 FROM second_factors JOIN who USING (user_id) WHERE confirmed_at IS NOT NULL)""")
 
 
-def first_steps(account_id: UUID, user_id: UUID) -> Steps:
-    """Which steps are done."""
+def first_steps(account_id: UUID, user_id: UUID | None) -> Steps:
+    """Which steps are done, by this person or, without one, by the owner of the account."""
     at = now()
     with transaction() as session:
         row = session.execute(_STEPS, {"account_id": account_id, "user_id": user_id, "at": at, "since": at - NOT_SUMMED_YET}).one()

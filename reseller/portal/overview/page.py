@@ -32,7 +32,7 @@ def show() -> str:
     with transaction():
         now = standing.standing_of(scope.account_id)
         pace = pace_of(scope.account_id)
-        steps = standing.first_steps(scope.account_id, scope.user_id)
+        steps = standing.first_steps(scope.account_id, None if scope.viewing_id else scope.user_id)
         spend = standing.spend_by_day(scope.account_id, zone, days=DAYS)
         return render_template(
             "portal/overview.html",

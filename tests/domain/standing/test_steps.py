@@ -40,6 +40,14 @@ def test_a_failed_call_is_no_first_call_and_an_old_one_still_is(app: Flask) -> N
     assert (after_failure, first_steps(person.account_id, person.user_id).has_called) == (False, True)
 
 
+def test_without_a_person_the_steps_are_the_owners(app: Flask) -> None:
+    """Staff who view as a customer see the customer's, not their own."""
+    person = factories.make_person(is_verified=False)
+
+    assert first_steps(person.account_id, None) == first_steps(person.account_id, person.user_id)
+    assert not first_steps(person.account_id, None).is_verified
+
+
 def test_a_key_that_does_not_work_any_more_is_none(app: Flask) -> None:
     person = factories.make_person()
     factories.mint_key(person)

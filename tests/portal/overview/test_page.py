@@ -1,11 +1,14 @@
 """The overview says how the account stands, what is in the way and what to do, and nothing of others or of what is only for staff."""
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from reseller.clock import now
 from reseller.database import acting_as_operator
 from reseller.domain import accounts, ledger
 from reseller.domain.accounts import Person, Role
@@ -15,6 +18,7 @@ from tests import factories
 from tests.domain import scenes
 from tests.staff import client_of
 
+HREF = re.compile(r'href="(/[^"#]*)')
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -52,6 +56,26 @@ def test_a_call_that_failed_is_told_and_the_first_steps_stay(app: Flask) -> None
     assert "Last errors" in page
     assert "provider was not reachable" in page
     assert "Your first steps" in page
+
+
+def test_every_link_of_overview_and_billing_opens(app: Flask) -> None:
+    person = factories.make_person(usd="5")
+    new = page_of(app, person)
+    call(app, person)
+    call(app, person, settle=scenes.failure)
+    scenes.execute("UPDATE balances SET usage_day = usage_day - 1")
+    scenes.execute("UPDATE usage_logs SET posted_on = posted_on - 1")
+    ledger.post_usage_day(person.account_id, now().date())
+    [entry] = scenes.rows("SELECT id FROM ledger_entries WHERE kind = 'usage'")
+    browser = client_of(app, Role.CUSTOMER, person=person)
+    paths = ("/overview", "/billing", f"/billing/entries/{entry['id']}", "/billing/statements", f"/billing/statements/{now():%Y-%m}")
+
+    pages = [new, *(browser.get(path).get_data(as_text=True) for path in paths)]
+    links = {unescape(link) for page in pages for link in HREF.findall(page)}
+
+    assert any(link.startswith("/usage/calls/req_") for link in links)
+    assert any(link.startswith("/usage/calls?from=") for link in links)
+    assert {link: status for link in links if (status := browser.get(link).status_code) >= 400} == {}
 
 
 STATES = {
