@@ -3,6 +3,7 @@
 Made through the domain where it has verbs; then every text that somebody outside chooses is replaced, whatever path it took.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,12 +22,13 @@ from reseller.domain.accounts import Person, Role
 from reseller.domain.calls import PriceTerms, processes
 from reseller.domain.desk import set_up
 from reseller.domain.identity import links, sessions, viewings
-from reseller.domain.identity.tables import RecoveryCode, SecondFactor, Throttle
+from reseller.domain.identity.tables import Identity, RecoveryCode, SecondFactor, Throttle
 from reseller.domain.ledger import EntryDraft, EntryKind
 from reseller.domain.ledger.adjustments import Adjustment, AdjustmentState
 from reseller.domain.letters import LetterKind
 from reseller.domain.limits import LimitPreset
 from reseller.domain.notes import AccountNote
+from reseller.domain.notices import Notice
 from reseller.domain.usage import rollup
 from reseller.errors import Refusal
 from reseller.wiring import wiring_of
@@ -159,9 +161,9 @@ def populate(app: Flask) -> Person:
     identify(first)
     view(member, first)
     notices.choose(first.user_id, notices.Choices(), actor=factories.ACTOR)
-    notices.tell_of_low_balances()
     with transaction() as session:
         actor = staff.actor_of(member.user_id)
+        session.add(Notice(user_id=first.user_id, account_id=first.account_id, subject="balance", is_armed=True))
         session.add(AccountNote(account_id=first.account_id, author=actor, body="called"))
         for usd in ("40", "-3"):
             session.add(
@@ -203,7 +205,8 @@ def live(app: Flask) -> Person:
     terms = PriceTerms(price_version=version, rule_id=rule.id, markup_percent=rule.markup_percent, min_cost_nano=0)
     _, key = factories.mint_key(person, model_patterns=["acme/*"])
     who = scenes.Customer(person.account_id, key.id)
-    for end in (scenes.settlement, scenes.failure):
+    timed = functools.partial(scenes.settlement, response_metadata={"admitted_ms": 1, "sent_ms": 2, "first_byte_ms": 50, "ended_ms": 90})
+    for end in (timed, scenes.failure):
         op = scenes.admission(who, terms=terms)
         till.admit(op)
         till.settle(end(op))
@@ -227,6 +230,7 @@ def identify(person: Person) -> None:
     session_of(person.user_id)
     with transaction() as session:
         session.add(SecondFactor(user_id=person.user_id, sealed_secret=f"sealed {new_id().hex}", confirmed_at=now() - timedelta(days=1)))
+        session.add(Identity(user_id=person.user_id, issuer="https://accounts.example", subject=new_id().hex, label=person.email))
         session.add(RecoveryCode(user_id=person.user_id, code_digest=f"digest {new_id().hex}"))
         links.make(person.user_id, links.Purpose.RESET, person.email, browser=new_id().hex)
         letters.write(LetterKind.RESET_PASSWORD, person.email, sealed_token=f"sealed {new_id().hex}")
