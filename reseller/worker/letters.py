@@ -73,12 +73,23 @@ def mailer_of(settings: Settings) -> Mailer:
 
 
 def _send(letter: Claimed, send: Send, settings: Settings) -> bool:
-    """Whether the letter is on its way. Raises ServerFailed, and then nothing is recorded."""
+    """Whether the letter is on its way. Raises ServerFailed, and then nothing is recorded.
+
+    One that cannot be put into words, whatever the surprise, is tried again later and keeps no other back.
+    """
     try:
-        send(_written(letter, settings))
+        message = _written(letter, settings)
     except LetterRefused as error:
-        log.warning("letter_refused", letter_id=str(letter.id), kind=letter.kind, error=str(error))
-        letters.record_refused(letter.id, str(error))
+        _refused(letter, error)
+        return False
+    except Exception as error:  # noqa: BLE001 - a text may ask for what an older row does not tell
+        log.error("letter_not_written", letter_id=str(letter.id), kind=letter.kind, exc_info=True)
+        _later(letter, f"not written: {type(error).__name__}: {error}")
+        return False
+    try:
+        send(message)
+    except LetterRefused as error:
+        _refused(letter, error)
         return False
     except LetterDelayed as error:
         _later(letter, str(error))
@@ -86,6 +97,11 @@ def _send(letter: Claimed, send: Send, settings: Settings) -> bool:
     letters.record_sent(letter.id)
     log.info("letter_sent", letter_id=str(letter.id), kind=letter.kind)
     return True
+
+
+def _refused(letter: Claimed, error: LetterRefused) -> None:
+    log.warning("letter_refused", letter_id=str(letter.id), kind=letter.kind, error=str(error))
+    letters.record_refused(letter.id, str(error))
 
 
 def _later(letter: Claimed, error: str) -> None:

@@ -167,6 +167,17 @@ def test_a_bad_recipient_keeps_no_other_letter_back(make_context: MakeContext, p
     assert states() == ["sent", "refused", "waiting"]
 
 
+def test_a_letter_that_cannot_be_put_into_words_keeps_no_other_back(make_context: MakeContext) -> None:
+    letters.write(LetterKind.ADDRESS_CHANGED, "ann@example.com")  # without the fact that its text tells
+    write(recipient="bob@example.com")
+
+    said = jobs.send_letters(make_context())
+
+    assert (said, states()) == ("1 sent", ["waiting", "sent"])
+    [row] = scenes.rows("SELECT error FROM letters WHERE state = 'waiting'")
+    assert row["error"].startswith("not written: UndefinedError")
+
+
 def test_a_server_that_is_down_keeps_letters_and_the_job_says_so(make_context: MakeContext, post: MailServer) -> None:
     """And with the server back they arrive."""
     write()
