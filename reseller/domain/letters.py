@@ -33,8 +33,9 @@ MAX_ERROR_CHARACTERS = 300
 
 
 class LetterKind(StrEnum):
-    """Why a letter is written; also the name of its text."""
+    """Why a letter is written; also the name of its text. RESET_ASKED has none: it becomes one of two others before it is sent."""
 
+    RESET_ASKED = "reset_asked"
     VERIFY_ADDRESS = "verify_address"
     ALREADY_REGISTERED = "already_registered"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a letter
@@ -122,7 +123,7 @@ def write(
 
 _CLAIM = text(
     """UPDATE letters SET attempts = attempts + 1, next_try_at = :until
-        WHERE id IN (SELECT id FROM letters WHERE state = 'waiting' AND next_try_at <= :now
+        WHERE id IN (SELECT id FROM letters WHERE state = 'waiting' AND next_try_at <= :now AND kind <> 'reset_asked'
                       ORDER BY next_try_at LIMIT :limit FOR UPDATE SKIP LOCKED)
        RETURNING id, kind, recipient, facts, sealed_token, created_at"""
 )

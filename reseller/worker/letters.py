@@ -12,6 +12,7 @@ from reseller.domain import letters, notices
 from reseller.domain.identity import links
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.domain.letters import SEALED_FOR, Claimed, LetterKind
+from reseller.domain.registration import resets
 from reseller.worker import wording
 from reseller.worker.context import Context
 
@@ -28,10 +29,11 @@ log = structlog.get_logger()
 
 def send_letters(context: Context) -> str:
     """Letters that are due are with the mail server, or tried again later."""
+    settings = context.wiring.settings
+    resets.decide(seal=_seal(settings))
     due = letters.claim_due(AT_A_TIME)
     if not due:
         return "none waiting"
-    settings = context.wiring.settings
     sent = 0
     try:
         with mailer_of(settings).connected() as send:
@@ -124,7 +126,11 @@ def _link(letter: Claimed, settings: Settings) -> tuple[str, datetime | None]:
     path, purpose = PATHS[letter.kind]
     lasts: timedelta = links.LASTS[purpose]
     try:
-        token = Seal(settings.secret_key.get_secret_value(), SEALED_FOR).open(letter.sealed_token)
+        token = _seal(settings).open(letter.sealed_token)
     except Broken:
         raise LetterRefused("its link was sealed under another SECRET_KEY") from None
     return f"{settings.base_url}{path}{token}", letter.created_at + lasts
+
+
+def _seal(settings: Settings) -> Seal:
+    return Seal(settings.secret_key.get_secret_value(), SEALED_FOR)

@@ -32,6 +32,9 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
 }
 """What each letter tells besides: `facts.address` and so on in its text."""
 
+KINDS = tuple(kind for kind in LetterKind if kind != LetterKind.RESET_ASKED)
+"""Those that have a text."""
+
 log = structlog.get_logger()
 
 
@@ -48,8 +51,8 @@ def problems(brand: Brand) -> list[str]:
 
 
 def _problem(name: str, text: str, brand: Brand) -> str:
-    if name not in {f"{kind}.txt" for kind in LetterKind}:
-        return f"is no letter; there are {', '.join(f'{kind}.txt' for kind in LetterKind)}"
+    if name not in {f"{kind}.txt" for kind in KINDS}:
+        return f"is no letter; there are {', '.join(f'{kind}.txt' for kind in KINDS)}"
     kind = LetterKind(name.removesuffix(".txt"))
     link = "https://link.example/" if kind in WITH_LINK else ""
     facts = dict.fromkeys(FACTS.get(kind, ()), "a fact")

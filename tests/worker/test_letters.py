@@ -12,13 +12,16 @@ from flask import Flask
 
 from config import SettingsRefused
 from reseller.domain import letters
+from reseller.domain.identity import links
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.letters import SEALED_FOR, LetterKind
+from reseller.domain.registration import resets
 from reseller.heart import Heart
 from reseller.wiring import wiring_of
 from reseller.worker import letters as jobs
 from reseller.worker import wording
 from reseller.worker.context import Context
+from tests import factories
 from tests.domain import scenes
 from tests.fakes.smtp import MailServer, link_in
 from tests.servers import free_port
@@ -26,7 +29,7 @@ from tests.servers import free_port
 MakeContext = Callable[..., Context]
 FACTS = {
     **{"old_email": "old@example.com", "new_email": "new@example.com", "address": "192.0.2.1"},
-    **{"balance": "$4.99", "line": "$5.00", "key": "sk_live_abcd…", "day": "2 December 2026"},
+    **{"provider": "Example", "balance": "$4.99", "line": "$5.00", "key": "sk_live_abcd…", "day": "2 December 2026"},
 }
 
 
@@ -64,7 +67,7 @@ def states() -> list[str]:
     return [row["state"] for row in scenes.rows("SELECT state FROM letters ORDER BY recipient")]
 
 
-@pytest.mark.parametrize("kind", list(LetterKind))
+@pytest.mark.parametrize("kind", wording.KINDS)
 def test_every_letter_is_in_the_brands_name_and_names_no_other(make_context: MakeContext, post: MailServer, kind: LetterKind) -> None:
     write(kind)
 
@@ -81,6 +84,18 @@ def test_every_letter_is_in_the_brands_name_and_names_no_other(make_context: Mak
     assert set(re.findall(r"https?://[^/\s\"<]+", plain.get_content())) == {"https://shop.example"}
     if kind in jobs.PATHS:
         assert link_in(letter) == f"https://shop.example{jobs.PATHS[kind][0]}the-token"
+
+
+def test_who_asked_for_a_new_password_is_looked_up_by_the_worker(make_context: MakeContext, post: MailServer) -> None:
+    known = factories.make_person()
+    for email in (known.email, "nobody@example.com"):
+        resets.ask(email)
+
+    jobs.send_letters(make_context())
+
+    token = link_in(post.to(known.email)).rpartition("/")[2]
+    assert links.look(token, links.Purpose.RESET).user_id == known.user_id
+    assert post.to("nobody@example.com")["Subject"] == "There is no account with this address"
 
 
 def test_an_operators_own_text_stands_in_for_ours_and_a_broken_one_does_not(
@@ -128,7 +143,7 @@ def test_a_text_that_cannot_be_used_stops_the_start(
 
 def test_our_own_texts_would_be_accepted(make_app: Callable[..., Flask], texts: Path) -> None:
     """What a text may name is written down once, and truly."""
-    for kind in LetterKind:
+    for kind in wording.KINDS:
         (texts / f"{kind}.txt").write_text((wording.FOLDER / f"{kind}.txt").read_text())
 
     make_app(BRAND_LETTERS_DIR=str(texts))

@@ -4,30 +4,43 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts, letters, staff
 from reseller.domain.accounts import User, normal_email
 from reseller.domain.identity import links, passwords
 from reseller.domain.identity.links import Purpose
 from reseller.domain.identity.sealing import Seal
-from reseller.domain.letters import LetterKind
+from reseller.domain.letters import Letter, LetterKind, LetterState
 from reseller.domain.registration.signing_up import prove
 from reseller.domain.registration.trial_credit import Trial
 from reseller.errors import InvalidRequest, NotFound
 
+AT_A_TIME = 100
 
-def ask(email: str, *, seal: Seal) -> None:
-    """A letter goes to the address: with a link to a new password, or saying that there is no account. The caller cannot tell which.
 
+def ask(email: str) -> None:
+    """A letter goes to the address: with a link to a new password, or saying that there is no account.
+
+    Which of the two is decided later, by `decide`: the caller does the same for every address, and so takes the same time.
     Raises InvalidRequest for what is no address.
     """
-    address = normal_email(email)
+    letters.write(LetterKind.RESET_ASKED, normal_email(email))
+
+
+def decide(*, seal: Seal) -> int:
+    """Every letter that was asked for has its link, or says that there is no account; how many. For a worker."""
     with transaction() as session:
-        user_id = session.scalar(select(User.id).where(User.email == address))
-        if user_id is None:
-            letters.write(LetterKind.NO_ACCOUNT, address)
-            return
-        _write_link(user_id, address, seal)
+        asked = select(Letter).where(Letter.kind == LetterKind.RESET_ASKED, Letter.state == LetterState.WAITING)
+        found = list(session.scalars(asked.order_by(Letter.id).limit(AT_A_TIME).with_for_update(skip_locked=True)))
+        for letter in found:
+            user_id = session.scalar(select(User.id).where(User.email == letter.recipient))
+            if user_id is None:
+                letter.kind = LetterKind.NO_ACCOUNT
+                continue
+            letter.kind, letter.useful_until = LetterKind.RESET_PASSWORD, now() + links.LASTS[Purpose.RESET]
+            letter.sealed_token = seal.close(links.make(user_id, Purpose.RESET, letter.recipient))
+    return len(found)
 
 
 def send(user_id: UUID, *, actor: str, reason: str, seal: Seal) -> str:

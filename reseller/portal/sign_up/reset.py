@@ -9,7 +9,7 @@ from reseller.domain.identity.links import Opened, Purpose
 from reseller.domain.registration import resets
 from reseller.errors import InvalidRequest, NotFound, TooManyFailures
 from reseller.portal import acting, hashing
-from reseller.portal.letter_pages import LETTER_TO, gone, letter_seal, of_link, sent_page, trial
+from reseller.portal.letter_pages import LETTER_TO, gone, of_link, sent_page, trial
 from reseller.portal.sign_up.forms import ChosenForm, WhoForm
 from reseller.web import signed_in
 from reseller.web.error_pages import with_wait
@@ -33,7 +33,7 @@ def ask() -> Response | str:
         return make_response(_form(form), 400)
     except TooManyFailures as refusal:
         return with_wait(make_response(_form(form, refusal.message), 429), refusal)
-    resets.ask(email, seal=letter_seal())
+    resets.ask(email)
     session[LETTER_TO] = email
     return redirect(url_for("sign_up.reset_sent"))
 
