@@ -27,6 +27,7 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     LetterKind.CONFIRM_NEW_ADDRESS: ("old_email",),
     LetterKind.ADDRESS_CHANGE_ASKED: ("new_email", "address"),
     LetterKind.ADDRESS_CHANGED: ("new_email",),
+    LetterKind.SIGN_IN_LINKED: ("provider", "address"),
     LetterKind.LOW_BALANCE: ("balance", "line"),
     LetterKind.KEY_EXPIRES: ("key", "day"),
 }
