@@ -57,7 +57,8 @@ class Stage:
 WITHOUT_PEOPLE = ("/admin", "/v1/", "/api/", "/assets/", "/healthz", "/readyz", "/metrics")
 """Where programs read."""
 
-FILES = (".csv", ".json")
+FILES = (".csv", ".json", "/export", "/find")
+"""What is saved, or leads on to something, rather than looked at."""
 
 WITHOUT_END = ("live.index", "overview.live")
 """What is no page but a stream of events."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request, session
 
 from reseller.domain import accounts
 from reseller.domain.desk import price_list as desk
@@ -41,8 +41,8 @@ def _models(account_id: UUID | None) -> list[PricedModel]:
 
 
 def _kept(answer: Response) -> Response:
-    """Strangers keep it for a while and ask again by its tag; what somebody else's account pays is never kept."""
-    if person() is None:
+    """Strangers keep it for a while and ask again by its tag; what an account pays is never kept, nor a page with somebody's session."""
+    if not session:
         answer.vary.add("Cookie")
         answer.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}"
         answer.add_etag()

@@ -18,6 +18,7 @@ from reseller.gateway.call import Call
 from reseller.gateway.openapi import document, failures, requests, samples
 from reseller.gateway.rebuilding import CHAT, COMPLETIONS, EMBEDDINGS, PASSED
 from tests.deployment import settings_over
+from tests.house.source import files
 from tests.house.test_rules import leaves, made
 
 
@@ -161,6 +162,22 @@ def test_examples_are_what_their_schema_says(described: dict[str, Any], name: st
 
 def validator(described: dict[str, Any], schema: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": described["components"]})
+
+
+def test_every_parameter_that_is_read_is_described(described: dict[str, Any]) -> None:
+    read = {
+        name for path in files("reseller/gateway") for name in re.findall(r"""(?:args\.get\(|_day\(request, )"(\w+)\"""", path.read_text())
+    }
+
+    told = {
+        parameter["name"]
+        for methods in described["paths"].values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query"
+    }
+
+    assert told == read
 
 
 def test_its_headers_are_those_that_answers_expose(described: dict[str, Any]) -> None:

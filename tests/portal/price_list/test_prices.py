@@ -99,6 +99,17 @@ def test_strangers_keep_a_page_for_a_while_and_customers_none(app: Flask, stock:
     assert "ETag" not in own.headers
 
 
+def test_a_page_of_somebody_with_a_session_is_kept_by_nobody(app: Flask, stock: None, visitor: Callable[..., Visitor]) -> None:
+    """A cache between us must not keep a cookie, nor a message that was meant for one."""
+    browser = visitor()
+    browser.get("/sign-in")  # begins a session, for its form's token
+
+    answer = browser.get("/prices")
+
+    assert browser.cookie()
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_a_new_price_changes_page_and_tag(app: Flask, stock: None) -> None:
     client = app.test_client()
     before = client.get("/prices")
