@@ -43,6 +43,7 @@ class Batch:
         self.account_ids = sorted({op.account_id for op in self.admits} | {op.account_id for op in self.settles})
         self.accounts: dict[UUID, AccountState] = {}
         self.keys: dict[UUID, KeyState] = {}
+        self.purses: dict[UUID, Purse] = {}  # of those keys
         self.holds: dict[UUID, HoldState] = {}
         self.ends: dict[UUID, tuple[str, int]] = {}  # of calls that had ended before
         self.moves: dict[UUID, KeyMoves] = {}
@@ -67,7 +68,7 @@ class Batch:
         ]
         if self.admits:
             queries.append(("till_admitting", list({op.account_id for op in self.admits})))
-            queries.append(("till_keys", list({op.key_id for op in self.admits} | {op.facts.key_id for op in self.settles})))
+            queries.append(("till_keys", list({op.key_id for op in self.admits})))
         return queries
 
     def load(self, results: list[list[tuple[Any, ...]]]) -> None:
@@ -82,6 +83,7 @@ class Batch:
             for row in admitting[0]:
                 add_admitting(self.accounts[row[0]], row)
             self.keys = key_states(admitting[1])
+            self.purses = {key.purse.id: key.purse for key in self.keys.values()}
 
     def ended_before(self) -> list[UUID]:
         """Calls that are to be settled and have no hold: sent again, or ended by somebody else."""
@@ -133,15 +135,26 @@ class Batch:
         if account is None:
             return Settled(0, was_open=False)
         hold = self.holds.pop(op.call_id, None)
-        answer, row = settlement.decide(op, account, hold, self.moves.setdefault(op.facts.key_id, KeyMoves()))
-        key = self.keys.get(op.facts.key_id)
-        if key is not None and hold is not None:  # an admission of this batch may ask for room in the same purse
-            key.purse.settle(hold.key_amount, answer.charge_nano, account.now.date())
-        if row is None:
+        answer, row = settlement.decide(op, account, hold)
+        if row is None or hold is None:
             return replace(answer, before=self.ends.get(op.call_id))
+        self._move(op, hold, answer.charge_nano)
+        purse = self.purses.get(hold.purse_id)
+        if purse is not None:  # an admission of this batch may ask for room in it
+            purse.settle(hold.key_amount, answer.charge_nano, account.now.date())
         self.logged.append(row)
         self.ended.append({"id": op.call_id})
         return answer
+
+    def _move(self, op: Settle, hold: HoldState, charge: int) -> None:
+        """A call has ended: its key was used, and its purse has paid."""
+        key = self.moves.setdefault(hold.key_id, KeyMoves())
+        key.calls += 1
+        key.total += charge
+        key.address = settlement.storable(op.facts.address) or key.address
+        purse = self.moves.setdefault(hold.purse_id, KeyMoves())
+        purse.held -= hold.key_amount
+        purse.spent += charge
 
     def _admit(self, op: Admit) -> Answer | BaseException:
         if op.account_id in self.busy:
@@ -159,8 +172,8 @@ class Batch:
                 self.told[op.call_id] = answer
                 self.refused.append(settlement.refusal_row(facts_of(op), answer, account.now, told_at=now()))
             return answer
-        self.holds[op.call_id] = HoldState(op.call_id, op.account_id, op.key_id, answer.hold_nano, answer.key_nano)
-        self.moves.setdefault(op.key_id, KeyMoves()).held += answer.key_nano
+        self.holds[op.call_id] = HoldState(op.call_id, op.account_id, op.key_id, answer.hold_nano, answer.key_nano, key.purse.id)
+        self.moves.setdefault(key.purse.id, KeyMoves()).held += answer.key_nano
         self.placed.append(_hold_row(op, answer))
         return answer
 
@@ -174,7 +187,7 @@ class Batch:
 
 def key_states(rows: list[tuple[Any, ...]]) -> dict[UUID, KeyState]:
     """What READ_KEYS has found, by key. Keys of one line have one purse."""
-    purses = {row[4]: Purse(*row[5:]) for row in rows}
+    purses = {row[4]: Purse(*row[4:]) for row in rows}
     return {row[0]: KeyState(row[0], row[1], row[2], row[3], purses[row[4]]) for row in rows}
 
 
@@ -227,7 +240,14 @@ def _account_row(account: AccountState) -> dict[str, Any]:
 
 
 def _key_row(key_id: UUID, moves: KeyMoves) -> dict[str, Any]:
-    return {"id": key_id, "held": moves.held, "spent": moves.spent, "calls": moves.calls, "address": moves.address}
+    return {
+        "id": key_id,
+        "held": moves.held,
+        "spent": moves.spent,
+        "total": moves.total,
+        "calls": moves.calls,
+        "address": moves.address,
+    }
 
 
 def _window_row(account: AccountState) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from reseller.clock import instant_of
 from reseller.domain import ledger
 from reseller.domain.calls.admission import Admit, PriceTerms
-from reseller.domain.calls.state import AccountState, HoldState, KeyMoves
+from reseller.domain.calls.state import AccountState, HoldState
 from reseller.domain.usage.tables import CallStatus, CostSource
 from reseller.errors import Refusal
 from reseller.metering import Usage
@@ -122,7 +122,7 @@ def facts_of(op: Admit) -> CallFacts:
     )  # fmt: skip
 
 
-def decide(op: Settle, account: AccountState, hold: HoldState | None, moves: KeyMoves) -> tuple[Settled, dict[str, Any] | None]:
+def decide(op: Settle, account: AccountState, hold: HoldState | None) -> tuple[Settled, dict[str, Any] | None]:
     """The answer and the usage row; the state holds the charge. No row if the hold was not open."""
     if hold is None:
         return Settled(0, was_open=False), None
@@ -135,10 +135,6 @@ def decide(op: Settle, account: AccountState, hold: HoldState | None, moves: Key
     account.charged += charge
     account.open_calls -= 1
     account.closed += 1
-    moves.held -= hold.key_amount
-    moves.spent += charge
-    moves.calls += 1
-    moves.address = storable(op.facts.address) or moves.address
     if charge:
         _book_on_day(account, charge)
     settled = Settled(charge, loss)

@@ -55,8 +55,12 @@ class AccountState:
 
 @dataclass(slots=True)
 class Purse:
-    """A spend limit and what counts against it, with what this batch adds. Keys of one line share it."""
+    """A spend limit and what counts against it, with what this batch adds. Keys of one line share it.
 
+    `id` is the newest of them, whose row has the counters.
+    """
+
+    id: UUID
     spend_limit: int | None
     spend_period: str
     period_start: date
@@ -91,10 +95,11 @@ class KeyState:
 
 @dataclass(slots=True)
 class KeyMoves:
-    """What a batch adds to one key, and from where it was used last."""
+    """What a batch adds to one key's row: as a purse `held` and `spent`, as a key the rest and from where it was used last."""
 
-    spent: int = 0
     held: int = 0
+    spent: int = 0
+    total: int = 0
     calls: int = 0
     address: str | None = None
 
@@ -108,3 +113,4 @@ class HoldState:
     key_id: UUID
     amount: int
     key_amount: int
+    purse_id: UUID

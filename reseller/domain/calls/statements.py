@@ -33,12 +33,16 @@ SELECT a.id, a.status = 'active', a.halted_at IS NOT NULL,
 
 # The limit and its counters are those of the newest key of the line: a key that was rotated spends from its successor's purse.
 READ_KEYS = """
-SELECT k.id, k.revoked_at IS NOT NULL, k.expires_at, k.model_patterns,
-       p.id, p.spend_limit_nano, p.spend_period, p.period_start, p.spent_nano, p.held_nano
-  FROM api_keys k JOIN api_keys p ON p.id = coalesce(k.spends_as_id, k.id) WHERE k.id = ANY($1)
+SELECT k.id, k.revoked_at IS NOT NULL, k.expires_at, k.model_patterns, coalesce(p.id, k.id),
+       CASE WHEN p.id IS NULL THEN k.spend_limit_nano ELSE p.spend_limit_nano END, coalesce(p.spend_period, k.spend_period),
+       coalesce(p.period_start, k.period_start), coalesce(p.spent_nano, k.spent_nano), coalesce(p.held_nano, k.held_nano)
+  FROM api_keys k LEFT JOIN api_keys p ON p.id = k.spends_as_id WHERE k.id = ANY($1)
 """
 
-READ_HOLDS = "SELECT id, account_id, api_key_id, amount_nano, key_nano FROM holds WHERE id = ANY($1)"
+READ_HOLDS = """
+SELECT h.id, h.account_id, h.api_key_id, h.amount_nano, h.key_nano, coalesce(k.spends_as_id, h.api_key_id)
+  FROM holds h LEFT JOIN api_keys k ON k.id = h.api_key_id WHERE h.id = ANY($1)
+"""
 
 READ_ENDED = "SELECT id, status, charge_nano FROM usage_logs WHERE id = ANY($1) AND created_at = ANY($2)"
 
@@ -84,27 +88,20 @@ PARTS = {
          WHERE h.id = d.id
     """,
     "keyed": """
-        -- Use and total are the key's own, what is held and spent its purse's; for all but rotated keys that is one row.
+        -- Use and total are the key's own; what is held and spent comes on the row of its purse.
         UPDATE api_keys k
-           SET held_nano = k.held_nano + m.held, calls = k.calls + m.calls, total_nano = k.total_nano + m.total,
-               spent_nano = CASE WHEN k.period_start = p.start THEN k.spent_nano ELSE 0 END + m.spent,
-               period_start = p.start, last_used_at = CASE WHEN m.is_used THEN now() ELSE k.last_used_at END,
-               last_used_address = coalesce(m.address, k.last_used_address)
-          FROM (SELECT r.id, sum(r.held) AS held, sum(r.spent) AS spent, sum(r.total) AS total, sum(r.calls) AS calls,
-                       bool_or(r.is_used) AS is_used, max(r.address) AS address
-                  FROM json_to_recordset($J) AS d(id uuid, held bigint, spent bigint, calls int, address text)
-                  JOIN api_keys own ON own.id = d.id
-                 CROSS JOIN LATERAL (VALUES (own.id, 0, 0, d.spent, d.calls, true, d.address),
-                       (coalesce(own.spends_as_id, own.id), d.held, d.spent, 0, 0, false, NULL))
-                       AS r(id, held, spent, total, calls, is_used, address)
-                 GROUP BY r.id) m
-          JOIN api_keys purse ON purse.id = m.id
-         CROSS JOIN LATERAL (SELECT CASE purse.spend_period
+           SET held_nano = k.held_nano + d.held, calls = k.calls + d.calls, total_nano = k.total_nano + d.total,
+               spent_nano = CASE WHEN k.period_start = p.start THEN k.spent_nano ELSE 0 END + d.spent, period_start = p.start,
+               last_used_at = CASE WHEN d.calls > 0 THEN now() ELSE k.last_used_at END,
+               last_used_address = coalesce(d.address, k.last_used_address)
+          FROM json_to_recordset($J) AS d(id uuid, held bigint, spent bigint, total bigint, calls int, address text)
+          JOIN api_keys own ON own.id = d.id
+         CROSS JOIN LATERAL (SELECT CASE own.spend_period
                WHEN 'day' THEN (now() AT TIME ZONE 'UTC')::date
                WHEN 'week' THEN date_trunc('week', now() AT TIME ZONE 'UTC')::date
                WHEN 'month' THEN date_trunc('month', now() AT TIME ZONE 'UTC')::date
                ELSE DATE '1970-01-01' END AS start) p
-         WHERE k.id = m.id
+         WHERE k.id = d.id
     """,
     "counted": """
         UPDATE request_counters c SET minute = d.minute, hour = d.hour, day = d.day

@@ -16,7 +16,7 @@ from reseller.clock import instant_of
 from reseller.domain import ledger, pricing
 from reseller.domain.calls import CallFacts, Outcome, Settle
 from reseller.domain.calls.settlement import decide, refusal_row
-from reseller.domain.calls.state import AccountState, HoldState, KeyMoves
+from reseller.domain.calls.state import AccountState, HoldState
 from reseller.domain.demo.cast import Purse
 from reseller.domain.demo.traffic import Attempt, id_at
 from reseller.domain.ledger import EntryDraft, EntryKind
@@ -145,8 +145,8 @@ def _settle(history: History, attempt: Attempt) -> None:
         return
     state.held += hold_nano
     state.open_calls += 1
-    hold = HoldState(facts.call_id, facts.account_id, facts.key_id, hold_nano, 0)
-    _, row = decide(Settle(facts, _outcome(attempt)), state, hold, KeyMoves())
+    hold = HoldState(facts.call_id, facts.account_id, facts.key_id, hold_nano, 0, facts.key_id)
+    _, row = decide(Settle(facts, _outcome(attempt)), state, hold)
     assert row is not None  # the hold was open
     history.rows.append(row)
 
