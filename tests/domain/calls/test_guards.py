@@ -257,7 +257,7 @@ def test_a_key_cannot_hold_less_than_nothing(write: Write) -> None:
     who = scenes.customer(spend=(to_usd(100), "day"))
 
     with pytest.raises(pg.CheckViolation, match="held_not_negative"):
-        write(keyed=[{"id": who.key_id, "held": -1, "spent": 0, "calls": 0}])
+        write(keyed=[{"id": who.key_id, "held": -1, "spent": 0, "total": 0, "calls": 0}])
 
 
 def test_a_call_whose_month_has_no_room_is_not_charged_in_secret(till: Till) -> None:
