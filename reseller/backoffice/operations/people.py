@@ -14,7 +14,7 @@ from reseller.backoffice.tables import Formatter, TableView
 from reseller.domain.accounts import Role, User
 from reseller.domain.desk import people
 from reseller.domain.desk.people import PersonLine
-from reseller.domain.identity import oversight, roles, sessions
+from reseller.domain.identity import linked, oversight, passwords, roles, sessions
 from reseller.errors import InvalidRequest, NotFound
 
 EVERYBODY, STAFF_ONLY = "everybody", "staff"
@@ -75,8 +75,15 @@ class People(TableView):
     @exposed("/details/")
     def details_view(self) -> Any:
         line = self._line(request.args)
-        is_me = line.id == me().user_id
-        return self.render(self.details_template, row=line, sessions=sessions.sessions_of(line.id), roles=list(Role), is_me=is_me)
+        return self.render(
+            self.details_template,
+            row=line,
+            sessions=sessions.sessions_of(line.id),
+            has_password=passwords.has_one(line.id),
+            identities=linked.identities_of(line.id),
+            roles=list(Role),
+            is_me=line.id == me().user_id,
+        )
 
     @exposed("/role/", methods=("POST",))
     def change_role(self) -> Any:

@@ -7,6 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from reseller.domain.accounts import Person, Role
+from reseller.domain.identity import linked
+from reseller.domain.identity.linked import Vouched
 from tests import factories
 from tests.backoffice.operations.desk import audited, confirmations_are_old, exported, page
 from tests.domain import scenes
@@ -31,6 +33,20 @@ def bob(app: Flask) -> Person:
 def enrol(who: Person) -> None:
     scenes.execute("INSERT INTO second_factors VALUES (:id, 'sealed-by-test', now(), 0, now())", id=who.user_id)
     scenes.execute("INSERT INTO recovery_codes VALUES (:id, :id, 'digest-by-test', NULL, now())", id=who.user_id)
+
+
+def test_a_person_page_says_through_what_they_sign_in(client: FlaskClient, bob: Person) -> None:
+    """ "I cannot get in" begins with this; what the provider calls them is text."""
+    linked.link(bob.user_id, Vouched("https://id.example", "b-17", "<b>bob@elsewhere.example</b>"), actor="test")
+    with_password = page(client, f"/admin/people/details/?id={bob.user_id}")
+    scenes.execute("UPDATE users SET password_hash = NULL WHERE id = :id", id=bob.user_id)
+
+    without = page(client, f"/admin/people/details/?id={bob.user_id}")
+
+    assert "<td>Password</td>" in with_password
+    assert "<td>Password</td>" not in without
+    assert "https://id.example" in without
+    assert "&lt;b&gt;bob@elsewhere.example" in without
 
 
 def do(client: FlaskClient, what: str, who: Person, **changes: Any) -> Any:
