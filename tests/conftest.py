@@ -6,16 +6,20 @@ speak HTTP start real servers: tests/servers.py.
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from flask import Flask
 from flask_migrate import upgrade
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser
 from sqlalchemy.orm import Session
+from structlog.dev import plain_traceback
 
 from config import Settings
 from config.postgres import find_binaries, oldest_binaries, temporary
@@ -34,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Whatever the developer has exported, tests run as tests."""
     for name in ("RESELLER_ENV", "DATABASE_URL", "RESELLER_INSTANCE", "OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "PORT"):
         os.environ.pop(name, None)
+    # Not the coloured tracebacks with every local variable: where the package rich is installed, printing one takes a second.
+    structlog.configure(processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(exception_formatter=plain_traceback)])
     # Deadlines and slow starts say how busy the machine is, not whether the code is right.
     hypothesis_settings.register_profile("reseller", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     hypothesis_settings.load_profile("reseller")
@@ -117,6 +123,16 @@ def windows(browser: Browser, shop: Shop) -> Iterator[Windows]:
 def patient() -> None:
     """A request in an earlier test of this process has left its patience with the database behind: this test waits as it likes."""
     wait_for_each(None)
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What modules of ours log inside the test, whoever has configured logging in this process before."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("reseller.") and hasattr(module, "log"):
+            monkeypatch.setattr(module, "log", structlog.get_logger())
+    with structlog.testing.capture_logs() as events:
+        yield events
 
 
 @pytest.fixture

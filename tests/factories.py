@@ -3,13 +3,14 @@
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 from reseller.clock import new_id
 from reseller.database import transaction
 from reseller.domain import keys, ledger, limits, pricing, registration
 from reseller.domain.accounts import Person, Role, hash_password
-from reseller.domain.keys import ApiKey
+from reseller.domain.keys import ApiKey, making
 from reseller.domain.pricing import Model, ModelPrice, RuleTerms, Upstream, UpstreamKind
 from reseller.domain.pricing.rules import Rule
 from reseller.domain.registration import Newcomer
@@ -47,6 +48,12 @@ def make_key(person: Person, *, name: str = "test key", **terms: Any) -> str:
 def mint_key(person: Person, *, name: str = "test key", **terms: Any) -> tuple[str, ApiKey]:
     """A new key and its row."""
     return keys.mint(person.account_id, name=name, actor=ACTOR, **terms)
+
+
+def mint_keys(person: Person, count: int) -> list[tuple[str, ApiKey]]:
+    """As many new keys, more than a customer may have at once, too."""
+    with patch.object(making, "MAX_ACTIVE_KEYS", count + 1):
+        return [mint_key(person) for _ in range(count)]
 
 
 def set_limits(person: Person, **values: int | None) -> None:

@@ -45,6 +45,11 @@ def of(account_id: UUID) -> Company:
     account = db.session.get(Account, account_id)
     if account is None:
         raise NotFound("There is no such account.")
+    return written(account)
+
+
+def written(account: Account) -> Company:
+    """The details in a row that was read already."""
     return Company(_details(account), account.version)
 
 

@@ -179,7 +179,7 @@ def test_a_customer_sees_a_charge_of_the_api_on_the_overview_and_signs_out(conso
     assert "$3.00" in before
     said = customer.call("/v1/credits").json["data"]["available"]
     assert before.count(f"${said}") == 0
-    expect(available.locator("[title]")).to_have_attribute("title", f"${said}")
+    expect(available.locator("[data-live-value=available]")).to_have_attribute("title", f"${said}")
     page.get_by_role("button", name="Sign out").click()
     page.goto("/overview")
     expect(page).to_have_url(console.url("/sign-in?next=/overview"))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from reseller.clients.mailer import Folder, LetterDelayed, LetterRefused, Outgoing, Sender, ServerFailed, SmtpServer, compose
 from tests.fakes.smtp import MailServer, certificate, silent_server
@@ -171,8 +170,8 @@ def test_nobody_there_is_a_failure_of_the_server() -> None:
         send(f"smtp://127.0.0.1:{free_port()}")
 
 
-def test_without_a_server_letters_are_files_for_their_owner_alone(tmp_path: Path) -> None:
-    with structlog.testing.capture_logs() as logged, Folder(tmp_path / "mail", tells_all=False).connected() as send_one:
+def test_without_a_server_letters_are_files_for_their_owner_alone(tmp_path: Path, logged: list[Any]) -> None:
+    with Folder(tmp_path / "mail", tells_all=False).connected() as send_one:
         send_one(compose(LETTER, SENDER))
         send_one(compose(LETTER, SENDER))  # the same letter again is the same file
 
@@ -183,8 +182,8 @@ def test_without_a_server_letters_are_files_for_their_owner_alone(tmp_path: Path
     assert "Plain words" not in str(logged)
 
 
-def test_in_development_the_log_has_the_words_too(tmp_path: Path) -> None:
-    with structlog.testing.capture_logs() as logged, Folder(tmp_path, tells_all=True).connected() as send_one:
+def test_in_development_the_log_has_the_words_too(tmp_path: Path, logged: list[Any]) -> None:
+    with Folder(tmp_path, tells_all=True).connected() as send_one:
         send_one(compose(LETTER, SENDER))
 
     assert "Plain words" in str(logged)

@@ -127,7 +127,7 @@ def ended(shop: Shop, cases: Sequence[Case]) -> list[Ended]:
     shop.fake.plans.update({case.words: case.plan for case in cases})
     customer = shop.customer(usd=str(STARTED_WITH // 10**9), limits=False)
     with shop.at_work():
-        minted = [factories.mint_key(customer.person) for _ in cases]
+        minted = factories.mint_keys(customer.person, len(cases))
         key_ids = [row.id for _, row in minted]
 
     def call(case: Case, key: str) -> Answer | None:

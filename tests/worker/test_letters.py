@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from flask import Flask
 
 from config import SettingsRefused
@@ -99,15 +98,14 @@ def test_who_asked_for_a_new_password_is_looked_up_by_the_worker(make_context: M
 
 
 def test_an_operators_own_text_stands_in_for_ours_and_a_broken_one_does_not(
-    make_context: MakeContext, post: MailServer, texts: Path
+    make_context: MakeContext, post: MailServer, texts: Path, logged: list[Any]
 ) -> None:
     (texts / "reset_password.txt").write_text("{{ brand.name }} says\r\n\r\nClick, dear customer:\r\n\r\n{{ link }}\r\n")
     (texts / "password_changed.txt").write_text("Changed\n\n{% if not facts.address %}{{ nonsense.of.ours }}{% endif %}Indeed.")
     write()
     letters.write(LetterKind.PASSWORD_CHANGED, "bob@example.com", facts={"address": ""})
 
-    with structlog.testing.capture_logs() as logged:
-        jobs.send_letters(make_context(BRAND_LETTERS_DIR=str(texts)))
+    jobs.send_letters(make_context(BRAND_LETTERS_DIR=str(texts)))
 
     own, ours = post.to("ann@example.com"), post.to("bob@example.com")
     assert own["Subject"] == "Reseller says"
@@ -231,11 +229,11 @@ def test_a_token_sealed_under_another_secret_is_refused_with_a_reason(make_conte
     ]
 
 
-def test_no_log_has_a_link_and_outside_development_no_file_is_told_of_in_words(make_context: MakeContext) -> None:
+def test_no_log_has_a_link_and_outside_development_no_file_is_told_of_in_words(make_context: MakeContext, logged: list[Any]) -> None:
     """R37."""
     write()
-    with structlog.testing.capture_logs() as logged:
-        jobs.send_letters(make_context(MAIL_URL=""))
+
+    jobs.send_letters(make_context(MAIL_URL=""))
 
     assert {line["event"] for line in logged} == {"letter_written", "letter_sent"}
     assert "the-token" not in str(logged)

@@ -207,6 +207,8 @@ def make_call(**facts: Any) -> Any:
         "markup_percent": Decimal(10),
         "min_cost_usd": Decimal(0),
         "charge_usd": Decimal("0.00605"),
+        "is_test": False,
+        "overage_loss_usd": Decimal(0),
     }
     return SimpleNamespace(**(defaults | facts))
 
