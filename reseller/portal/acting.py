@@ -55,18 +55,23 @@ def me() -> SignedIn:
     return who
 
 
+def _answer(view: View, parts: dict[str, Any]) -> Any:
+    """What the page answers; what it asks for first and what it refuses are pages, too."""
+    try:
+        return view(**parts)
+    except ConfirmFirst:
+        return to_confirm()
+    except Refusal as refusal:
+        return error_pages.of_refusal(refusal)
+
+
 def anonymous(view: View) -> View:
     """A page that decides itself who may see it."""
 
     @functools.wraps(view)
     def run(**parts: Any) -> Any:
         with acting_as_operator(), staff.acting_from(address()):
-            try:
-                return view(**parts)
-            except ConfirmFirst:
-                return to_confirm()
-            except Refusal as refusal:
-                return error_pages.of_refusal(refusal)
+            return _answer(view, parts)
 
     return run
 
@@ -102,12 +107,7 @@ def scoped(view: View) -> View:
             return render_template("portal/no_account.html"), 404
         g.scope = Scope(account_id, who.user_id, None if seen is None else seen.id)
         with acting_for(account_id, may_write=seen is None), staff.acting_from(address()):
-            try:
-                return view(**parts)
-            except ConfirmFirst:
-                return to_confirm()
-            except Refusal as refusal:
-                return error_pages.of_refusal(refusal)
+            return _answer(view, parts)
 
     return run
 

@@ -1,15 +1,20 @@
 """What the pages of letters share: which browser it is, where letters are in development, and answers that leave no trace of a token."""
 
 import secrets
+from collections.abc import Callable
+from typing import Any
 
 from flask import make_response, render_template, session
 from werkzeug.wrappers import Response
 
+from reseller.domain import accounts
+from reseller.domain.identity import throttle
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.letters import SEALED_FOR
 from reseller.domain.registration import Trial
-from reseller.errors import Refusal
+from reseller.errors import InvalidRequest, Refusal, TooManyFailures
 from reseller.portal import acting
+from reseller.web.error_pages import with_wait
 from reseller.wiring import wiring
 
 BROWSER = "browser"
@@ -38,6 +43,24 @@ def letters_folder() -> str | None:
     settings = wiring().settings
     is_here = settings.reseller_env == "development" and not settings.mail_url.get_secret_value()
     return f"{settings.instance_path}/mail" if is_here else None
+
+
+def address_in(form: Any, page: Callable[[Any, str], str]) -> str | Response:
+    """The address that a form asks a letter for, counted as asked for; or the answer to a form that asks for none.
+
+    `page`: the form again, with what is wrong.
+    """
+    if not form.validate():
+        return make_response(page(form, ""), 400)
+    try:
+        email = accounts.normal_email(form.email.data)
+        throttle.attempt(throttle.letter_brakes(email, acting.address()))
+    except InvalidRequest:
+        form.email.errors = ["That is not an e-mail address."]
+        return make_response(page(form, ""), 400)
+    except TooManyFailures as refusal:
+        return with_wait(make_response(page(form, refusal.message), 429), refusal)
+    return email
 
 
 def sent_page(title: str, words: str) -> str:

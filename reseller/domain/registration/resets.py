@@ -12,7 +12,7 @@ from reseller.domain.identity import links, passwords
 from reseller.domain.identity.links import Purpose
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.letters import Letter, LetterKind, LetterState
-from reseller.domain.registration.signing_up import prove
+from reseller.domain.registration.signing_up import prove_by
 from reseller.domain.registration.trial_credit import Trial
 from reseller.errors import InvalidRequest, NotFound
 
@@ -64,14 +64,10 @@ def finish(token: str, password_hash: str, *, trial: Trial) -> UUID:
 
     Whoever opened the link reads the mailbox: an address that nobody had verified is verified.
     """
-    with transaction() as session:
-        opened = links.use(token, Purpose.RESET)
-        user = session.get_one(User, opened.user_id)
-        if user.email != opened.email:
-            raise NotFound(links.NO_LINK)
-        prove(user, trial)
-        passwords.change(user.id, password_hash, actor=staff.actor_of(user.id), reason="by a link in a letter")
-    return opened.user_id
+    with transaction():
+        user_id = prove_by(token, Purpose.RESET, trial)
+        passwords.change(user_id, password_hash, actor=staff.actor_of(user_id), reason="by a link in a letter")
+    return user_id
 
 
 def _write_link(user_id: UUID, email: str, seal: Seal) -> None:

@@ -43,8 +43,16 @@ def verify(token: str, *, trial: Trial) -> UUID:
 
     Raises NotFound for a link that does not work.
     """
+    return prove_by(token, Purpose.VERIFY, trial)
+
+
+def prove_by(token: str, purpose: Purpose, trial: Trial) -> UUID:
+    """The person whose link this is reads the mailbox of their address, and the link is used.
+
+    Raises NotFound for a link that does not work, or that went to an address which is not theirs any more.
+    """
     with transaction() as session:
-        opened = links.use(token, Purpose.VERIFY)
+        opened = links.use(token, purpose)
         user = session.get_one(User, opened.user_id)
         if user.email != opened.email:
             raise NotFound(links.NO_LINK)

@@ -5,15 +5,16 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reseller.database import transaction
 from reseller.domain import keys
-from reseller.domain.accounts import Account, AccountStatus
+from reseller.domain.accounts import AccountStatus
 from reseller.domain.keys import ApiKey
-from reseller.domain.ledger import Balance, BalanceNow
+from reseller.domain.ledger import BalanceNow
 from reseller.domain.limits import WINDOW_SECONDS, RateLimit, RequestCounter, SlidingWindow
+from reseller.domain.standing.rows import rows_of
 from reseller.errors import NotFound
 from reseller.money import to_nano
 
@@ -89,16 +90,8 @@ class Standing:
 
 def standing_of(account_id: UUID) -> Standing:
     """The account as it is now; the instant is the database's, as windows want it (R39). Raises NotFound."""
-    query = (
-        select(Account, Balance, RateLimit, RequestCounter, func.clock_timestamp())
-        .join(Balance, Balance.account_id == Account.id)
-        .join(RateLimit, RateLimit.account_id == Account.id)
-        .join(RequestCounter, RequestCounter.account_id == Account.id)
-        .where(Account.id == account_id)
-        .execution_options(populate_existing=True)
-    )
     with transaction() as session:
-        row = session.execute(query).first()
+        row = rows_of(session, account_id)
         if row is None:
             raise NotFound("There is no such account.")
         account, balance, limits, counter, at = row

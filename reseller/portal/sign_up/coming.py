@@ -1,18 +1,15 @@
 """/sign-up: the form, and a letter. The answer and its work are the same whether the address is known or not."""
 
-from flask import make_response, redirect, render_template, request, session, url_for
+from flask import redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from reseller.domain import accounts, registration
-from reseller.domain.identity import throttle
 from reseller.domain.registration import Newcomer
-from reseller.errors import InvalidRequest, TooManyFailures
-from reseller.portal import acting, hashing
-from reseller.portal.letter_pages import LETTER_TO, browser, letter_seal, sent_page
+from reseller.portal import hashing
+from reseller.portal.letter_pages import LETTER_TO, address_in, browser, letter_seal, sent_page
 from reseller.portal.sign_in.onwards import onwards
 from reseller.portal.sign_up.forms import SignUpForm
 from reseller.web import signed_in
-from reseller.web.error_pages import with_wait
 from reseller.wiring import wiring
 
 
@@ -26,16 +23,9 @@ def show() -> Response | str:
 def register() -> Response | str:
     """A letter is on its way to the address."""
     form = SignUpForm(request.form)
-    if not form.validate():
-        return make_response(_form(form), 400)
-    try:
-        email = accounts.normal_email(form.email.data)
-        throttle.attempt(throttle.letter_brakes(email, acting.address()))
-    except InvalidRequest:
-        form.email.errors = ["That is not an e-mail address."]
-        return make_response(_form(form), 400)
-    except TooManyFailures as refusal:
-        return with_wait(make_response(_form(form, refusal.message), 429), refusal)
+    email = address_in(form, _form)
+    if isinstance(email, Response):
+        return email
     password_hash = hashing.aside(accounts.hash_password, form.password.data)
     newcomer = Newcomer(email, password_hash=password_hash, full_name=_line(form.full_name.data), company=_line(form.company.data))
     registration.sign_up(newcomer, browser=browser(), seal=letter_seal())

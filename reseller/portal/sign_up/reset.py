@@ -1,18 +1,17 @@
 """/reset: a new password by a letter. The answer is the same whether the address is known or not; nobody is signed in by it."""
 
-from flask import flash, make_response, redirect, render_template, request, session, url_for
+from flask import flash, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from reseller.domain import accounts
-from reseller.domain.identity import links, throttle
+from reseller.domain.identity import links
 from reseller.domain.identity.links import Opened, Purpose
 from reseller.domain.registration import resets
-from reseller.errors import InvalidRequest, NotFound, TooManyFailures
-from reseller.portal import acting, hashing
-from reseller.portal.letter_pages import LETTER_TO, gone, of_link, sent_page, trial
+from reseller.errors import NotFound
+from reseller.portal import hashing
+from reseller.portal.letter_pages import LETTER_TO, address_in, gone, of_link, sent_page, trial
 from reseller.portal.sign_up.forms import ChosenForm, WhoForm
 from reseller.web import signed_in
-from reseller.web.error_pages import with_wait
 
 
 def show() -> str:
@@ -23,16 +22,9 @@ def show() -> str:
 def ask() -> Response | str:
     """A letter is on its way to the address."""
     form = WhoForm(request.form)
-    if not form.validate():
-        return make_response(_form(form), 400)
-    try:
-        email = accounts.normal_email(form.email.data)
-        throttle.attempt(throttle.letter_brakes(email, acting.address()))
-    except InvalidRequest:
-        form.email.errors = ["That is not an e-mail address."]
-        return make_response(_form(form), 400)
-    except TooManyFailures as refusal:
-        return with_wait(make_response(_form(form, refusal.message), 429), refusal)
+    email = address_in(form, _form)
+    if isinstance(email, Response):
+        return email
     resets.ask(email)
     session[LETTER_TO] = email
     return redirect(url_for("sign_up.reset_sent"))

@@ -15,16 +15,17 @@ from sqlalchemy.orm import Session, aliased
 from reseller.clock import instant_of
 from reseller.database import transaction
 from reseller.domain import company, keys
-from reseller.domain.accounts import Account, MemberRole, Membership, User
+from reseller.domain.accounts import MemberRole, Membership, User
 from reseller.domain.desk.actors import names_of
 from reseller.domain.desk.customer import money
 from reseller.domain.desk.customer.parts import CallRow, Customer, KeyRow, Limits, LimitUse, Member, Money, NoteRow
 from reseller.domain.desk.timeline import timeline
 from reseller.domain.identity.tables import SecondFactor
 from reseller.domain.keys import ApiKey
-from reseller.domain.ledger import AdjustmentState, Balance, EntryKind
+from reseller.domain.ledger import AdjustmentState, EntryKind
 from reseller.domain.limits import LIMIT_COLUMNS, RateLimit, RequestCounter, used_now
 from reseller.domain.notes import AccountNote
+from reseller.domain.standing.rows import AccountRows, rows_of
 from reseller.domain.usage import UsageLog
 from reseller.domain.usage.tables import ERRORS
 from reseller.errors import NotFound
@@ -93,21 +94,13 @@ def call_shown(account_id: UUID, call_id: UUID) -> CallRow | None:
         return None if row is None else CallRow(*row)
 
 
-def _head(session: Session, account_id: UUID) -> tuple[Account, Balance, RateLimit, RequestCounter, datetime]:
-    """One row of everything that an account has once; the instant is the database's, as windows want it (R39)."""
-    query = (
-        select(Account, Balance, RateLimit, RequestCounter, func.clock_timestamp())
-        .join(Balance, Balance.account_id == Account.id)
-        .join(RateLimit, RateLimit.account_id == Account.id)
-        .join(RequestCounter, RequestCounter.account_id == Account.id)
-        .where(Account.id == account_id)
-    )
-    row = session.execute(query).first()
-    if row is None:
+def _head(session: Session, account_id: UUID) -> AccountRows:
+    """One row of everything that an account has once, out of the session."""
+    rows = rows_of(session, account_id)
+    if rows is None:
         raise NotFound("There is no such customer.")
     session.expunge_all()
-    account, balance, limits, counter, at = row
-    return account, balance, limits, counter, at
+    return rows
 
 
 def _members(session: Session, account_id: UUID) -> tuple[Member, ...]:
