@@ -87,6 +87,15 @@ class ServerProcess:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
+    def await_answer(self, port: int, path: str, seconds: float = READY_SECONDS) -> None:
+        """A GET of this path is answered with 200. If the process ends first, or never answers, it is gone and its log is told."""
+        try:
+            wait_until(lambda: self.exit_code is not None or status_of(port, path) == 200, seconds)
+        except BaseException:
+            self.kill()
+            raise
+        assert self.exit_code is None, self.log
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

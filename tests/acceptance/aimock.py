@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.npm import installed, node
-from tests.servers import ServerProcess, free_port, status_of
-from tests.waiting import wait_until
+from tests.servers import ServerProcess, free_port
 
 PACKAGE, VERSION = "@copilotkit/aimock", "1.43.0"
 
@@ -26,17 +25,8 @@ class Aimock(ServerProcess):
         super().__init__(
             [node(), str(installed(PACKAGE, VERSION, "dist/cli.js")), *words], env={"PATH": os.environ["PATH"]}, log=folder / "aimock.log"
         )
-        try:
-            wait_until(self._answers, 20)
-        except BaseException:
-            self.kill()
-            raise
+        self.await_answer(self.port, "/api/v1/models", 20)
 
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/api/v1"
-
-    def _answers(self) -> bool:
-        if self.exit_code is not None:
-            raise AssertionError(self.log)
-        return status_of(self.port, "/api/v1/models") == 200

@@ -15,8 +15,7 @@ from flask import Flask
 from tests.acceptance.npm import installed, node
 from tests.domain import scenes
 from tests.portal.visitor import Visitor
-from tests.servers import ServerProcess, free_port, status_of
-from tests.waiting import wait_until
+from tests.servers import ServerProcess, free_port
 
 PACKAGE, VERSION = "oidc-provider", "9.13.3"
 ORIGIN = "https://shop.example"
@@ -35,11 +34,7 @@ class StrictProvider(ServerProcess):
             json.dumps(claims),
         ]
         super().__init__([node(), str(SCRIPT), *words], env={"PATH": os.environ["PATH"]}, log=folder / "provider.log")
-        try:
-            wait_until(self._answers, 20)
-        except BaseException:
-            self.kill()
-            raise
+        self.await_answer(self.port, "/.well-known/openid-configuration", 20)
 
     @property
     def issuer(self) -> str:
@@ -59,11 +54,6 @@ class StrictProvider(ServerProcess):
                     return answer.headers["Location"].removeprefix(ORIGIN)
                 page = answer
         raise AssertionError(page.text)
-
-    def _answers(self) -> bool:
-        if self.exit_code is not None:
-            raise AssertionError(self.log)
-        return status_of(self.port, "/.well-known/openid-configuration") == 200
 
 
 @pytest.mark.parametrize("is_verified", [True, False])

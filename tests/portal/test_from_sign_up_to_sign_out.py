@@ -4,9 +4,7 @@ Nobody of ours helps: what they need, pages and letters tell them.
 """
 
 import json
-import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,13 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from openai import AuthenticationError, OpenAI
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import Windows
+from tests.fakes.openid_mock import OpenIdMock, without_looks
 from tests.fakes.smtp import MailServer, link_in
-from tests.servers import READY_SECONDS, ServerProcess, WebServer, WorkerProcess, free_port, status_of
+from tests.servers import WebServer, WorkerProcess
 from tests.shop import Shop
-from tests.waiting import wait_until
 
 MAILBOX, FIRST, SECOND = "whole-way@example.org", "the first password there", "the second password there"
 MODEL = "openai/gpt-4o-mini"
@@ -37,10 +35,7 @@ class Town:
     windows: Windows
 
     def window(self) -> Page:
-        page = self.windows.open()
-        page.route("https://cdn.jsdelivr.net/**", _nothing)  # the provider's pages take their looks from the internet
-        page.route("**/favicon.ico", _nothing)
-        return page
+        return without_looks(self.windows.open())
 
     def url(self, path: str) -> str:
         return f"{self.origin}{path}"
@@ -61,22 +56,11 @@ class Town:
         return answer.headers["x-request-id"], Decimal(body["usage"]["cost"])
 
 
-def _nothing(route: Route) -> None:
-    route.fulfill(status=200, content_type="text/css", body="")
-
-
 @pytest.fixture
 def town(shop: Shop, windows: Windows, tmp_path: Path) -> Iterator[Town]:
-    port = free_port()
-    claims = json.dumps({"sub": "whole-way", "email": MAILBOX, "email_verified": True})
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--user-claims", claims]
-    provider = ServerProcess(command, env={"PATH": os.environ["PATH"]}, log=tmp_path / "provider.log")
-    with provider, MailServer() as post:
-        wait_until(lambda: provider.exit_code is not None or status_of(port, "/.well-known/openid-configuration") == 200, READY_SECONDS)
-        ours = {
-            "OIDC_ISSUER": f"http://localhost:{port}", "OIDC_CLIENT_ID": "reseller", "OIDC_CLIENT_SECRET": "secret", "OIDC_LABEL": "Acme",
-            "MAIL_URL": post.url, "MAIL_FROM": "post@shop.example", "TRIAL_CREDIT_USD": "1",
-        }  # fmt: skip
+    claims = {"sub": "whole-way", "email": MAILBOX, "email_verified": True}
+    with OpenIdMock([claims], tmp_path) as provider, MailServer() as post:
+        ours = {**provider.settings("Acme"), "MAIL_URL": post.url, "MAIL_FROM": "post@shop.example", "TRIAL_CREDIT_USD": "1"}
         env = {**shop.web.environment, **ours}
         with WebServer(env=env, log=tmp_path / "web.log") as web, WorkerProcess(env=env, log=tmp_path / "worker.log"):
             yield Town(shop, web, post, windows)

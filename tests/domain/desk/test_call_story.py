@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from reseller.clock import new_id, now
-from reseller.domain import ledger, pricing
+from reseller.domain import ledger
 from reseller.domain.calls import Note, PriceTerms, Till, processes
 from reseller.domain.desk.call_story import IN_FLIGHT, WAITING_FOR_COST, CallStory, story_of
 from reseller.domain.usage import CostSource
@@ -19,19 +19,6 @@ from tests import factories
 from tests.domain import scenes
 
 MARKS = {"admitted_ms": 3.5, "sent_ms": 4.0, "first_byte_ms": 410.25, "ended_ms": 900.0, "finish_reason": "stop"}
-
-
-@pytest.fixture
-def till(app: Flask) -> Till:
-    return wiring_of(app).till
-
-
-@pytest.fixture
-def terms(app: Flask) -> PriceTerms:
-    """The terms of a rule of 25 %, for the model that scenes ask for."""
-    factories.make_model(slug="acme/one")
-    rule = factories.make_rule(pattern="acme/*")
-    return PriceTerms(pricing.current_version(), rule.id, rule.markup_percent, 0)
 
 
 def charged(till: Till, who: scenes.Customer, terms: PriceTerms, **changes: Any) -> CallStory:

@@ -6,11 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from reseller.clock import new_id
 from reseller.database import acting_for
-from reseller.domain import pricing
 from reseller.domain.calls import PriceTerms, Till, facts_of
 from reseller.domain.desk.receipt import Receipt, receipt_of
 from reseller.domain.desk.refusal_words import WORDS
@@ -19,25 +17,10 @@ from reseller.domain.usage import CallStatus, CostSource
 from reseller.errors import InsufficientBalance, NotFound
 from reseller.metering import Usage
 from reseller.money import to_usd
-from reseller.wiring import wiring_of
-from tests import factories
 from tests.domain import scenes
 
 MARKS = {"admitted_ms": 3.5, "sent_ms": 4.0, "first_byte_ms": 410.25, "ended_ms": 900.0, "finish_reason": "stop"}
 OUR_WORDS = re.compile(r"upstream|openrouter|margin|markup|the account|customer", re.IGNORECASE)
-
-
-@pytest.fixture
-def till(app: Flask) -> Till:
-    return wiring_of(app).till
-
-
-@pytest.fixture
-def terms(app: Flask) -> PriceTerms:
-    """The terms of a rule of 25 %, for the model that scenes ask for."""
-    factories.make_model(slug="acme/one")
-    rule = factories.make_rule(pattern="acme/*")
-    return PriceTerms(pricing.current_version(), rule.id, rule.markup_percent, 0)
 
 
 def charged(till: Till, who: scenes.Customer, terms: PriceTerms, charge: int = 25_000, **changes: Any) -> Receipt:

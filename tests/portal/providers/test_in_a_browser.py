@@ -1,21 +1,18 @@
 """Providers in a real browser, against an OpenID provider that others wrote (PyPI oidc-provider-mock)."""
 
-import json
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests import factories
 from tests.axe import grave_faults
 from tests.browser import Windows
-from tests.servers import READY_SECONDS, ServerProcess, WebServer, free_port, status_of
+from tests.fakes.openid_mock import OpenIdMock, without_looks
+from tests.servers import WebServer
 from tests.shop import Shop
 from tests.site import Site
-from tests.waiting import wait_until
 
 PEOPLE = (
     {"sub": "newcomer", "email": "newcomer@example.org", "email_verified": True, "name": "New Comer"},
@@ -31,10 +28,7 @@ class Doors:
     windows: Windows
 
     def stranger(self) -> Page:
-        page = self.windows.open()
-        # The provider's pages take their looks from the internet.
-        page.route("https://cdn.jsdelivr.net/**", _nothing)
-        page.route("**/favicon.ico", _nothing)
+        page = without_looks(self.windows.open())
         page.goto(f"{self.origin}/sign-in")
         return page
 
@@ -42,25 +36,12 @@ class Doors:
         return self.origin + path
 
 
-def _nothing(route: Route) -> None:
-    route.fulfill(status=200, content_type="text/css", body="")
-
-
 @pytest.fixture(scope="module")
 def server(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Beside the shop's server, on the same database."""
-    port, folder = free_port(), tmp_path_factory.mktemp("server")
-    words = [word for person in PEOPLE for word in ("--user-claims", json.dumps(person))]
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *words]
-    ours = {
-        "OIDC_ISSUER": f"http://localhost:{port}",
-        "OIDC_CLIENT_ID": "reseller",
-        "OIDC_CLIENT_SECRET": "secret",
-        "OIDC_LABEL": "Sign in with Acme",
-    }
-    with ServerProcess(command, env={"PATH": os.environ["PATH"]}, log=folder / "provider.log") as provider:
-        wait_until(lambda: provider.exit_code is not None or status_of(port, "/.well-known/openid-configuration") == 200, READY_SECONDS)
-        assert provider.exit_code is None, provider.log
+    folder = tmp_path_factory.mktemp("server")
+    with OpenIdMock(PEOPLE, folder) as provider:
+        ours = provider.settings("Sign in with Acme")
         with WebServer(env={**shop.web.environment, **ours}, log=folder / "web.log") as running:
             yield running
 
