@@ -5,6 +5,7 @@ speak HTTP start real servers: tests/servers.py.
 """
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -131,8 +132,13 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     for name, module in list(sys.modules.items()):
         if name.startswith("reseller.") and hasattr(module, "log"):
             monkeypatch.setattr(module, "log", structlog.get_logger())
-    with structlog.testing.capture_logs() as events:
-        yield events
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))  # commands tell warnings alone
+    try:
+        with structlog.testing.capture_logs() as events:
+            yield events
+    finally:
+        structlog.configure(**before)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_every_misbehaviour_is_shown() -> None:
 @pytest.mark.parametrize("name", ANSWERS)
 def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
     findings = [stage.show(name, SUITE, limits=name in LIMITED)]
-    while findings[-1].added_p99 > ADDED_P99_MS and len(findings) < TRIES:
+    while is_disturbed(findings[-1]) and len(findings) < TRIES:
         findings.append(stage.show(name, SUITE, limits=name in LIMITED))
     finding = findings[-1]
 
@@ -63,6 +63,11 @@ def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
     assert finding.added_p99 <= ADDED_P99_MS, (sorted(finding.alone)[-5:], sorted(finding.meanwhile)[-5:])
     assert ANSWERS[name] <= finding.statuses.keys(), finding.statuses
     assert memory_is_flat(finding), (finding.resident_start, finding.resident_peak, finding.resident_after_round)
+
+
+def is_disturbed(finding: Finding) -> bool:
+    """The neighbour waited too long, or a third of a second of a shared machine was too short for an answer."""
+    return finding.added_p99 > ADDED_P99_MS or not ANSWERS[finding.name] <= finding.statuses.keys()
 
 
 def memory_is_flat(finding: Finding) -> bool:
