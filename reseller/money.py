@@ -6,6 +6,7 @@ and it rounds a charge once and upwards. No float is accepted anywhere.
 """
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 
 from sqlalchemy import BigInteger, Numeric
@@ -92,6 +93,18 @@ def display_usd(amount_usd: Decimal) -> str:
     rounded = amount_usd.quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
     places = 2 if rounded == rounded.quantize(Decimal("0.01"), ROUND_HALF_EVEN) else 6
     return f"{'-' if rounded < 0 else ''}${abs(rounded):,.{places}f}"
+
+
+def places_of(amounts_nano: Iterable[int]) -> int:
+    """As few places as show every digit of each amount: two, six or nine. A column with them adds up as it is read."""
+    amounts = list(amounts_nano)
+    return next(places for places in (2, 6, 9) if all(nano % 10 ** (9 - places) == 0 for nano in amounts))
+
+
+def fixed_usd(nano: int, places: int) -> str:
+    """Dollars with this many places, of which the amount has no more."""
+    sign, (dollars, rest) = "-" if nano < 0 else "", divmod(abs(nano), NANO)
+    return f"{sign}${dollars:,}.{rest:09d}"[: places - 9 or None]
 
 
 def exact_usd(amount_usd: Decimal) -> str:

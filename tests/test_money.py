@@ -15,9 +15,11 @@ from reseller.money import (
     Usd,
     UsdRate,
     display_usd,
+    fixed_usd,
     format_decimal,
     format_nano,
     parse_usd,
+    places_of,
     round_up_charge,
     to_nano,
     to_usd,
@@ -156,6 +158,22 @@ def test_decimals_are_written_plainly(value: str, text: str) -> None:
 )
 def test_people_see_cents_or_six_places(value: str, text: str) -> None:
     assert display_usd(Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("amounts", "texts"),
+    [
+        ([], []),
+        ([0], ["$0.00"]),
+        ([12_340_000_000, -5_000_000_000], ["$12.34", "-$5.00"]),
+        ([1_234_567_000_001_000, -20_000_000], ["$1,234,567.000001", "-$0.020000"]),
+        ([10**9, -1], ["$1.000000000", "-$0.000000001"]),
+    ],
+)
+def test_a_column_has_the_places_that_show_every_digit_of_it(amounts: list[int], texts: list[str]) -> None:
+    places = places_of(iter(amounts))
+
+    assert [fixed_usd(nano, places) for nano in amounts] == texts
 
 
 def test_an_inexact_sum_raises_instead_of_rounding() -> None:

@@ -33,6 +33,11 @@ def usd(amount: Decimal | int | None) -> str:
     return display_usd(to_usd(amount) if isinstance(amount, int) else amount)
 
 
+def fixed_usd(nano: int, places: int) -> str:
+    """One amount of a column in which all have `places_of` its amounts, so that it adds up as it is read."""
+    return money.fixed_usd(nano, places)
+
+
 def exact_usd(amount: Decimal | int | None) -> str:
     """Every digit, as in the books."""
     if amount is None:
@@ -110,7 +115,7 @@ def iso(at: datetime | date) -> str:
 
 def install(app: Flask, settings: Settings) -> None:
     """Templates have these as filters, and the brand as a global."""
-    for function in (usd, exact_usd, per_million, usd_per_million, number, percent, exact_moment, ago, duration, iso):
+    for function in (usd, fixed_usd, exact_usd, per_million, usd_per_million, number, percent, exact_moment, ago, duration, iso):
         app.add_template_filter(function)
     brand = settings.brand
     app.jinja_env.globals.update(

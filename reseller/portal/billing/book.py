@@ -14,7 +14,7 @@ from reseller.domain import ledger
 from reseller.domain.ledger import EntryKind, history, statement
 from reseller.domain.ledger.history import EntryLine, Unposted
 from reseller.domain.usage.pace import pace_of
-from reseller.money import to_usd
+from reseller.money import places_of, to_usd
 from reseller.portal import acting, outlook
 from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
@@ -36,13 +36,16 @@ def show() -> str:
     with transaction():
         found = history.entries(account_id, kind=kind, before=before, limit=PAGE + 1)
         is_on_top = before is None and kind in (None, EntryKind.USAGE)
+        running = history.unposted(account_id) if is_on_top else None
+        shown: list[EntryLine | Unposted] = [*found, *([running] if running else [])]
         return render_template(
             "portal/billing/show.html",
             balance=(balance := ledger.balance_now(account_id)),
             outlook=outlook.in_words(balance.available_nano, pace_of(account_id)),
             top_up_url=wiring().settings.brand_top_up_url,
             entries=found[:PAGE],
-            running=history.unposted(account_id) if is_on_top else None,
+            running=running,
+            places=places_of(nano for line in shown for nano in (line.amount_nano, line.balance_after_nano)),
             after=request.args.get("after"),
             older=str(found[PAGE - 1].sequence) if len(found) > PAGE else None,
             kind=kind,
@@ -69,7 +72,15 @@ def entry(entry_id: str) -> str:
     with transaction():
         line = history.entry_of(account_id, _uuid(entry_id))
         parts = () if line.usage_day is None else statement.charges_of_day(account_id, line.usage_day, line.charged_nano)
-        return render_template("portal/billing/entry.html", line=line, parts_of_day=parts, calls_href=_calls_of(line), words=words)
+        amounts = (line.amount_nano, line.balance_after_nano, *(part.charge_nano for part in parts))
+        return render_template(
+            "portal/billing/entry.html",
+            line=line,
+            places=places_of(amounts),
+            parts_of_day=parts,
+            calls_href=_calls_of(line),
+            words=words,
+        )
 
 
 def _calls_of(line: EntryLine) -> str | None:

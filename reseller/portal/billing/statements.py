@@ -12,7 +12,7 @@ from reseller.database import transaction
 from reseller.domain import company
 from reseller.domain.ledger import statement
 from reseller.domain.ledger.statement import Statement, StatementLine
-from reseller.money import to_usd
+from reseller.money import places_of, to_usd
 from reseller.portal import acting
 from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
@@ -26,7 +26,9 @@ HEADINGS = ("date", "kind", "what", "note", "model", "calls", "prompt_tokens", "
 @billing.get("/billing/statements")
 @acting.scoped
 def statements() -> str:
-    return render_template("portal/billing/statements.html", months=statement.months(acting.scope().account_id))
+    months = statement.months(acting.scope().account_id)
+    places = places_of(nano for month in months for nano in (month.opening_nano, month.added_nano, month.used_nano))
+    return render_template("portal/billing/statements.html", months=months, places=places)
 
 
 @billing.get("/billing/statements/<month>")
@@ -38,6 +40,7 @@ def one_statement(month: str) -> str:
         return render_template(
             "portal/billing/statement.html",
             statement=found,
+            places=places_of([found.opening_nano, *(nano for line in found.lines for nano in _amounts(line))]),
             addressee=company.of(account_id).addressee,
             account_id=account_id,
             at=now(),
@@ -51,6 +54,10 @@ def statement_csv(month: str) -> Response:
     """The statement's lines, a day of usage by model: opening balance and amounts add up to the closing balance."""
     found = statement.of_month(acting.scope().account_id, _month(month))
     return csv_answer(csv_lines(HEADINGS, _rows(found)), f"statement_{found.month:%Y-%m}.csv")
+
+
+def _amounts(line: StatementLine) -> list[int]:
+    return [line.amount_nano, *(part.charge_nano for part in line.by_model)]
 
 
 def _rows(found: Statement) -> Iterator[list[str]]:

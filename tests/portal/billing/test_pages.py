@@ -18,7 +18,7 @@ from reseller.domain import ledger
 from reseller.domain.accounts import Person, Role
 from reseller.domain.keys import ApiKey
 from reseller.domain.ledger import EntryDraft, EntryKind
-from reseller.money import exact_usd, to_usd
+from reseller.money import fixed_usd
 from tests import factories
 from tests.domain import scenes
 from tests.domain.ledger import histories
@@ -96,8 +96,8 @@ def test_a_day_of_usage_opens_its_models(app: Flask, owner: Person, browser: Fla
 
     for row in charged:
         assert row["model"] in opened
-        assert f'title="{exact_usd(to_usd(int(row["nano"])))}"' in opened
-    assert 'title="$0.00000015"' in opened
+        assert fixed_usd(int(row["nano"]), 9) in opened
+    assert "$0.000000150" in opened
 
 
 def test_the_file_of_the_ledger_adds_up_to_the_balance(app: Flask, owner: Person, browser: FlaskClient) -> None:
@@ -126,6 +126,17 @@ def test_the_statement_file_adds_up_from_opening_to_closing(app: Flask, browser:
         assert Decimal(opening["balance_usd"]) + moved == Decimal(closing["balance_usd"]) == Decimal(lines[-1]["balance_usd"])
         assert {row["model"] for row in lines if row["kind"] == "Usage"} <= set(calls.MODELS)
     assert closing["balance_usd"] == ledger.balance_now(owner.account_id).as_json()["balance"]
+
+
+def test_what_stands_on_a_statement_adds_up_as_it_is_read(app: Flask, browser: FlaskClient, owner: Person) -> None:
+    ledger.grant(owner.account_id, Decimal("0.000000001"), reason="exact", actor="cli:op")
+    charge(owner, [3, 1])
+
+    summary = text_of(browser, f"/billing/statements/{this_month()}").partition('id="sums"')[2].partition("</table>")[0]
+    opening, *moved, closing = (Decimal(sign + digits) for sign, digits in re.findall(r">([+-]?)\$([0-9.]+)<", summary))
+
+    assert len(moved) == 2
+    assert opening + sum(moved) == closing == Decimal("9.999999997")
 
 
 def test_a_statement_is_for_the_company_and_says_what_a_month_is(app: Flask, browser: FlaskClient) -> None:
