@@ -33,13 +33,14 @@ MAX_ERROR_CHARACTERS = 300
 
 
 class LetterKind(StrEnum):
-    """Why a letter is written; also the name of its text. RESET_ASKED has none: it becomes one of two others before it is sent."""
+    """Why a letter is written; also the name of its text. RESET_ASKED has none: it becomes one of the others before it is sent."""
 
     RESET_ASKED = "reset_asked"
     VERIFY_ADDRESS = "verify_address"
     ALREADY_REGISTERED = "already_registered"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a letter
     NO_ACCOUNT = "no_account"
+    RESET_NEEDS_OPERATOR = "reset_needs_operator"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     SIGN_IN_LINKED = "sign_in_linked"
     CONFIRM_NEW_ADDRESS = "confirm_new_address"

@@ -3,12 +3,14 @@
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from reseller.clients.providers import Client, Down, GitHub, GitHubAddresses, NotVouched, OpenId, Proof, wire
+from reseller.clients.providers import Client, Down, GitHub, GitHubAddresses, NotVouched, OpenId, Proof, openid, wire
+from reseller.clients.providers.openid import DOWN_SECONDS
 from tests.fakes.provider import CLIENT_ID, CLIENT_SECRET, FakeProvider, key_named, silent_server
 from tests.servers import free_port
 
@@ -269,7 +271,9 @@ def test_a_provider_that_falls_silent_halfway_is_given_up(fake: FakeProvider, pa
             came_back(fake)
 
 
-def test_a_dead_provider_is_down_and_alive_again_the_next_time(fake: FakeProvider) -> None:
+def test_a_dead_provider_is_down_and_alive_again_a_moment_later(fake: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [0.0]
+    monkeypatch.setattr(openid, "monotonic", lambda: at[0])
     with pytest.raises(Down):
         OpenId(f"http://127.0.0.1:{free_port()}", US).begin(BACK)
     provider = OpenId(fake.issuer, US)
@@ -277,8 +281,23 @@ def test_a_dead_provider_is_down_and_alive_again_the_next_time(fake: FakeProvide
     with pytest.raises(Down):
         provider.begin(BACK)
     fake.answers.clear()
+    at[0] += DOWN_SECONDS
 
     assert came_back(fake, provider).subject == "ann"
+
+
+def test_a_provider_that_is_down_is_asked_once_for_all_who_come(fake: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R31: each click on its button would keep one of our places for as long as it hangs."""
+    monkeypatch.setattr(openid, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(wire, "TIMEOUT_SECONDS", 1.0)
+    with silent_server() as address, ThreadPoolExecutor(8) as people:
+        provider = OpenId(address, US)
+        journeys = [people.submit(provider.begin, BACK) for _ in range(8)]
+        refusals = [str(journey.exception()) for journey in journeys]
+
+    assert sum("has been asked and does not answer" in refusal for refusal in refusals) == 7
+    with pytest.raises(Down, match="did not answer just now"):
+        provider.begin(BACK)
 
 
 @pytest.fixture

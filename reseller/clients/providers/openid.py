@@ -1,6 +1,7 @@
 """Any OpenID provider, found by discovery: code flow with state, nonce and PKCE; the ID token checked by Authlib."""
 
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from authlib.integrations.base_client.sync_app import BaseApp, OAuth2Mixin
@@ -14,6 +15,9 @@ GOOGLE_ISSUER = "https://accounts.google.com"
 SCOPE = "openid email profile"
 KNOWN_SECONDS = 3600.0
 """How long what a provider says of itself is taken for true. A key that we do not know is asked for at once."""
+DOWN_SECONDS, PATIENCE_SECONDS = 3.0, 2.0
+"""How long a provider that did not answer is not asked again, and how long one person waits while it is asked for another:
+a provider that hangs must not keep a place of ours for each click on its button."""
 SIGNED_BY = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 """What a key in public can verify; never "none", never a shared secret."""
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -43,6 +47,8 @@ class OpenId:
         self._again = again
         self._known: _App | None = None
         self._known_until = 0.0
+        self._down_until = 0.0
+        self._asking = Lock()
 
     @property
     def issuer(self) -> str:
@@ -86,13 +92,28 @@ class OpenId:
         return said
 
     def _app(self) -> _App:
-        """Authlib's client, with what the provider said of itself within KNOWN_SECONDS."""
-        known = self._known
-        if known is not None and monotonic() < self._known_until:
-            return known
-        found = self._discovered()
-        self._known, self._known_until = found, monotonic() + KNOWN_SECONDS
-        return found
+        """Authlib's client, with what the provider said of itself within KNOWN_SECONDS. Raises Down."""
+        if self._known is not None and monotonic() < self._known_until:
+            return self._known
+        if not self._asking.acquire(timeout=PATIENCE_SECONDS):
+            raise Down(f"{self._issuer} has been asked and does not answer")
+        try:
+            return self._asked()
+        finally:
+            self._asking.release()
+
+    def _asked(self) -> _App:
+        if self._known is not None and monotonic() < self._known_until:  # by whoever asked before
+            return self._known
+        if monotonic() < self._down_until:
+            raise Down(f"{self._issuer} did not answer just now")
+        try:
+            self._known = self._discovered()
+        except Exception:
+            self._down_until = monotonic() + DOWN_SECONDS
+            raise
+        self._known_until = monotonic() + KNOWN_SECONDS
+        return self._known
 
     def _discovered(self) -> _App:
         with Wire() as wire:

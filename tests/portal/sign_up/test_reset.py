@@ -12,8 +12,10 @@ from reseller.database import db
 from reseller.domain import registration
 from reseller.domain.accounts import Role
 from reseller.domain.identity import passwords
+from reseller.domain.identity.sealing import Seal
 from reseller.domain.letters import LetterKind
-from reseller.domain.registration import Newcomer
+from reseller.domain.registration import Newcomer, resets
+from reseller.errors import Conflict
 from tests import factories
 from tests.domain import scenes
 from tests.portal import mailbox
@@ -163,3 +165,14 @@ def test_the_host_of_a_request_gets_into_no_letter(make_app: Callable[..., Flask
 
         assert {answer.status_code for answer in answers} == {400}
         assert scenes.rows("SELECT * FROM letters") == []
+
+
+def test_a_mailbox_alone_never_opens_the_back_office(app: Flask, visitor: Visitors) -> None:
+    """R26: staff without an authenticator would enrol one at their next sign-in, whoever they are."""
+    person, browser = factories.make_person(role=Role.SUPPORT), visitor()
+
+    ask(browser, person.email)
+
+    assert mailbox.kinds(person.email) == ["reset_needs_operator"]
+    with pytest.raises(Conflict, match="flask users password"):
+        resets.send(person.user_id, actor="cli:op", reason="asked on the phone", seal=Seal("a key of tests", "letters"))
