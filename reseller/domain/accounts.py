@@ -71,7 +71,6 @@ class User(Identified, Created, Versioned, Base):
 
     email: Mapped[str] = mapped_column(Text, unique=True)  # lower case
     full_name: Mapped[str] = mapped_column(Text, default="")
-    company: Mapped[str] = mapped_column(Text, default="")
     password_hash: Mapped[str | None] = mapped_column(Text)  # Argon2id; None: signs in through a provider only
     role: Mapped[str] = mapped_column(Text, default=Role.CUSTOMER)
     email_verified_at: Mapped[datetime | None]

@@ -43,7 +43,7 @@ class People(TableView):
     intro = "Members of staff. Choose a role, or look for an address, to see customers too."
     empty = "Nobody yet."
     column_list = ("email", "full_name", "role", "has_second_factor", "sessions", "seen_at", "created_at")
-    column_export_list = ("id", "email", "full_name", "company", "role", "has_second_factor", "sessions", "seen_at", "created_at")
+    column_export_list = ("id", "email", "full_name", "role", "has_second_factor", "sessions", "seen_at", "created_at")
     labels: ClassVar = {
         "id": "Id",
         "email": "E-mail",

@@ -18,7 +18,6 @@ class PersonLine:
     id: UUID
     email: str
     full_name: str
-    company: str
     role: str
     created_at: datetime
     version: int
@@ -43,7 +42,6 @@ def lines(users: Sequence[User]) -> list[PersonLine]:
             id=user.id,
             email=user.email,
             full_name=user.full_name,
-            company=user.company,
             role=user.role,
             created_at=user.created_at,
             version=user.version,

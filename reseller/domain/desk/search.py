@@ -144,7 +144,7 @@ def _entries(session: Session, words: str) -> list[Hit]:
 
 def about(words: str) -> ColumnElement[bool]:
     """The account's own name or anything about its people has the text somewhere, whatever its case."""
-    person = (User.email, User.full_name, User.company)
+    person = (User.email, User.full_name)
     theirs = (
         select(Membership.account_id)
         .join(User, User.id == Membership.user_id)

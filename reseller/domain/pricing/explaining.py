@@ -34,7 +34,10 @@ LABELS = {
     "borne": "not charged: beyond the hold and the balance, borne by us",
     "test": "not charged: a test key",
 }
-SOLD_LABELS = LABELS | {"difference": "difference between counted tokens and what the model's provider billed"}
+SOLD_LABELS = LABELS | {
+    "difference": "difference between counted tokens and what the model's provider billed",
+    "billed": "what the model's provider billed",
+}
 """As customers read them."""
 
 

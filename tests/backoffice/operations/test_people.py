@@ -176,11 +176,11 @@ def test_others_look_at_the_list_and_no_further(app: Flask, bob: Person, role: R
 
 def test_names_of_people_are_no_formulas(client: FlaskClient) -> None:
     formula = "=HYPERLINK(1)"
-    factories.make_person(role=Role.SUPPORT, full_name=formula, company=f"@{formula}")
+    factories.make_person(role=Role.SUPPORT, full_name=formula)
 
     row = next(row for row in exported(client, "people") if row["Name"])
 
-    assert (row["Name"], row["Company"]) == (f"'{formula}", f"'@{formula}")
+    assert row["Name"] == f"'{formula}"
 
 
 @pytest.mark.parametrize("address", ["details/?id=zzz", "details/", "details/?id=99999999999999999999", "?after=zzz", "export/xlsx/"])
