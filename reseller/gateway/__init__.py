@@ -17,7 +17,9 @@ from reseller.gateway.pacing import READS, at_a_pace
 from reseller.gateway.routes import PREFIXES, add_routes, is_api
 from reseller.gateway.sessions import PageSessions
 from reseller.live import LiveCalls
+from reseller.turns import Turns
 from reseller.web import error_pages
+from reseller.web.page_turns import end_turn
 from reseller.wiring import wiring
 
 NOT_THE_CLIENT_S_FAULT = (Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout)
@@ -30,6 +32,7 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
     """The API under one prefix."""
     api = Blueprint(f"api{prefix.replace('/', '_')}", __name__, url_prefix=prefix)
     add_routes(api)
+    turns = Turns()
 
     @api.before_request
     def begin() -> Response | None:
@@ -38,10 +41,13 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
         g.live = live
         if live.is_draining and request.method == "POST":
             return response_of(Unavailable("The server is restarting. Please try again."))
+        if request.method == "GET":
+            g.turn = turns.take(culprit_of(request, wiring()), "reading requests")
         return None
 
     @api.after_request
     def finish(response: Response) -> Response:
+        end_turn()
         response.headers.add("x-request-id", request_id(g.get("call_id") or new_id()))  # a preflight never began a call
         allow_browsers(response, None)
         if request.method == "GET" and response.status_code == 200:

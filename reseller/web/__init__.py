@@ -10,7 +10,7 @@ from flask import Blueprint, Flask
 from flask_wtf import CSRFProtect
 
 from config import Settings
-from reseller.web import assets, branding, error_pages, formats, headers, kinds, signed_in
+from reseller.web import assets, branding, error_pages, formats, headers, kinds, page_turns, signed_in
 from reseller.web.hooks import PageHooks, hooks_of
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -37,6 +37,7 @@ def install(app: Flask, settings: Settings) -> None:
     error_pages.install(app)
     hooks = app.extensions["page_hooks"] = PageHooks()
     with hooks.taken_over(app):
+        page_turns.install(app)  # first: what comes next asks the database who is there
         headers.install(app, is_https=is_https)
         CSRFProtect(app)
         signed_in.install(app)

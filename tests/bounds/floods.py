@@ -1,13 +1,19 @@
-"""Requests that are refused at once, as fast as they can be sent."""
+"""Requests that are refused or cost nobody money, as fast as they can be sent."""
 
 import asyncio
+import re
 from collections import Counter
+from http.client import HTTPConnection
+from urllib.parse import urlencode
 
 from tests.bounds.wire import Misbehaviour, Target, Wire, chat, closed_loop, ended, side_by_side
 
 CONNECTIONS = 16
 PIPELINES = 4
 AT_ONCE = 500
+AT_THE_DOOR = 24
+READS = ("/v1/models", "/v1/key", "/v1/credits", "/v1/usage?days=90")
+PAGES = ("/", "/prices", "/docs/reference", "/sign-in", "/nowhere")
 WRONG_KEY = "sk_live_9HnpzZzOOCi7oIZlbsWxk6HBRChQlBrkNkPYHCRhTQWuJ1fYt"
 
 
@@ -66,6 +72,42 @@ async def malformed_heads(target: Target) -> Counter[str]:
     return await closed_loop(target, CONNECTIONS, [target.request(chat(), ":" + "://a:" * 3200), target.request(chat(), "Bearer " * 2000)])
 
 
+async def reads(target: Target) -> Counter[str]:
+    """What a key may ask for free."""
+    head = f"HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {target.key}\r\n\r\n"
+    return await closed_loop(target, AT_THE_DOOR, [f"GET {path} {head}".encode() for path in READS])
+
+
+async def pages(target: Target) -> Counter[str]:
+    """What anybody may open, each worth dozens of calls."""
+    asks = [f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in PAGES]
+    return await closed_loop(target, AT_THE_DOOR, asks)
+
+
+async def sign_ins(target: Target) -> Counter[str]:
+    """Wrong passwords for addresses that are not there, until the network is told to wait: each is hashed all the same (R26)."""
+    cookie, token = await asyncio.to_thread(_form_of, target.port)
+
+    def attempt(number: int) -> bytes:
+        body = urlencode({"csrf_token": token, "email": f"nobody-{number}@example.com", "password": "wrong, and long enough"}).encode()
+        lines = f"Host: localhost\r\nCookie: {cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}"
+        return f"POST /sign-in HTTP/1.1\r\n{lines}\r\n\r\n".encode() + body
+
+    return await closed_loop(target, AT_THE_DOOR, [attempt(number) for number in range(AT_THE_DOOR)])
+
+
+def _form_of(port: int) -> tuple[str, str]:
+    """Cookie and token of a browser that has opened the form."""
+    connection = HTTPConnection("localhost", port)
+    connection.request("GET", "/sign-in")
+    answer = connection.getresponse()
+    cookie = (answer.headers["Set-Cookie"] or "").partition(";")[0]
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', answer.read().decode())
+    connection.close()
+    assert found is not None
+    return cookie, found[1]
+
+
 MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "wrong keys": wrong_keys,
     "wrong keys, large bodies": wrong_keys_and_large_bodies,
@@ -74,4 +116,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "preflights": preflights,
     "pipelined probes": pipelined_probes,
     "malformed heads": malformed_heads,
+    "reads": reads,
+    "pages": pages,
+    "sign-ins": sign_ins,
 }

@@ -38,6 +38,9 @@ ANSWERS = {
     "preflights": {"204"},
     "pipelined probes": {"200"},
     "malformed heads": {"400"},
+    "reads": {"200"},
+    "pages": {"200"},
+    "sign-ins": {"403"},
 }
 """What the server must have answered at least once; nothing where it has nobody to answer yet, or too little time."""
 

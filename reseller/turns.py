@@ -1,0 +1,41 @@
+"""Who asks for much at once stands in line by himself: a crowd of one culprit's requests never stands between others and their answers.
+
+Those that wait hold a connection and nothing else (promise R31).
+"""
+
+from collections.abc import Hashable
+from threading import BoundedSemaphore
+
+from gevent import sleep
+
+from reseller.errors import TooManyAtOnce
+
+AT_ONCE = 3
+LONGEST_SECONDS = 10.0
+QUEUES = 1_024
+"""Culprits whose names fall together wait for each other: a while longer, and never for long."""
+
+A_LOOK_AROUND = 0.000_1
+"""Seconds before a turn begins, one turn after the other. gevent runs whoever is ready, fifty of them before it looks at sockets
+again; a timer lets it look before each turn."""
+
+
+class Turns:
+    """At most AT_ONCE of a culprit's requests are worked for at once."""
+
+    def __init__(self) -> None:
+        self._queues = [BoundedSemaphore(AT_ONCE) for _ in range(QUEUES)]
+        self._start = BoundedSemaphore(1)
+
+    def take(self, culprit: Hashable, what: str) -> BoundedSemaphore:
+        """A turn of this culprit, as soon as there is one; whoever has it releases it.
+
+        Raises TooManyAtOnce after LONGEST_SECONDS; `what` are too many of.
+        """
+        queue = self._queues[hash(culprit) % QUEUES]
+        if not queue.acquire(timeout=LONGEST_SECONDS):
+            message = f"Too many {what} at once. Wait for the answers to some of them."
+            raise TooManyAtOnce(message, retry_after_seconds=5, what=what)
+        with self._start:
+            sleep(A_LOOK_AROUND)
+        return queue
