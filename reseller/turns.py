@@ -15,9 +15,9 @@ LONGEST_SECONDS = 10.0
 QUEUES = 1_024
 """Culprits whose names fall together wait for each other: a while longer, and never for long."""
 
-A_LOOK_AROUND = 0.000_1
-"""Seconds before a turn begins, one turn after the other. gevent runs whoever is ready, fifty of them before it looks at sockets
-again; a timer lets it look before each turn."""
+A_LOOK_AROUND, A_BREATH = 0.000_1, 0.004
+"""Seconds before a turn begins, one turn after the other: more where they queue. gevent runs whoever is ready, fifty of them before
+it looks at sockets again; a timer lets it look before each turn, and a longer one lets others pass."""
 
 
 class Turns:
@@ -36,6 +36,15 @@ class Turns:
         if not queue.acquire(timeout=LONGEST_SECONDS):
             message = f"Too many {what} at once. Wait for the answers to some of them."
             raise TooManyAtOnce(message, retry_after_seconds=5, what=what)
-        with self._start:
-            sleep(A_LOOK_AROUND)
+        self._look_around()
         return queue
+
+    def _look_around(self) -> None:
+        """Others have had the processor."""
+        is_calm = self._start.acquire(blocking=False)
+        if not is_calm:
+            self._start.acquire()
+        try:
+            sleep(A_LOOK_AROUND if is_calm else A_BREATH)
+        finally:
+            self._start.release()
