@@ -43,7 +43,7 @@ class Settings(BaseModel):
 
     openrouter_api_key: SecretStr = Field(SecretStr(""), description="the upstream's key; empty leaves the sandbox upstream only")
     openrouter_base_url: str = Field("https://openrouter.ai/api/v1", description="the upstream's base URL")
-    openrouter_management_key: SecretStr = Field(SecretStr(""), description="reads the upstream's credits and activity")
+    openrouter_management_key: SecretStr = Field(SecretStr(""), description="accepted and read by nothing yet")
 
     stripe_secret_key: SecretStr = Field(SecretStr(""), description="empty switches buying off")
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="required when Stripe is on")
