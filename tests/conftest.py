@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One PostgreSQL for each process of the run, without fsync; TEST_ON_OLDEST_POSTGRES chooses the oldest that we support."""
     binaries = oldest_binaries() if os.environ.get("TEST_ON_OLDEST_POSTGRES") else find_binaries()[0]
-    with temporary(binaries) as running:
+    with temporary(binaries, in_memory=True) as running:
         settings = settings_over(running.url, tmp_path_factory.mktemp("template"))
         with running_app(settings) as app, app.app_context():
             upgrade(directory=str(ROOT / "migrations"))

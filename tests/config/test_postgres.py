@@ -1,5 +1,6 @@
 """The private PostgreSQL: made, shared, killed, found again."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from config.postgres import Binaries, PostgresFailed, Running, find_binaries, oldest_binaries, temporary
+from config.postgres import instance as instances
 from tests.config.notes import note, notes
 from tests.waiting import wait_until
 
@@ -259,3 +261,31 @@ def test_a_temporary_one_ends_with_a_killed_starter() -> None:
 
 def test_the_oldest_found_is_one_that_we_support() -> None:
     assert 15 <= oldest_binaries().major == min(found.major for found in find_binaries())
+
+
+def test_one_in_memory_is_gone_afterwards_and_clears_what_a_killed_starter_left(monkeypatch: pytest.MonkeyPatch, instance: Path) -> None:
+    memory = instance.parent
+    memory.chmod(0o1777)
+    monkeypatch.setattr(instances, "IN_MEMORY", memory)
+    monkeypatch.setattr(instances, "ROOM_BYTES", 1)
+    left, in_use = (memory / f"{instances.PREFIX}{name}" / "users" for name in ("left", "in-use"))
+    for users in (left, in_use):
+        users.parent.mkdir()
+        users.touch()
+        os.utime(users, (0, 0))
+
+    with in_use.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        with temporary(in_memory=True) as running:
+            home = running.server.home
+
+    assert home.parent == memory
+    assert list(memory.iterdir()) == [in_use.parent]
+
+
+def test_without_room_in_memory_a_temporary_one_lies_where_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instances, "ROOM_BYTES", 1 << 60)
+
+    with temporary(in_memory=True) as running:
+        assert running.is_alive()
+        assert running.server.home.parent != instances.IN_MEMORY
