@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psycopg
 from flask import Flask
 from flask.testing import FlaskClient
 from psycopg import sql
+from werkzeug.routing import Rule
 
 from config import Settings, settings_for
 from reseller import create_app
@@ -71,10 +73,25 @@ class LoneClient(FlaskClient):
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 
+_compile_builder = Rule._compile_builder
+_builders: dict[tuple[Any, ...], Any] = {}
+
+
+def _build_once(rule: Rule, append_unknown: bool = True) -> Any:
+    """Werkzeug's function that writes a rule's URLs, compiled once for all apps of this process: else it is most of what one costs."""
+    if rule.defaults:
+        return _compile_builder(rule, append_unknown)
+    key = (rule.rule, tuple(rule._trace), append_unknown)
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
+
+
 @contextlib.contextmanager
 def running_app(settings: Settings) -> Iterator[Flask]:
     """The app; its connections are closed afterwards."""
-    app = create_app(settings)
+    with mock.patch.object(Rule, "_compile_builder", _build_once):
+        app = create_app(settings)
     app.test_client_class = LoneClient
     try:
         yield app
