@@ -5,10 +5,11 @@ speak HTTP start real servers: tests/servers.py.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,17 @@ def pytest_configure(config: pytest.Config) -> None:
     # Deadlines and slow starts say how busy the machine is, not whether the code is right.
     hypothesis_settings.register_profile("reseller", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     hypothesis_settings.load_profile("reseller")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting makes stays to the end: looking through it for garbage, again and again, took a tenth of the run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
