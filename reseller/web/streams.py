@@ -59,6 +59,7 @@ class Feed:
         self._news = Event()
         self._over: set[UUID] = set()
         self._figures: Mapping[Topic, Figures] = {}
+        self._figures_at = monotonic()
         calls = app.extensions["live_calls"]
         assert isinstance(calls, LiveCalls)
         self._calls = calls
@@ -87,9 +88,9 @@ class Feed:
         """Whether the session was alive at the last look."""
         return viewer.session_id not in self._over
 
-    def figures_of(self, topic: Topic) -> Figures | None:
-        """As of the last look that knew them."""
-        return self._figures.get(topic)
+    def figures_of(self, topic: Topic, *, since: float) -> Figures | None:
+        """As of the last look, unless it began before that moment: a page that comes back must not show what once was as of now."""
+        return self._figures.get(topic) if self._figures_at >= since else None
 
     def wait(self, seconds: float) -> None:
         """Until there is news, or so long."""
@@ -110,14 +111,17 @@ class Feed:
                 gevent.sleep(min(NOTICE_SECONDS, LOOK_SECONDS))
         finally:
             self._greenlet = None
+            self._figures = {}
             self._wake()
 
     def _look(self) -> None:
         wait_in_all(REQUEST_SECONDS)
+        began = monotonic()
         asked = {viewer.session_id for viewer, _ in self._streams.values()}
         with self._app.app_context(), acting_as_operator():
             try:
                 self._figures = dict(self._look_at({topic for _, topic in self._streams.values()}))
+                self._figures_at = began
                 over = asked - self._living(asked)
             except SQLAlchemyError as error:
                 log.warning("live_look_failed", error=type(error).__name__)
@@ -139,6 +143,7 @@ class Stream:
         self._feed = feed
         self._viewer = viewer
         self._topic = topic
+        self._joined_at = monotonic()
         self._events = self._run()
         feed.join(self, viewer, topic)
 
@@ -156,7 +161,7 @@ class Stream:
             if not self._feed.may_watch(self._viewer):
                 yield b"event: over\ndata: {}\n\n"
                 return
-            figures = self._feed.figures_of(self._topic)
+            figures = self._feed.figures_of(self._topic, since=self._joined_at)
             if figures is not None and figures != said:
                 said, said_at = figures, monotonic()
                 yield b"event: now\ndata: " + orjson.dumps(figures) + b"\n\n"

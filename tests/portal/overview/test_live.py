@@ -129,3 +129,32 @@ def test_between_looks_no_connection_is_held(app: Flask) -> None:
 
 def test_strangers_watch_nothing(app: Flask) -> None:
     assert app.test_client().get("/overview/live").status_code == 302
+
+
+def test_whoever_comes_back_is_shown_nothing_of_their_last_visit(app: Flask) -> None:
+    """Neither while the feed still looks for nobody, nor when the first look after a rest fails."""
+    person = factories.make_person(usd="5")
+    browser = browser_of(app, person)
+    with watch(browser) as first:
+        figures(iter(first.response))
+    factories.grant(person, usd="1")
+
+    with watch(browser) as again:
+        seen = figures(iter(again.response))
+
+    assert seen["available"] == "$6.00"
+
+
+def test_a_failing_look_tells_a_newcomer_nothing_old(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = browser_of(app, factories.make_person(usd="5"))
+    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.3)
+    with watch(browser) as first:
+        figures(iter(first.response))
+        scenes.execute("ALTER TABLE balances RENAME TO elsewhere")
+
+        with watch(browser) as again:
+            events = iter(again.response)
+            said = [next(events), next(events)]
+    scenes.execute("ALTER TABLE elsewhere RENAME TO balances")
+
+    assert said == [b"retry: 2000\n\n", b": still here\n\n"]
