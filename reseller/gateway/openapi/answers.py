@@ -173,7 +173,9 @@ ESTIMATE = strict(
         "model": TEXT,
         "is_test": FLAG,
         "currency": {"const": "USD"},
-        "hold": said(MONEY, "What the call would hold now: no call is charged more."),
+        "hold": said(
+            MONEY, "What the call would hold for its longest answer: no call is charged more. With less available, answers may be shorter."
+        ),
         "likely_charge": said(MONEY, "A guess from the likely tokens."),
         "minimum_charge": MONEY,
         "prompt_tokens": strict({"likely": COUNT, "at_most": COUNT, "images": COUNT}),
@@ -193,6 +195,23 @@ ESTIMATE = strict(
     }
 )
 
+_WHOLE = {
+    "type": "object",
+    "required": ["id", "choices"],
+    "properties": {
+        **_MODELS_OWN,
+        "choices": {**list_of(CHOICE), "minItems": 1},
+        "usage": ref("Usage"),
+        "system_fingerprint": MAYBE_TEXT,
+    },
+}
+_EVENT = {
+    "type": "object",
+    "description": "One event of a stream. After the last comes `[DONE]`; an `error` in place of choices ends a stream that broke off.",
+    "required": ["id", "choices"],
+    "properties": {**_MODELS_OWN, "choices": list_of(CHOICE), "usage": {"oneOf": [NULL, ref("Usage")]}},
+}
+
 ANSWERS: dict[str, Any] = {
     "Error": strict({"error": strict({"message": TEXT, "type": TEXT, "param": MAYBE_TEXT, "code": TEXT})}),
     "Usage": USAGE,
@@ -201,22 +220,10 @@ ANSWERS: dict[str, Any] = {
     "ModelList": strict(
         {"object": {"const": "list"}, "data": list_of(ref("Model")), "total_count": COUNT, "links": strict({"next": NULL})}
     ),
-    "ChatAnswer": {
-        "type": "object",
-        "required": ["id", "choices"],
-        "properties": {
-            **_MODELS_OWN,
-            "choices": {**list_of(CHOICE), "minItems": 1},
-            "usage": ref("Usage"),
-            "system_fingerprint": MAYBE_TEXT,
-        },
-    },
-    "ChatEvent": {
-        "type": "object",
-        "description": "One event of a stream. After the last comes `[DONE]`; an `error` in place of choices ends a stream that broke off.",
-        "required": ["id", "choices"],
-        "properties": {**_MODELS_OWN, "choices": list_of(CHOICE), "usage": {"oneOf": [NULL, ref("Usage")]}},
-    },
+    "ChatAnswer": _WHOLE,
+    "ChatEvent": _EVENT,
+    "CompletionAnswer": _WHOLE,
+    "CompletionEvent": _EVENT,
     "EmbeddingAnswer": {
         "type": "object",
         "required": ["data"],

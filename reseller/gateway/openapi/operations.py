@@ -10,7 +10,7 @@ from reseller.gateway.estimate import PER_SECOND
 from reseller.gateway.openapi import response_headers as headers
 from reseller.gateway.openapi.answers import ref
 from reseller.gateway.openapi.failures import KEYED, PAID, PRICED, ROOM, Kind, failure_answers
-from reseller.gateway.openapi.samples import STREAM, sample_of
+from reseller.gateway.openapi.samples import STREAMS, sample_of
 
 PAID_TAG, BEFORE, OWN, SELF = "Paid calls", "Before a call", "Your account", "This description"
 
@@ -70,17 +70,17 @@ _ESTIMATE_WORDS = (
 )
 
 
-def _paid(path: str, id_: str, summary: str, body: str) -> Operation:
+def _paid(path: str, id_: str, summary: str, kind: str) -> Operation:
     return Operation(
         "post",
         path,
         id_,
         PAID_TAG,
         summary,
-        "ChatAnswer",
+        f"{kind}Answer",
         _PAID_WORDS,
-        body,
-        "ChatEvent",
+        f"{kind}Request",
+        f"{kind}Event",
         (SCENARIO,),
         PAID,
         headers.EVERYWHERE + headers.WHOLE,
@@ -88,8 +88,8 @@ def _paid(path: str, id_: str, summary: str, body: str) -> Operation:
 
 
 OPERATIONS = (
-    _paid("/chat/completions", "createChatCompletion", "Answer a conversation", "ChatRequest"),
-    _paid("/completions", "createCompletion", "Go on with a text", "CompletionRequest"),
+    _paid("/chat/completions", "createChatCompletion", "Answer a conversation", "Chat"),
+    _paid("/completions", "createCompletion", "Go on with a text", "Completion"),
     Operation(
         "post",
         "/embeddings",
@@ -199,7 +199,7 @@ def _answer(operation: Operation) -> dict[str, Any]:
     if operation.event:
         content["text/event-stream"] = {
             "schema": _event(operation.event),
-            "example": STREAM,
+            "example": STREAMS[operation.event],
         }
     return {"description": "Done.", "headers": headers.refer(operation.headers), "content": content}
 

@@ -5,6 +5,7 @@ from typing import Any
 from reseller.gateway.openapi.requests import EXAMPLES, NAMES
 
 _ID = "chatcmpl-019ab7d2c3a47e5f8b1c2d3e4f5a6b7c"
+_COMPLETION_ID = "cmpl-019ab7d2c3a47e5f8b1c2d3e4f5a6b7c"
 _REQUEST_ID = "req_019ab7d2c3a47e5f8b1c2d3e4f5a6b7c"
 _AT = "2026-11-22T09:30:00.125000+00:00"
 _PRICING = {"prompt": "0.00000025", "completion": "0.000001"}
@@ -20,13 +21,22 @@ _SUMS = {
 }
 _WINDOW = {"limit": 300, "remaining": 299}
 
-STREAM = (
+_CHAT_STREAM = (
     f'data: {{"id":"{_ID}","object":"chat.completion.chunk","created":1795339800,"model":"sandbox/echo",'
     '"choices":[{"index":0,"delta":{"role":"assistant","content":"Hello!"},"finish_reason":null,"logprobs":null}]}\n\n'
     f'data: {{"id":"{_ID}","object":"chat.completion.chunk","created":1795339800,"model":"sandbox/echo",'
     '"choices":[{"index":0,"delta":{},"finish_reason":"stop","logprobs":null}]}\n\n'
     "data: [DONE]\n\n"
 )
+_COMPLETION_STREAM = (
+    f'data: {{"id":"{_COMPLETION_ID}","object":"text_completion","created":1795339800,"model":"sandbox/echo",'
+    '"choices":[{"index":0,"text":"Hello!","finish_reason":null,"logprobs":null}]}\n\n'
+    f'data: {{"id":"{_COMPLETION_ID}","object":"text_completion","created":1795339800,"model":"sandbox/echo",'
+    '"choices":[{"index":0,"text":"","finish_reason":"stop","logprobs":null}]}\n\n'
+    "data: [DONE]\n\n"
+)
+STREAMS = {"ChatEvent": _CHAT_STREAM, "CompletionEvent": _COMPLETION_STREAM}
+"""A whole stream, by the schema of its events."""
 
 _MODEL: dict[str, Any] = {
     "id": "sandbox/echo",
@@ -64,6 +74,15 @@ _SAMPLES: dict[str, Any] = {
         "choices": [
             {"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop", "logprobs": None},
         ],
+        "system_fingerprint": None,
+        "usage": _USAGE,
+    },
+    "CompletionAnswer": {
+        "id": _COMPLETION_ID,
+        "object": "text_completion",
+        "created": 1795339800,
+        "model": "sandbox/echo",
+        "choices": [{"index": 0, "text": "Hello!", "finish_reason": "stop", "logprobs": None}],
         "system_fingerprint": None,
         "usage": _USAGE,
     },

@@ -3,6 +3,7 @@
 Whatever is sent, no answer is a failure of ours, and status, headers, type and body of every answer are as described.
 """
 
+import json
 from typing import Any
 
 import hypothesis
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from reseller.gateway.openapi.operations import OPERATIONS
+from reseller.gateway.openapi.samples import STREAMS, sample_of
 from tests.shop import SLUG, Customer, Shop
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
@@ -61,3 +63,24 @@ def test_every_answer_is_as_described(buyer: Customer, method: str, path: str, m
         )  # fmt: skip
 
     ask()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "asked"),
+    [
+        ("/v1/chat/completions", "Chat", {"messages": [{"role": "user", "content": "Hello!"}]}),
+        ("/v1/completions", "Completion", {"prompt": "Hello!"}),
+    ],
+)
+def test_samples_look_like_the_answers_that_they_stand_for(buyer: Customer, path: str, kind: str, asked: dict[str, Any]) -> None:
+    sample, event = sample_of(f"{kind}Answer"), next(frame for frame in STREAMS[f"{kind}Event"].split("\n\n"))
+    shown = json.loads(event.removeprefix("data: "))
+
+    whole = buyer.call(path, {"model": SLUG, **asked}).json
+    frames = buyer.call(path, {"model": SLUG, "stream": True, **asked}).frames
+    first = next(frame for frame in frames if isinstance(frame, dict) and frame.get("choices"))
+
+    for real, told in ((whole, sample), (first, shown)):
+        assert told["object"] == real["object"]
+        assert told["id"].partition("-")[0] == real["id"].partition("-")[0]
+        assert set(told["choices"][0]) - {"logprobs"} <= set(real["choices"][0])
