@@ -63,7 +63,7 @@ class InvalidKey(Refusal):
     code = "invalid_api_key"
 
     def __init__(self) -> None:
-        super().__init__("Incorrect API key provided. You can create and revoke keys in your account.")
+        super().__init__("Incorrect API key provided.")
 
 
 class InvalidRequest(Refusal):

@@ -14,7 +14,7 @@ from reseller.gateway.access import culprit_of
 from reseller.gateway.errors import response_of
 from reseller.gateway.headers import allow_browsers
 from reseller.gateway.pacing import READS, at_a_pace
-from reseller.gateway.routes import PREFIXES, add_routes, is_api
+from reseller.gateway.routes import PREFIXES, add_routes, is_api, not_offered
 from reseller.gateway.sessions import PageSessions
 from reseller.live import LiveCalls
 from reseller.turns import Turns
@@ -94,7 +94,7 @@ def install(app: Flask, settings: Settings, live: LiveCalls) -> None:
     def nowhere(error: HTTPException) -> Response | HTTPException:
         if not is_api(request.path):
             return at_a_pace(error_pages.of_http(error), culprit_of(request, wiring()))
-        refusal = NotFound(f"Unknown request URL: {request.method} {request.path[:200]}. Please check the URL for typos.")
+        refusal = NotFound(not_offered(request.method, request.path[:200]))
         response = response_of(refusal)
         response.headers["x-request-id"] = request_id(new_id())
         return at_a_pace(allow_browsers(response, None), culprit_of(request, wiring()))

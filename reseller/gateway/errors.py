@@ -12,6 +12,7 @@ import orjson
 from flask import Response
 
 from reseller import errors
+from reseller.wiring import wiring
 
 INVALID, AUTH, PERMISSION = "invalid_request_error", "authentication_error", "permission_error"
 QUOTA, RATE, SERVER, NOT_FOUND = "insufficient_quota", "rate_limit_error", "server_error", "not_found_error"
@@ -35,6 +36,14 @@ FATE: dict[type[errors.Refusal], tuple[int, str]] = {
 }
 
 TYPE_OF_STATUS = {400: INVALID, 403: PERMISSION, 404: INVALID, 413: INVALID, 422: INVALID, 429: RATE}
+NEXT: dict[type[errors.Refusal], str] = {
+    errors.InvalidKey: "You can create and revoke keys at {pages}/keys.",
+    errors.NotForSale: "GET {pages}/v1/models lists the models that there are.",
+    errors.PaymentRequired: "Credit is added at {top_up}.",
+    errors.SpendLimitReached: "Its limit stands at {pages}/keys.",
+}
+"""Where to go with a refusal, if anywhere; the most specific class wins."""
+
 NOT_WORTH_RETRYING = (errors.InvalidKey, errors.PaymentRequired, errors.Forbidden)
 
 
@@ -48,16 +57,25 @@ def fate_of(refusal: errors.Refusal) -> tuple[int, str]:
     raise KeyError(type(refusal))
 
 
-def envelope(refusal: errors.Refusal) -> dict[str, Any]:
+def message_of(refusal: errors.Refusal) -> str:
+    """What went wrong and, with an address of ours, where to mend it. In a request alone."""
+    words = next((NEXT[cls] for cls in type(refusal).__mro__ if cls in NEXT), None)
+    if words is None:
+        return refusal.message
+    settings = wiring().settings
+    return f"{refusal.message} {words.format(pages=settings.base_url.rstrip('/'), top_up=settings.top_up_url)}"
+
+
+def envelope(refusal: errors.Refusal, message: str | None = None) -> dict[str, Any]:
     """The JSON body: `{"error": {"message", "type", "param", "code"}}`."""
     _, kind = fate_of(refusal)
-    return {"error": {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}}
+    return {"error": {"message": message or refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}}
 
 
 def response_of(refusal: errors.Refusal) -> Response:
     """The whole HTTP answer to a refusal."""
     status, _ = fate_of(refusal)
-    response = Response(orjson.dumps(envelope(refusal)), status=status, content_type="application/json")
+    response = Response(orjson.dumps(envelope(refusal, message_of(refusal))), status=status, content_type="application/json")
     wait = getattr(refusal, "retry_after_seconds", None)
     if wait is not None:
         # Whole seconds rounded up for everybody, milliseconds for the SDKs that read them: never too early.

@@ -21,7 +21,7 @@ from reseller.errors import Refusal, StalePrices, TooManyRequests, Unavailable
 from reseller.gateway import account, quoting
 from reseller.gateway.body import in_turn, parse_object, read_body
 from reseller.gateway.call import Call
-from reseller.gateway.errors import fate_of
+from reseller.gateway.errors import fate_of, message_of
 from reseller.gateway.pacing import Allotment
 from reseller.gateway.quoting import Quote
 from reseller.gateway.rebuilding import CHAT, COMPLETIONS, EMBEDDINGS
@@ -135,4 +135,4 @@ def _admission(decision: Admitted | Refusal) -> dict[str, Any]:
     """Whether the call would be let in now; if not, the answer that it would get."""
     if isinstance(decision, Admitted):
         return {"is_admitted": True, "status": None, "code": None, "message": None}
-    return {"is_admitted": False, "status": fate_of(decision)[0], "code": decision.code, "message": decision.message}
+    return {"is_admitted": False, "status": fate_of(decision)[0], "code": decision.code, "message": message_of(decision)}

@@ -15,10 +15,30 @@ from reseller.wiring import wiring
 
 PREFIXES = ("/v1", "/api/v1")
 
+ELSEWHERE = {
+    "/responses": "Use POST /v1/chat/completions.",
+    "/messages": "Use POST /v1/chat/completions.",
+    "/images": "Models that draw answer at POST /v1/chat/completions.",
+    "/audio": "Audio is not offered; text is, at POST /v1/chat/completions.",
+    "/engines": "Name the model in the body of POST /v1/chat/completions.",
+}
+"""What clients of other APIs ask for, and where it is had here."""
+
 
 def is_api(path: str) -> bool:
     """Whether the path belongs to the API, whatever is there."""
     return path.startswith(("/v1/", "/api/v1/")) or path in PREFIXES
+
+
+def not_offered(method: str, path: str) -> str:
+    """What to do instead of asking for a path that leads nowhere."""
+    rest = path.removeprefix("/api").removeprefix("/v1").rstrip("/")
+    if not rest:
+        return f"{method} {path} is the base URL of the API, not a path of its own. Use POST /v1/chat/completions or GET /v1/models."
+    words = ELSEWHERE.get(f"/{rest.split('/')[1]}")
+    if words is not None:
+        return f"{method} {path} is not offered here. {words}"
+    return f"Unknown request URL: {method} {path}. Please check the URL for typos."
 
 
 def answer(payload: dict[str, Any]) -> Response:

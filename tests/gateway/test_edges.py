@@ -85,6 +85,43 @@ def test_a_route_that_does_not_exist_answers_in_json(customer: Customer, method:
     assert answer.headers["x-request-id"].startswith("req_")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/v1/responses"), ("POST", "/api/v1/messages/"), ("POST", "/v1/images/generations"), ("GET", "/v1")]
+)
+def test_what_other_apis_have_is_told_with_what_there_is_instead(customer: Customer, method: str, path: str) -> None:
+    answer = customer.call(path, {} if method == "POST" else None, method=method)
+
+    assert (answer.status, answer.error["code"]) == (404, "not_found")
+    assert "POST /v1/chat/completions" in answer.error["message"]
+    assert "typos" not in answer.error["message"]
+
+
+def test_refusals_say_where_to_mend_them(shop: Shop, customer: Customer) -> None:
+    poor = shop.customer(usd="0.00001")
+
+    unpaid = poor.chat()
+    estimate = poor.call("/v1/estimate", chat_body()).json
+    unknown = shop.call("/v1/chat/completions", chat_body(), headers={"Authorization": "Bearer sk_live_x"})
+    elsewhere = customer.chat("acme/nothing")
+
+    assert (unpaid.status, unknown.status, elsewhere.status) == (402, 401, 404)
+    assert f"http://localhost:{shop.web.port}/billing" in unpaid.error["message"]
+    assert estimate["admission"]["message"] == unpaid.error["message"]
+    assert f"http://localhost:{shop.web.port}/keys" in unknown.error["message"]
+    assert f"http://localhost:{shop.web.port}/v1/models" in elsewhere.error["message"]
+
+
+def test_a_call_without_a_cap_is_not_told_that_it_costs_at_most_its_least(shop: Shop) -> None:
+    """Its hold would be that of a longest answer; what lacks is what a short one needs."""
+    poor = shop.customer(usd="0.000001")
+
+    free = poor.call("/v1/estimate", chat_body()).json["admission"]["message"]
+    capped = poor.call("/v1/estimate", chat_body(max_tokens=4000)).json["admission"]["message"]
+
+    assert "needs, for a short answer, at least" in free
+    assert "may cost up to" in capped
+
+
 def test_a_body_of_eleven_megabytes_is_told_so_before_and_after_it_was_sent(customer: Customer) -> None:
     """R29: the 413 arrives although the client has not read anything before its last byte is out."""
     body = json.dumps(chat_body() | {"padding": "x" * 11_000_000}).encode()

@@ -138,7 +138,7 @@ def _traffic_refusal(op: Admit, account: AccountState) -> Refusal | None:
     limit = account.limits[name]
     assert limit is not None
     return RateLimited(
-        f"Rate limit reached: {limit} requests per {name}. Please try again in {waits[name]:.0f} s.",
+        f"Rate limit reached: {limit} request{'' if limit == 1 else 's'} per {name}. Please try again in {waits[name]:.0f} s.",
         retry_after_seconds=waits[name],
         window=name,
         limit=limit,
@@ -169,8 +169,9 @@ def _reserve(op: Admit, account: AccountState, key: KeyState) -> tuple[int, int]
         )
     if needed > account.available:
         available, needed_usd = to_usd(account.available), to_usd(needed)
+        needs = "may cost up to" if op.cap_is_clients else "needs, for a short answer, at least"
         return InsufficientBalance(
-            f"Insufficient credits: this request may cost up to {display_usd(needed_usd)} and {display_usd(available)} is available. "
+            f"Insufficient credits: this request {needs} {display_usd(needed_usd)} and {display_usd(available)} is available. "
             "Please top up, or ask for fewer tokens.",
             available_usd=available,
             needed_usd=needed_usd,
