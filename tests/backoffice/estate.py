@@ -58,7 +58,7 @@ OUTSIDERS_TEXTS = {
     "staff_actions": ("reason", "subject_id", "address"),
     "throttles": ("name",),
     "usage_logs": ("model", "served_model", "endpoint", "error_code", "generation_id", "flag"),
-    "users": ("full_name", "company", "email"),
+    "users": ("full_name", "email"),
     "viewings": ("reason",),
 }
 """What people, upstreams and browsers write. Whoever adds a text column of that kind adds it here."""
