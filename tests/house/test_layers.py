@@ -4,7 +4,7 @@ import ast
 
 from tests.house.source import files, functions, imports, module, short, tree
 
-GROUND = ("money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence", "turns")
+GROUND = ("money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence", "turns", "digest")
 DOORS = ("gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
 PROCESS = ("wiring", "upstreams", "live", "heart", "serving", "web")
 DOMAIN_ORDER = (

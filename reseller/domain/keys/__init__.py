@@ -7,6 +7,7 @@ admission commit (design decision 6, promise R22).
 `shape` is pure; `making` and `changing` write; `reading` is what pages and commands show.
 """
 
+from reseller.digest import digest_of
 from reseller.domain.keys.changing import MAX_GRACE, change, revoke, rotate
 from reseller.domain.keys.directory import Caller, Directory
 from reseller.domain.keys.making import MAX_ACTIVE_KEYS, KeyOrder, make, mint
@@ -16,11 +17,10 @@ from reseller.domain.keys.shape import (
     SECRET_CHARACTERS,
     SHOWN_CHARACTERS,
     checksum,
-    digest_of,
     has_key_shape,
     shown_prefix,
 )
-from reseller.domain.keys.tables import ApiKey, SpendPeriod, is_usable, period_start
+from reseller.domain.keys.tables import ApiKey, SpendPeriod, is_usable, period_start, usable_at
 from reseller.domain.keys.terms import MAX_LIFE, MAX_NAME_CHARACTERS, MAX_PATTERNS, KeyTerms, SpendLimit
 
 __all__ = [
@@ -28,5 +28,5 @@ __all__ = [
     "SECRET_CHARACTERS", "SHOWN_CHARACTERS", "ApiKey",
     "Caller", "Directory", "KeyOrder", "KeyState", "KeyTerms", "ListedKey", "SpendLimit", "SpendPeriod", "change", "checksum", "digest_of",
     "has_key_shape", "is_usable", "key_of", "keys_of", "listed", "listed_key", "make", "mint", "period_start", "purse_of", "revoke",
-    "rotate", "shown_prefix", "spent_now", "state_of",
+    "rotate", "shown_prefix", "spent_now", "state_of", "usable_at",
 ]  # fmt: skip

@@ -52,7 +52,7 @@ def rotate(prefix_or_id: str, *, grace: timedelta, actor: str, account_id: UUID 
         raise InvalidRequest(f"The old key may work for at most {MAX_GRACE.days} days more.", param="grace")
     with transaction() as session:
         old = _find(prefix_or_id, account_id)
-        making.hold_account(session, old.account_id)
+        making.lock_account(session, old.account_id)
         session.refresh(old, with_for_update=True)
         _require_current(session, old)
         making.require_room(session, old.account_id, 2 * making.MAX_ACTIVE_KEYS)
@@ -81,7 +81,7 @@ def change(key_id: UUID, terms: KeyTerms, *, actor: str, account_id: UUID, seen_
     that is revoked or replaced, or that has changed since `seen_version`.
     """
     with transaction() as session:
-        making.hold_account(session, account_id)
+        making.lock_account(session, account_id)
         key = _find(str(key_id), account_id)
         session.refresh(key, with_for_update=True)
         if key.revoked_at is not None:

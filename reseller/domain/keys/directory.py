@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import select
 
 from reseller.database import acting_as_operator, db
-from reseller.domain.keys.shape import digest_of, has_key_shape
+from reseller.digest import digest_of
+from reseller.domain.keys.shape import has_key_shape
 from reseller.domain.keys.tables import ApiKey
 from reseller.errors import InvalidKey
 

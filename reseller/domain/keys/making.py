@@ -5,15 +5,16 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from reseller.clock import new_id, now
 from reseller.database import transaction
+from reseller.digest import digest_of
 from reseller.domain import staff
-from reseller.domain.keys.shape import SHOWN_CHARACTERS, digest_of, random_token
-from reseller.domain.keys.tables import ApiKey, SpendPeriod
+from reseller.domain.keys.shape import SHOWN_CHARACTERS, random_token
+from reseller.domain.keys.tables import ApiKey, SpendPeriod, usable_at
 from reseller.domain.keys.terms import KeyTerms, SpendLimit, check
 from reseller.errors import Conflict, InvalidRequest
 
@@ -65,7 +66,7 @@ def make(order: KeyOrder, *, actor: str) -> tuple[str, ApiKey]:
     put_terms(key, terms)
     try:
         with transaction() as session:
-            hold_account(session, order.account_id)
+            lock_account(session, order.account_id)
             if session.get(ApiKey, order.id) is not None:
                 raise _sent_before()
             require_room(session, order.account_id, MAX_ACTIVE_KEYS)
@@ -92,7 +93,7 @@ def put_terms(key: ApiKey, terms: KeyTerms) -> None:
     key.model_patterns = list(terms.model_patterns) if terms.model_patterns else None
 
 
-def hold_account(session: Session, account_id: UUID) -> None:
+def lock_account(session: Session, account_id: UUID) -> None:
     """No call of the account is admitted or settled until this transaction ends.
 
     The tills write a key's counters under the lock of the account's balance; so does whoever moves or counts them otherwise.
@@ -101,9 +102,9 @@ def hold_account(session: Session, account_id: UUID) -> None:
 
 
 def require_room(session: Session, account_id: UUID, most: int) -> None:
-    """Raises Conflict if the account has that many keys that work. Under `hold_account`, so that two do not both find room."""
-    works = ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now())
-    count = session.scalar(select(func.count()).select_from(ApiKey).where(ApiKey.account_id == account_id, works)) or 0
+    """Raises Conflict if the account has that many keys that work. Under `lock_account`, so that two do not both find room."""
+    query = select(func.count()).select_from(ApiKey).where(ApiKey.account_id == account_id, usable_at(now()))
+    count = session.scalar(query) or 0
     if count >= most:
         raise Conflict(f"An account has at most {MAX_ACTIVE_KEYS} keys that work. Revoke one that is not used any more, then try again.")
 

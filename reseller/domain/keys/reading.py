@@ -13,7 +13,7 @@ from reseller.clock import now
 from reseller.database import db, transaction
 from reseller.domain.keys.directory import Caller
 from reseller.domain.keys.shape import shown_prefix
-from reseller.domain.keys.tables import ApiKey, SpendPeriod, period_start
+from reseller.domain.keys.tables import ApiKey, SpendPeriod, period_start, usable_at
 from reseller.domain.keys.terms import KeyTerms, SpendLimit
 from reseller.errors import InvalidKey, NotFound
 from reseller.money import ZERO_USD, percent_of
@@ -105,8 +105,8 @@ def key_terms(key: ApiKey) -> KeyTerms:
 def listed(account_id: UUID, *, works: bool, most: int) -> list[ListedKey]:
     """Those of the account's keys that work, or those that have ended; newest first, and not more than that many."""
     at = now()
-    ended = ApiKey.revoked_at.is_not(None) | (ApiKey.expires_at.is_not(None) & (ApiKey.expires_at <= at))
-    return _listed(ApiKey.account_id == account_id, ~ended if works else ended, at=at, most=most)
+    working = usable_at(at)
+    return _listed(ApiKey.account_id == account_id, working if works else ~working, at=at, most=most)
 
 
 def listed_key(account_id: UUID, key_id: UUID) -> ListedKey:

@@ -3,7 +3,6 @@
 A key whose checksum is wrong is refused without touching the database.
 """
 
-import hashlib
 import re
 import secrets
 import zlib
@@ -35,10 +34,6 @@ def checksum(body: str) -> str:
 def has_key_shape(token: str) -> bool:
     """Whether this text could be one of our keys: form and checksum, no database."""
     return _SHAPE.fullmatch(token) is not None and checksum(token[:-CHECKSUM_CHARACTERS]) == token[-CHECKSUM_CHARACTERS:]
-
-
-def digest_of(token: str) -> str:
-    return hashlib.sha256(token.encode("ascii")).hexdigest()
 
 
 def shown_prefix(prefix: str) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, Text
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Date, ForeignKey, Index, Text, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -56,6 +56,11 @@ class ApiKey(Identified, Created, Versioned, Base):
     calls: Mapped[int] = mapped_column(BigInteger, default=0)  # settled, ever
     last_used_at: Mapped[datetime | None]
     last_used_address: Mapped[str | None] = mapped_column(Text)  # from where, as the gateway saw it
+
+
+def usable_at(at: datetime) -> ColumnElement[bool]:
+    """Of a key's row in a query: neither revoked nor expired at that instant."""
+    return ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > at)
 
 
 def is_usable(key: ApiKey) -> bool:

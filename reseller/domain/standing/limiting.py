@@ -40,10 +40,6 @@ class Use:
     def is_full(self) -> bool:
         return self.used >= self.limit
 
-    @property
-    def is_near(self) -> bool:
-        return self.share_percent >= NEAR_PERCENT
-
 
 @dataclass(frozen=True, slots=True)
 class KeySpend:
@@ -121,14 +117,13 @@ def _uses(limits: RateLimit, counter: RequestCounter, open_calls: int, now: floa
 
 
 def _near_keys(session: Session, account_id: UUID, at: datetime) -> tuple[KeySpend, ...]:
-    query = select(ApiKey).where(ApiKey.account_id == account_id, ApiKey.revoked_at.is_(None), ApiKey.spend_limit_usd.is_not(None))
-    found = [_spend(key, at) for key in session.scalars(query) if key.expires_at is None or key.expires_at > at]
+    query = select(ApiKey).where(ApiKey.account_id == account_id, keys.usable_at(at), ApiKey.spend_limit_usd.is_not(None))
+    found = [_spend(key, at) for key in session.scalars(query)]
     return tuple(sorted((key for key in found if key.share_percent >= NEAR_PERCENT), key=lambda key: -key.share_percent))
 
 
 def _spend(key: ApiKey, at: datetime) -> KeySpend:
-    is_current = key.period_start == keys.period_start(key.spend_period, at.date())
-    spent = key.spent_usd if is_current else Decimal(0)
     limit = key.spend_limit_usd
     assert limit is not None
-    return KeySpend(key.id, key.name, keys.shown_prefix(key.key_prefix), limit, spent + key.held_usd, key.spend_period)
+    used = keys.spent_now(key, at) + key.held_usd
+    return KeySpend(key.id, key.name, keys.shown_prefix(key.key_prefix), limit, used, key.spend_period)

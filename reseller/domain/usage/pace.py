@@ -13,7 +13,7 @@ from reseller.database import transaction
 from reseller.domain.usage import points
 from reseller.domain.usage.account_sums import ADDED_UP, Reading, Slice
 from reseller.domain.usage.rollup import QUARTER, quarter_of
-from reseller.money import to_nano, to_usd
+from reseller.money import to_usd
 
 DAY = timedelta(days=1)
 PACE_DAYS = 7
@@ -42,11 +42,6 @@ class Pace:
 
     charge_usd: Decimal
     days: int
-
-    @property
-    def per_day_usd(self) -> Decimal:
-        """On average, in whole nano-dollars."""
-        return to_usd(to_nano(self.charge_usd) // self.days)
 
 
 def today_of(account_id: UUID, zone: ZoneInfo) -> Today:

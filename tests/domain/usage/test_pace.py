@@ -10,7 +10,7 @@ import time_machine
 from flask import Flask
 
 from reseller.domain.usage import rollup
-from reseller.domain.usage.pace import pace_of, today_of
+from reseller.domain.usage.pace import Pace, pace_of, today_of
 from tests.domain import scenes
 from tests.domain.usage import calls
 
@@ -69,7 +69,6 @@ def test_pace_is_the_charge_of_a_day_over_seven(app: Flask) -> None:
 
     assert pace.days == 7
     assert pace.charge_usd == 700 * sum(range(7)) * NANO
-    assert pace.per_day_usd == 2100 * NANO
 
 
 @pytest.mark.parametrize("is_summed", [True, False])
@@ -78,10 +77,10 @@ def test_pace_of_an_account_that_began_yesterday_is_not_spread_over_a_week(app: 
     if is_summed:
         rollup.run()
 
-    assert (pace_of(MINE).days, pace_of(MINE).per_day_usd) == (2, 400 * NANO)
+    assert pace_of(MINE) == Pace(800 * NANO, days=2)
 
 
 def test_an_account_without_calls_has_no_pace(app: Flask) -> None:
     who = scenes.customer()
 
-    assert (today_of(who.account_id, ZoneInfo("UTC")).calls, pace_of(who.account_id).per_day_usd) == (0, 0)
+    assert (today_of(who.account_id, ZoneInfo("UTC")).calls, pace_of(who.account_id).charge_usd) == (0, 0)
