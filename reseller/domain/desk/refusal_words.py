@@ -24,12 +24,13 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`told` has places for the figures; `plain` is for rows without them."""
+    """`told` has places for the figures; `plain` is for rows without them; `short` is for a line in a list."""
 
     title: str
     told: str
     plain: str
     help: str
+    short: str = ""
 
 
 WORDS = {

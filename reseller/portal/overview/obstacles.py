@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from reseller.domain.standing import KeySpend, Standing, Use
+from reseller.domain.standing.limiting import CONCURRENT
 from reseller.money import display_usd
 
 PERIODS = {
@@ -72,7 +73,7 @@ def _of_account(now: Standing) -> list[Obstacle]:
 
 
 def _of_use(use: Use) -> Obstacle:
-    if use.name == "concurrent":
+    if use.name == CONCURRENT:
         return Obstacle(
             f"{use.used:,} of {use.limit:,} calls at once are running.",
             "The next one is let in when one of them ends. Programs should wait as long as Retry-After says and try again.",

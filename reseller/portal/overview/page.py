@@ -7,6 +7,8 @@ from flask import render_template
 
 from reseller.database import transaction
 from reseller.domain import standing
+from reseller.domain.desk.refusals_told import in_short
+from reseller.domain.standing.limiting import CONCURRENT
 from reseller.domain.standing.steps import Steps
 from reseller.domain.usage import request_id
 from reseller.domain.usage.pace import pace_of
@@ -15,14 +17,13 @@ from reseller.portal.keys import sale
 from reseller.portal.overview import live
 from reseller.portal.overview.blueprint import overview
 from reseller.portal.overview.obstacles import obstacles
-from reseller.portal.overview.trouble import trouble
 from reseller.web import snippets
 from reseller.web.formats import viewer_zone
 from reseller.wiring import wiring
 
 DAYS, CALLS, ERRORS = 14, 6, 4
 MODEL_TO_NAME = "openai/gpt-4o-mini"  # where nothing is for sale yet
-LABELS = {"minute": "Calls a minute", "hour": "Calls an hour", "day": "Calls a day", "concurrent": "Calls at once"}
+LABELS = {"minute": "Calls a minute", "hour": "Calls an hour", "day": "Calls a day", CONCURRENT: "Calls at once"}
 
 
 @overview.get("/overview")
@@ -43,7 +44,7 @@ def show() -> str:
             labels=LABELS,
             spend=spend,
             dearest_nano=max(day.charge_nano for day in spend),
-            trouble=trouble,
+            trouble=in_short,
             request_id=request_id,
             calls=standing.recent_calls(scope.account_id, limit=CALLS),
             errors=standing.recent_calls(scope.account_id, limit=ERRORS, are_errors=True),

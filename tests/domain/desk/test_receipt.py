@@ -12,7 +12,7 @@ from reseller.database import acting_for
 from reseller.domain.calls import PriceTerms, Till, facts_of
 from reseller.domain.desk.receipt import Receipt, receipt_of
 from reseller.domain.desk.refusal_words import WORDS
-from reseller.domain.desk.refusals_told import TOO_LONG, VOCABULARY, refusal_told
+from reseller.domain.desk.refusals_told import TOO_LONG, VOCABULARY, in_short, refusal_told
 from reseller.domain.usage import CallStatus, CostSource
 from reseller.errors import InsufficientBalance, NotFound
 from reseller.metering import Usage
@@ -116,6 +116,7 @@ def test_no_field_holds_what_a_call_cost_us() -> None:
 
 def test_customers_have_words_for_every_refusal_that_staff_have_words_for() -> None:
     assert VOCABULARY.keys() == WORDS.keys()
+    assert [code for code in VOCABULARY if in_short(code) in ("", code)] == [], "Give the new refusal its words for a list, too"
 
 
 @pytest.mark.parametrize("code", VOCABULARY)
