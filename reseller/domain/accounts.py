@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -142,7 +143,7 @@ def change_profile(user_id: UUID, *, full_name: str, time_zone: str, seen_versio
             return
         user.claim(seen_version)
         user.full_name, user.time_zone = name, time_zone
-        staff.record(actor, "user.change_profile", "user", user_id, account_id=home_of(user_id), changes=changes)
+        record(actor, "user.change_profile", user_id, changes=changes)
 
 
 def random_password() -> str:
@@ -178,6 +179,11 @@ def home_of(user_id: UUID) -> UUID | None:
     """The account that this person owns, the oldest if there are several: where their own doings are found in the audit log."""
     query = select(Membership.account_id).where(Membership.user_id == user_id, Membership.role == MemberRole.OWNER)
     return db.session.scalar(query.order_by(Membership.created_at).limit(1))
+
+
+def record(actor: str, action: str, user_id: UUID, *, reason: str = "", changes: dict[str, Any] | None = None) -> None:
+    """An audit row about a person, found with the account they own, is part of the caller's transaction."""
+    staff.record(actor, action, "user", user_id, account_id=home_of(user_id), reason=reason, changes=changes)
 
 
 def name_of(account_id: UUID) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
 from reseller.database import Base, Created, Identified, Versioned, db, transaction
-from reseller.domain import accounts, keys, letters, staff
+from reseller.domain import accounts, keys, letters
 from reseller.domain.letters import LetterKind
 from reseller.errors import InvalidRequest
 from reseller.money import Usd, display_usd, exact_usd, to_nano, to_usd
@@ -82,7 +82,7 @@ def choose(user_id: UUID, wanted: Choices, *, actor: str) -> None:
             "low_balance_usd": [_written(before.low_balance_usd), _written(line)],
             "tells_key_expiry": [before.tells_key_expiry, wanted.tells_key_expiry],
         }
-        staff.record(actor, "user.choose_notices", "user", user_id, account_id=accounts.home_of(user_id), changes=changes)
+        accounts.record(actor, "user.choose_notices", user_id, changes=changes)
 
 
 def _written(line: Decimal | None) -> str | None:

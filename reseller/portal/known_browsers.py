@@ -20,7 +20,7 @@ def known(email: str) -> str | None:
         whose, name = acting.seal(PURPOSE).open(request.cookies.get(_cookie(), "")).split(" ")
     except (Broken, ValueError):
         return None
-    return name if whose == throttle.digest_of(email) else None
+    return name if whose == throttle.mailbox_of(email) else None
 
 
 def remember(response: Response, email: str) -> Response:
@@ -28,7 +28,7 @@ def remember(response: Response, email: str) -> Response:
     name = known(email) or secrets.token_hex(16)
     response.set_cookie(
         _cookie(),
-        acting.seal(PURPOSE).close(f"{throttle.digest_of(email)} {name}"),
+        acting.seal(PURPOSE).close(f"{throttle.mailbox_of(email)} {name}"),
         max_age=KEPT_SECONDS,
         secure=current_app.config["SESSION_COOKIE_SECURE"],
         httponly=True,

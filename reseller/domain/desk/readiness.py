@@ -68,8 +68,7 @@ _FACTS = text(
               (SELECT count(*) FROM users WHERE role IN ('finance', 'admin')) AS approvers,
               (SELECT count(*) FROM users WHERE role <> 'customer') AS staff,
               (SELECT array_agg(u.email ORDER BY u.email) FROM users u
-                WHERE u.role <> 'customer' AND NOT EXISTS
-                      (SELECT 1 FROM second_factors s WHERE s.user_id = u.id AND s.confirmed_at IS NOT NULL)) AS unprotected"""
+                WHERE u.role <> 'customer' AND NOT EXISTS (SELECT 1 FROM second_factors s WHERE s.user_id = u.id)) AS unprotected"""
 )
 
 

@@ -71,4 +71,4 @@ def _means(user_id: UUID, code: str, seal: Seal) -> str | None:
 
 def _record(user_id: UUID, action: str, **facts: object) -> None:
     changes = {name: [None, value] for name, value in facts.items()}
-    staff.record(staff.actor_of(user_id), action, "user", user_id, account_id=accounts.home_of(user_id), changes=changes)
+    accounts.record(staff.actor_of(user_id), action, user_id, changes=changes)

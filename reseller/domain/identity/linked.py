@@ -97,4 +97,4 @@ def identities_of(user_id: UUID) -> list[Linked]:
 
 
 def _record(actor: str, action: str, user_id: UUID, change: list[str | None]) -> None:
-    staff.record(actor, action, "user", user_id, account_id=accounts.home_of(user_id), changes={"identity": change})
+    accounts.record(actor, action, user_id, changes={"identity": change})

@@ -4,7 +4,6 @@ A link is for one purpose and works once; a newer one of the same purpose, or a 
 Looking at one changes nothing, since mail scanners look at every link.
 """
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 from reseller.clock import now
 from reseller.database import transaction
+from reseller.digest import digest_of
 from reseller.domain.accounts import User
 from reseller.domain.identity.tables import Link
 from reseller.errors import NotFound
@@ -41,7 +41,7 @@ class Opened:
 
     def is_of(self, browser: str | None) -> bool:
         """Whether this browser asked for the link; never for one that no browser asked for."""
-        return bool(browser) and bool(self.browser_digest) and secrets.compare_digest(self.browser_digest, _digest(browser or ""))
+        return bool(browser) and bool(self.browser_digest) and secrets.compare_digest(self.browser_digest, digest_of(browser or ""))
 
 
 def make(user_id: UUID, purpose: Purpose, email: str, *, browser: str | None = None) -> str:
@@ -51,11 +51,11 @@ def make(user_id: UUID, purpose: Purpose, email: str, *, browser: str | None = N
         void(user_id, purpose)
         session.add(
             Link(
-                token_digest=_digest(token),
+                token_digest=digest_of(token),
                 purpose=purpose,
                 user_id=user_id,
                 email=email,
-                browser_digest=_digest(browser) if browser else "",
+                browser_digest=digest_of(browser) if browser else "",
                 expires_at=now() + LASTS[purpose],
             )
         )
@@ -99,8 +99,4 @@ def prune() -> int:
 
 
 def _works(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:
-    return Link.token_digest == _digest(token), Link.purpose == purpose, Link.used_at.is_(None), Link.expires_at > now()
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return Link.token_digest == digest_of(token), Link.purpose == purpose, Link.used_at.is_(None), Link.expires_at > now()

@@ -19,15 +19,7 @@ def end_sessions(user_id: UUID, *, actor: str, reason: str) -> int:
         if session.get(User, user_id) is None:
             raise NotFound("There is no such person.")
         ended = sessions.end_all(user_id)
-        staff.record(
-            actor,
-            "user.end_sessions",
-            "user",
-            user_id,
-            account_id=accounts.home_of(user_id),
-            reason=reason,
-            changes={"sessions": [ended, 0]},
-        )
+        accounts.record(actor, "user.end_sessions", user_id, reason=reason, changes={"sessions": [ended, 0]})
         return ended
 
 

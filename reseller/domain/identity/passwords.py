@@ -64,7 +64,7 @@ def change(user_id: UUID, password_hash: str, *, actor: str, reason: str = "", k
         if user is None:
             raise NotFound("There is no such person.")
         user.password_hash = password_hash
-        staff.record(actor, "user.set_password", "user", user_id, account_id=accounts.home_of(user_id), reason=reason)
+        accounts.record(actor, "user.set_password", user_id, reason=reason)
         throttle.forgive(user.email)
         links.void(user_id, Purpose.RESET)
         letters.write(LetterKind.PASSWORD_CHANGED, user.email, facts={"address": staff.acting_address()})

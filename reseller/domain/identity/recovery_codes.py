@@ -1,7 +1,6 @@
 """Codes that stand in for a lost authenticator, each once. Shown when they are made; afterwards only their digests are known."""
 
 import base64
-import hashlib
 import secrets
 from uuid import UUID
 
@@ -9,7 +8,8 @@ from sqlalchemy import delete, func, select, update
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, staff
+from reseller.digest import digest_of
+from reseller.domain import accounts
 from reseller.domain.identity.tables import RecoveryCode
 
 HOW_MANY = 10
@@ -22,7 +22,7 @@ def issue(user_id: UUID, *, actor: str) -> list[str]:
     with transaction() as session:
         discard(user_id)
         session.add_all(RecoveryCode(user_id=user_id, code_digest=_digest(code)) for code in codes)
-        staff.record(actor, "user.issue_recovery_codes", "user", user_id, account_id=accounts.home_of(user_id))
+        accounts.record(actor, "user.issue_recovery_codes", user_id)
     return codes
 
 
@@ -55,4 +55,4 @@ def _random_code() -> str:
 def _digest(code: str) -> str:
     """The same for every way to type a code: capitals, spaces, with or without the dashes."""
     plain = "".join(letter for letter in code.lower() if letter.isalnum())
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return digest_of(plain)

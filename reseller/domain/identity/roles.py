@@ -34,13 +34,5 @@ def change_role(user_id: UUID, role: Role, *, seen_version: int | None, actor: s
             raise Conflict("This is the last admin. Make another person an admin first.")
         user.claim(seen_version)
         user.role = role
-        staff.record(
-            actor,
-            "user.change_role",
-            "user",
-            user_id,
-            account_id=accounts.home_of(user_id),
-            reason=reason.strip(),
-            changes={"role": [before, role]},
-        )
+        accounts.record(actor, "user.change_role", user_id, reason=reason.strip(), changes={"role": [before, role]})
         return sessions.end_all(user_id)

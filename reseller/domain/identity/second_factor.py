@@ -56,8 +56,7 @@ def enrol(user_id: UUID, secret: str, code: str, *, seal: Seal, replaces: bool) 
         row = SecondFactor(user_id=user_id, sealed_secret=seal.close(f"{user_id} {secret}"), confirmed_at=now(), last_step=step)
         session.add(row)
         session.flush()
-        verb = "user.replace_second_factor" if replaces else "user.enrol_second_factor"
-        staff.record(actor, verb, "user", user_id, account_id=accounts.home_of(user_id))
+        accounts.record(actor, "user.replace_second_factor" if replaces else "user.enrol_second_factor", user_id)
         return recovery_codes.issue(user_id, actor=actor)
 
 
@@ -81,7 +80,7 @@ def reset(user_id: UUID, *, actor: str, reason: str, keep: UUID | None = None) -
         if not _remove(user_id):
             raise NotFound("This person has no authenticator.")
         recovery_codes.discard(user_id)
-        staff.record(actor, "user.reset_second_factor", "user", user_id, account_id=accounts.home_of(user_id), reason=reason)
+        accounts.record(actor, "user.reset_second_factor", user_id, reason=reason)
         return sessions.end_all(user_id, but=keep)
 
 

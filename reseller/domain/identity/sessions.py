@@ -4,7 +4,6 @@ A privilege gained in a session (second factor) gives it a new token, so a token
 is worth nothing afterwards (promise R26).
 """
 
-import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ from sqlalchemy.exc import NoResultFound
 
 from reseller.clock import now
 from reseller.database import transaction
+from reseller.digest import digest_of
 from reseller.domain.accounts import Role, User
 from reseller.domain.identity.tables import SecondFactor, SignInSession
 from reseller.errors import NotFound
@@ -64,7 +64,7 @@ def begin(user_id: UUID, *, address: str, user_agent: str) -> str:
         lasts = CUSTOMER_LASTS if user.role == Role.CUSTOMER else STAFF_LASTS
         session.add(
             SignInSession(
-                token_digest=_digest(token),
+                token_digest=digest_of(token),
                 user_id=user_id,
                 expires_at=now() + lasts,
                 address=address,
@@ -82,7 +82,7 @@ def find(token: str, *, is_use: bool = True) -> Found | None:
     at = now()
     with transaction() as session:
         query = select(SignInSession, User, exists().where(SecondFactor.user_id == User.id)).join(User, User.id == SignInSession.user_id)
-        row = session.execute(query.where(SignInSession.token_digest == _digest(token), ~_is_over())).first()
+        row = session.execute(query.where(SignInSession.token_digest == digest_of(token), ~_is_over())).first()
         if row is None:
             return None
         opened, user, is_enrolled = row
@@ -125,7 +125,7 @@ def _renewed(session_id: UUID, **proved: datetime) -> str:
             row = session.get_one(SignInSession, session_id, with_for_update=True)
         except NoResultFound:
             raise NotFound("This session is over. Sign in again.") from None
-        row.token_digest = _digest(token)
+        row.token_digest = digest_of(token)
         for name, at in proved.items():
             setattr(row, name, at)
     return token
@@ -179,27 +179,15 @@ def _is_over() -> ColumnElement[bool]:
 
 def living(ids: Collection[UUID]) -> set[UUID]:
     """Those of the sessions of staff that are not over: for pages that stay open. Does not count as using them."""
-    at = now()
-    query = select(SignInSession.id).join(User, User.id == SignInSession.user_id)
-    with transaction() as session:
-        return set(
-            session.scalars(
-                query.where(
-                    SignInSession.id.in_(ids),
-                    SignInSession.expires_at > at,
-                    SignInSession.seen_at > at - STAFF_IDLE,
-                    User.role != Role.CUSTOMER.value,
-                )
-            )
-        )
+    return _open(ids, User.role != Role.CUSTOMER)
 
 
 def still_open(ids: Collection[UUID]) -> set[UUID]:
     """Those of the sessions of anybody that are not over: for pages that stay open. Does not count as using them."""
-    query = select(SignInSession.id).join(User, User.id == SignInSession.user_id).where(SignInSession.id.in_(ids), ~_is_over())
+    return _open(ids)
+
+
+def _open(ids: Collection[UUID], *conditions: ColumnElement[bool]) -> set[UUID]:
+    query = select(SignInSession.id).join(User, User.id == SignInSession.user_id).where(SignInSession.id.in_(ids), ~_is_over(), *conditions)
     with transaction() as session:
         return set(session.scalars(query))
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -25,17 +25,19 @@ class SignInSession(Identified, Created, Base):
     address: Mapped[str] = mapped_column(Text)  # where it was signed in from
     user_agent: Mapped[str] = mapped_column(Text)  # at most 300 characters
     second_factor_at: Mapped[datetime | None]  # None: password only
-    confirmed_at: Mapped[datetime | None]  # the last time the second factor was asked for again
+    confirmed_at: Mapped[
+        datetime | None
+    ]  # the last time the person showed again who they are: by second factor, or by password where they have none
 
 
 class SecondFactor(Created, Base):
-    """A person's authenticator app (TOTP, RFC 6238). In use once confirmed."""
+    """A person's authenticator app (TOTP, RFC 6238). The row exists once a code of it was shown."""
 
     __tablename__ = "second_factors"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     sealed_secret: Mapped[str] = mapped_column(Text)  # encrypted under a key derived from SECRET_KEY
-    confirmed_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]  # when that was; always set
     last_step: Mapped[int] = mapped_column(BigInteger, default=0)  # newest time step used, so that no code works twice
 
 

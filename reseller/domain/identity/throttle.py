@@ -5,12 +5,11 @@ guesses than a thousand in a row. An attempt that is refused is not counted: who
 
 Nobody can be locked out for ever by failures that somebody else makes. A browser in which a person has signed in
 before (a sealed cookie says so) counts for itself alone; strangers' failures fill only the strangers' counts. Of those,
-one network fills its own for an e-mail address (`here`) long before the one that all networks share (`account`). Every
-count starts anew when its time is over, and a new password from an operator clears those of the address.
+one network fills its own for a mailbox (`here`) long before the one that all networks share (`account`). Every count
+starts anew when its time is over, and a new password from an operator clears those of the mailbox.
 """
 
 import contextlib
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
@@ -22,6 +21,7 @@ import structlog
 from sqlalchemy import Row, delete, or_, text, update
 
 from reseller.database import transaction
+from reseller.digest import digest_of
 from reseller.domain.accounts import normal_email
 from reseller.domain.identity.tables import Throttle
 from reseller.errors import InvalidRequest, TooManyFailures
@@ -56,14 +56,14 @@ class Brake:
 
 
 def password_brakes(email: str, address: str, browser: str | None) -> tuple[Brake, ...]:
-    """Who is counted for a password: the known browser, or else the network, the network at this e-mail address, and the address.
+    """Who is counted for a password: the known browser, or else the network, the network at this mailbox, and the mailbox.
 
     Locked always in this order, so that attempts never wait for each other in a circle.
     """
     if browser is not None:
         return (Brake(f"browser:{browser}", 10),)
-    network, account = network_of(address), digest_of(email)
-    return Brake(f"address:{network}", 50, is_shared=True), Brake(f"here:{account}:{network}", 10), Brake(f"account:{account}", 100)
+    network, mailbox = network_of(address), mailbox_of(email)
+    return Brake(f"address:{network}", 50, is_shared=True), Brake(f"here:{mailbox}:{network}", 10), Brake(f"account:{mailbox}", 100)
 
 
 def code_brakes(user_id: UUID, browser: str | None) -> tuple[Brake, ...]:
@@ -80,9 +80,9 @@ def provider_brakes(address: str) -> tuple[Brake, ...]:
 def letter_brakes(email: str, address: str) -> tuple[Brake, ...]:
     """Who is counted for a letter that a stranger asks for: nobody's mailbox is flooded, and no network floods many.
 
-    These count every letter, so nothing ever `succeed`s. The same whether the address is known or not.
+    These count every letter, so nothing ever `succeed`s. The same whether the mailbox is known or not.
     """
-    network, mailbox = network_of(address), digest_of(email)
+    network, mailbox = network_of(address), mailbox_of(email)
     return (
         Brake(f"letters-from:{network}", 30, HOUR, is_shared=True),
         Brake(f"letters-here:{mailbox}:{network}", 5, HOUR),
@@ -123,10 +123,10 @@ def succeed(brakes: Sequence[Brake]) -> None:
 
 
 def forgive(email: str) -> None:
-    """Strangers may try this address anew: it has a new password."""
-    digest = digest_of(email)
+    """Strangers may try this mailbox anew: it has a new password."""
+    mailbox = mailbox_of(email)
     with transaction() as session:
-        session.execute(delete(Throttle).where(or_(Throttle.name == f"account:{digest}", Throttle.name.startswith(f"here:{digest}:"))))
+        session.execute(delete(Throttle).where(or_(Throttle.name == f"account:{mailbox}", Throttle.name.startswith(f"here:{mailbox}:"))))
 
 
 def prune() -> int:
@@ -135,12 +135,12 @@ def prune() -> int:
         return int(session.execute(_PRUNE, {"seconds": DAY}).rowcount)  # type: ignore[attr-defined]
 
 
-def digest_of(email: str) -> str:
+def mailbox_of(email: str) -> str:
     """An e-mail address as counts and cookies name it: in any spelling that sign-in takes for it the same, and not the address itself."""
     plain = email.strip().lower()
     with contextlib.suppress(InvalidRequest):  # nobody's address; its failures are counted under what was typed
         plain = normal_email(plain)
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return digest_of(plain)
 
 
 def network_of(address: str) -> str:

@@ -41,7 +41,7 @@ def ask(user_id: UUID, new_email: str, *, seal: Seal) -> str:
             letters.write(LetterKind.ADDRESS_TAKEN, address)
         facts = {"new_email": address, "address": staff.acting_address()}
         letters.write(LetterKind.ADDRESS_CHANGE_ASKED, user.email, facts=facts)
-        staff.record(staff.actor_of(user.id), "user.ask_for_address", "user", user.id, account_id=accounts.home_of(user.id))
+        accounts.record(staff.actor_of(user.id), "user.ask_for_address", user.id)
     return address
 
 
@@ -62,14 +62,7 @@ def finish(token: str) -> str:
         user.email, user.email_verified_at = opened.email, now()
         links.void(user.id)
         letters.write(LetterKind.ADDRESS_CHANGED, old, facts={"new_email": opened.email})
-        staff.record(
-            staff.actor_of(user.id),
-            "user.change_address",
-            "user",
-            user.id,
-            account_id=accounts.home_of(user.id),
-            changes={"email": [old, opened.email]},
-        )
+        accounts.record(staff.actor_of(user.id), "user.change_address", user.id, changes={"email": [old, opened.email]})
     return opened.email
 
 

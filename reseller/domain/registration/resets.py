@@ -59,7 +59,7 @@ def send(user_id: UUID, *, actor: str, reason: str, seal: Seal) -> str:
         if _needs_operator(user):
             raise Conflict("Staff without an authenticator get a new password from an operator: flask users password.")
         _write_link(user.id, user.email, seal)
-        staff.record(actor, "user.send_reset_link", "user", user.id, account_id=accounts.home_of(user.id), reason=reason.strip())
+        accounts.record(actor, "user.send_reset_link", user.id, reason=reason.strip())
         return user.email
 
 

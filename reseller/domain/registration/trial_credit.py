@@ -4,7 +4,6 @@ That a mailbox gets it once is said by the ledger itself: the entry's reference 
 unique. Spellings that arrive in the same mailbox count as one.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -14,6 +13,7 @@ from sqlalchemy import func, select
 
 from reseller.clock import first_id, now
 from reseller.database import lock_name, transaction
+from reseller.digest import digest_of
 from reseller.domain import staff
 from reseller.domain.accounts import Person, normal_email
 from reseller.domain.identity.throttle import network_of
@@ -45,7 +45,7 @@ def grant_trial_credit(person: Person, trial: Trial) -> bool:
     """
     if trial.amount_usd <= 0:
         return False
-    network, reference = network_of(trial.address), f"trial:{_digest(mailbox_of(person.email))}"
+    network, reference = network_of(trial.address), f"trial:{digest_of(mailbox_of(person.email))}"
     with transaction() as session:
         for name in sorted((f"trial:{network}", reference)):  # always in this order, so that two never wait for each other in a circle
             lock_name(name)
@@ -83,7 +83,3 @@ def _given_to(network: str) -> int:
     )
     with transaction() as session:
         return session.scalar(query) or 0
-
-
-def _digest(mailbox: str) -> str:
-    return hashlib.sha256(mailbox.encode()).hexdigest()

@@ -36,7 +36,7 @@ SELECT (SELECT email_verified_at IS NOT NULL FROM users JOIN who ON who.user_id 
          OR EXISTS (SELECT 1 FROM usage_logs
                      WHERE account_id = :account_id AND created_at >= :since AND status IN ('completed', 'abandoned')),
        EXISTS (SELECT 1 FROM ledger_entries WHERE account_id = :account_id AND amount_nano > 0),
-       EXISTS (SELECT 1 FROM second_factors JOIN who USING (user_id) WHERE confirmed_at IS NOT NULL)""")
+       EXISTS (SELECT 1 FROM second_factors JOIN who USING (user_id))""")
 
 
 def first_steps(account_id: UUID, user_id: UUID | None) -> Steps:

@@ -112,7 +112,7 @@ def _members(session: Session, account_id: UUID) -> tuple[Member, ...]:
             Membership.role,
             User.role,
             User.email_verified_at.is_not(None),
-            SecondFactor.confirmed_at.is_not(None),
+            SecondFactor.user_id.is_not(None),
         )
         .join(Membership, Membership.user_id == User.id)
         .outerjoin(SecondFactor, SecondFactor.user_id == User.id)
