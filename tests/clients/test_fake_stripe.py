@@ -1,0 +1,167 @@
+"""The stand-in for Stripe itself: what it tells, to whom, when; and as a process of its own."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from reseller.clients.stripe_api import StripeApi
+from tests.clients.stripe_orders import order
+from tests.fakes.stripe import FakeStripe
+from tests.servers import ServerProcess, free_port
+
+
+class Sink:
+    """A webhook that believes what is signed; `status` is its answer, `types` what it was told."""
+
+    def __init__(self, secret: str) -> None:
+        self.types: list[str] = []
+        self.status = 200
+        self.knows = StripeApi("sk_test_x", secret)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/callbacks/stripe"
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, format: str, *args: object) -> None:
+                """Says nothing."""
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"<title>Shop</title>")
+
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                sink.types.append(sink.knows.read_event(raw, self.headers["Stripe-Signature"]).type)
+                self.send_response(sink.status)
+                self.end_headers()
+
+        return Handler
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    made = Sink("whsec_of_the_test")
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def fake(sink: Sink) -> Iterator[FakeStripe]:
+    with FakeStripe(webhook=sink.url, webhook_secret="whsec_of_the_test") as server:
+        yield server
+
+
+@pytest.fixture
+def stripe(fake: FakeStripe) -> StripeApi:
+    return StripeApi(fake.secret_key, fake.webhook_secret, api_base=fake.url)
+
+
+def test_each_step_tells_what_stripe_tells(stripe: StripeApi, fake: FakeStripe, sink: Sink) -> None:
+    session = fake.pay(stripe.open_checkout(order(create_invoice=True)).session_id)
+    fake.win(fake.dispute(session["payment_intent"])["id"])
+
+    assert sink.types == [
+        "customer.created", "payment_intent.created", "charge.succeeded", "payment_intent.succeeded", "invoice.paid",
+        "checkout.session.completed", "charge.updated", "charge.dispute.created", "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated", "charge.dispute.updated", "charge.dispute.closed",
+    ]  # fmt: skip
+    assert set(fake.delivery.statuses) == {event["id"] for event in fake.events}
+
+
+def test_what_is_held_back_is_told_by_the_test_alone(stripe: StripeApi, fake: FakeStripe, sink: Sink) -> None:
+    session_id = stripe.open_checkout(order()).session_id
+    with fake.hold_back() as held:
+        fake.pay(session_id)
+    assert sink.types == []
+
+    told = [event for event in reversed(held) if event["type"].startswith("checkout.")] * 2
+    statuses = [fake.deliver(event) for event in told]
+    sink.status = 503
+    statuses.append(fake.deliver(told[0]))
+
+    assert sink.types == ["checkout.session.completed"] * 3
+    assert statuses == [200, 200, 503]
+
+
+def test_a_webhook_that_is_gone_is_told_nothing_and_holds_nobody(stripe: StripeApi, fake: FakeStripe) -> None:
+    fake.webhook = "http://127.0.0.1:9/"
+
+    fake.pay(stripe.open_checkout(order()).session_id)
+
+    assert {status for statuses in fake.delivery.statuses.values() for status in statuses} == {0}
+
+
+def test_an_event_tells_how_it_was_and_not_how_it_is(stripe: StripeApi, fake: FakeStripe) -> None:
+    session_id = stripe.open_checkout(order()).session_id
+    fake.pay_later(session_id)
+    fake.arrive(session_id)
+
+    completed, arrived = fake.events_of("checkout.session.completed", "checkout.session.async_payment_succeeded")
+
+    assert completed["data"]["object"]["payment_status"] == "unpaid"
+    assert arrived["data"]["object"]["payment_status"] == "paid"
+
+
+def test_a_person_pays_and_the_bank_changes_its_mind(stripe: StripeApi, fake: FakeStripe, sink: Sink, browser: Browser) -> None:
+    shop = sink.url.removesuffix("/callbacks/stripe")
+    opened = stripe.open_checkout(order(success_url=f"{shop}/paid?id={{CHECKOUT_SESSION_ID}}", cancel_url=f"{shop}/left"))
+    page = browser.new_page()
+
+    page.goto(opened.url)
+    page.get_by_role("link", name="Back").click()
+    expect(page).to_have_url(f"{shop}/left")
+    page.goto(opened.url)
+    page.get_by_role("button", name="declined").click()
+    expect(page.get_by_role("alert")).to_have_text("Your card was declined.")
+    page.get_by_role("button", name="Pay $25.00 by bank debit").click()
+    expect(page).to_have_url(f"{shop}/paid?id={opened.session_id}")
+    assert "checkout.session.completed" in sink.types
+    page.goto(fake.url)
+    for words in ("Debit arrives", "Dispute", "We win"):
+        page.get_by_role("button", name=words).click()
+    page.close()
+
+    fake.settle()
+    assert "checkout.session.async_payment_succeeded" in sink.types
+    assert sink.types[-1] == "charge.dispute.closed"
+    assert stripe.session(opened.session_id).payment_status == "paid"
+
+
+def test_it_runs_as_a_process_until_it_is_ended(sink: Sink, tmp_path: Path) -> None:
+    port = free_port()
+    words = [
+        sys.executable,
+        "-m",
+        "tests.fakes.stripe",
+        str(port),
+        "--webhook",
+        sink.url,
+        "--secret",
+        "whsec_of_the_test",
+        "--key",
+        "sk_test_1",
+    ]
+
+    with ServerProcess(words, env={"PATH": os.environ["PATH"]}, log=tmp_path / "stripe.log") as process:
+        process.await_answer(port, "/")
+        stripe = StripeApi("sk_test_1", "whsec_of_the_test", api_base=f"http://127.0.0.1:{port}")
+        session_id = stripe.open_checkout(order()).session_id
+        stripe.expire_checkout(session_id)
+        status = stripe.session(session_id).status
+        exit_code = process.stop()
+
+    assert status == "expired"
+    assert exit_code == 0
+    assert sink.types == ["checkout.session.expired"]
