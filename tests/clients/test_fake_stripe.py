@@ -2,9 +2,7 @@
 
 import os
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,48 +11,14 @@ from playwright.sync_api import Browser, expect
 from reseller.clients.stripe_api import StripeApi
 from tests.clients.stripe_orders import order
 from tests.fakes.stripe import FakeStripe
+from tests.fakes.stripe.sink import Sink
 from tests.servers import ServerProcess, free_port
-
-
-class Sink:
-    """A webhook that believes what is signed; `status` is its answer, `types` what it was told."""
-
-    def __init__(self, secret: str) -> None:
-        self.types: list[str] = []
-        self.status = 200
-        self.knows = StripeApi("sk_test_x", secret)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/callbacks/stripe"
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        sink = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format: str, *args: object) -> None:
-                """Says nothing."""
-
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b"<title>Shop</title>")
-
-            def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["Content-Length"]))
-                sink.types.append(sink.knows.read_event(raw, self.headers["Stripe-Signature"]).type)
-                self.send_response(sink.status)
-                self.end_headers()
-
-        return Handler
 
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    made = Sink("whsec_of_the_test")
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with Sink("whsec_of_the_test") as made:
+        yield made
 
 
 @pytest.fixture
