@@ -11,7 +11,7 @@ from reseller.domain.usage import request_id
 from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout
 from reseller.gateway import description
 from reseller.gateway.access import culprit_of
-from reseller.gateway.errors import response_of
+from reseller.gateway.errors import message_of, response_of
 from reseller.gateway.headers import allow_browsers
 from reseller.gateway.pacing import READS, at_a_pace
 from reseller.gateway.routes import PREFIXES, add_routes, is_api, not_offered
@@ -56,7 +56,7 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
 
     @api.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
-        response = response_of(refusal)
+        response = response_of(refusal, message_of(refusal))
         if isinstance(refusal, BodyTooLarge):
             response.headers["Connection"] = "close"
         if isinstance(refusal, NOT_THE_CLIENT_S_FAULT):

@@ -72,10 +72,10 @@ def envelope(refusal: errors.Refusal, message: str | None = None) -> dict[str, A
     return {"error": {"message": message or refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}}
 
 
-def response_of(refusal: errors.Refusal) -> Response:
-    """The whole HTTP answer to a refusal."""
+def response_of(refusal: errors.Refusal, message: str | None = None) -> Response:
+    """The whole HTTP answer to a refusal, in its own words or with this message."""
     status, _ = fate_of(refusal)
-    response = Response(orjson.dumps(envelope(refusal, message_of(refusal))), status=status, content_type="application/json")
+    response = Response(orjson.dumps(envelope(refusal, message)), status=status, content_type="application/json")
     wait = getattr(refusal, "retry_after_seconds", None)
     if wait is not None:
         # Whole seconds rounded up for everybody, milliseconds for the SDKs that read them: never too early.
