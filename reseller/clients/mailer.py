@@ -10,6 +10,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -171,13 +172,22 @@ class Folder:
         draft = path.with_suffix(".draft")
         try:
             with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                file.write(message.as_bytes())
+                file.write(_to_read(message).as_bytes())
             draft.replace(path)
         except OSError as error:
             raise ServerFailed(_words(error)) from None
         words = message.get_body(("plain",))
         told = {"letter": words.get_content()} if self._tells_all and words is not None else {}
         log.info("letter_written", to=str(message["To"]), subject=str(message["Subject"]), file=str(path), **told)
+
+
+def _to_read(message: EmailMessage) -> EmailMessage:
+    """The same letter with its words as they are: no line of it is cut and marked, which would cut a link copied out of the file."""
+    letter = deepcopy(message)
+    for part in letter.walk():
+        if isinstance(part, EmailMessage) and part.get_content_maintype() == "text":
+            part.set_content(part.get_content(), subtype=part.get_content_subtype(), cte="8bit")
+    return letter
 
 
 def _send(server: smtplib.SMTP, message: EmailMessage) -> None:

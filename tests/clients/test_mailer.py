@@ -194,3 +194,16 @@ def test_a_folder_that_cannot_be_made_is_a_failure_of_the_server(tmp_path: Path)
 
     with pytest.raises(ServerFailed), Folder(tmp_path / "mail", tells_all=False).connected():
         pass
+
+
+def test_a_link_in_a_file_can_be_copied_whole(tmp_path: Path) -> None:
+    link = f"https://shop.example/verify/{'a' * 90}=é"
+    letter = replace(LETTER, text=f"Open\n{link}\n", html=f'<p><a href="{link}">Open</a></p>')
+
+    with Folder(tmp_path, tells_all=False).connected() as send_one:
+        send_one(compose(letter, SENDER))
+
+    [path] = tmp_path.iterdir()
+    assert path.read_text().count(link) == 2
+    read = message_from_bytes(path.read_bytes(), policy=default)
+    assert link in read.get_body(("plain",)).get_content()
