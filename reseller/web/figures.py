@@ -8,8 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from reseller.money import format_decimal
+from reseller.web.formats import counted
 
 Figure = dict[str, Any]
+PLAIN = ",.9~f"
+"""Dollars in digits, to the last that a charge can have; by itself Plotly writes $0.0000002 as $200n (d3-format)."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -38,7 +41,7 @@ def ranking(names: Sequence[str], values: Sequence[Any], *, unit: str = "") -> F
     """Bars that lie, the first on top."""
     data = [{"type": "bar", "orientation": "h", "y": list(names)[::-1], "x": [_number(v) for v in values][::-1]}]
     layout = {
-        "xaxis": {"tickprefix": unit, "rangemode": "tozero"},
+        "xaxis": {"tickprefix": unit, "rangemode": "tozero"} | _digits(unit),
         "yaxis": {"type": "category"},
         "hovermode": "closest",
         "showlegend": False,
@@ -61,7 +64,7 @@ def week(hours: Sequence[Sequence[int]]) -> Figure:
             "mode": "markers",
             "x": [hour for hour, _, _ in cells],
             "y": [WEEKDAYS[day] for _, day, _ in cells],
-            "text": [f"{WEEKDAYS[day]} {hour:02}:00: {count:,} calls" for hour, day, count in cells],
+            "text": [f"{WEEKDAYS[day]} {hour:02}:00: {counted(count, 'call')}" for hour, day, count in cells],
             "hoverinfo": "text",
             "marker": marker,
         }
@@ -78,7 +81,11 @@ def week(hours: Sequence[Sequence[int]]) -> Figure:
 
 def _layout(unit: str) -> Figure:
     yaxis: Figure = {"tickprefix": unit if unit == "$" else "", "ticksuffix": "" if unit == "$" else unit}
-    return {"yaxis": yaxis | {"rangemode": "tozero"}, "xaxis": {"type": "category", "nticks": 10}}
+    return {"yaxis": yaxis | {"rangemode": "tozero"} | _digits(unit), "xaxis": {"type": "category", "nticks": 10}}
+
+
+def _digits(unit: str) -> Figure:
+    return {"tickformat": PLAIN} if unit == "$" else {}
 
 
 def _number(value: Any) -> Any:

@@ -60,6 +60,11 @@ def number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of it, with an s where there is not just one."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def percent(value: Decimal | None, places: int = 1) -> str:
     """A percentage for people; a dash for None."""
     if value is None:
@@ -115,7 +120,7 @@ def iso(at: datetime | date) -> str:
 
 def install(app: Flask, settings: Settings) -> None:
     """Templates have these as filters, and the brand as a global."""
-    for function in (usd, fixed_usd, exact_usd, per_million, usd_per_million, number, percent, exact_moment, ago, duration, iso):
+    for function in (usd, fixed_usd, exact_usd, per_million, usd_per_million, number, counted, percent, exact_moment, ago, duration, iso):
         app.add_template_filter(function)
     brand = settings.brand
     app.jinja_env.globals.update(

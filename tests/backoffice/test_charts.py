@@ -1,10 +1,13 @@
 """Charts in a real browser: drawn under the strict policy, in the colours of the theme, and names from data stay text (R37)."""
 
 import json
+import re
+from decimal import Decimal
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from reseller.web import figures
 from reseller.web.assets import asset
 from tests.console import Console
 
@@ -72,3 +75,14 @@ def test_a_chart_changes_its_colours_with_the_theme(console: Console) -> None:
     page.wait_for_function(f"(before) => ({FIRST_BAR})() !== before", arg=before)
     assert before == "rgb(31, 138, 79)"  # the light side of --good-solid
     assert page.evaluate(FIRST_BAR) == "rgb(79, 184, 125)"  # its dark side
+
+
+def test_small_charges_stand_at_the_axis_in_digits(console: Console) -> None:
+    """Not as $200n, which nobody reads as dollars."""
+    charges = [Decimal("0.0000002"), Decimal("0.0000004")]
+
+    page = draw(console, figures.bars(["2026-11-01", "2026-11-02"], {"Charge": charges}, unit="$"))
+
+    ticks = page.locator(".chart .ytick text").all_text_contents()
+    assert "$0.0000002" in ticks
+    assert [tick for tick in ticks if not re.fullmatch(r"\$[0-9.,]+", tick)] == []

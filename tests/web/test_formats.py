@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from reseller.web.formats import duration, exact_usd
+from reseller.web.formats import counted, duration, exact_usd
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,8 @@ def test_every_digit_is_shown_and_the_sign_stands_before_the_dollar(amount: Deci
 )
 def test_a_length_of_time_has_the_unit_that_suits_it(span: timedelta | float | None, shown: str) -> None:
     assert duration(span) == shown
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (1200, "1,200 calls")])
+def test_one_thing_is_not_many(count: int, shown: str) -> None:
+    assert counted(count, "call") == shown
