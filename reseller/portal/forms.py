@@ -1,5 +1,7 @@
 """The forms of sign-in and of one's own account: labels and bounds. What is right is decided by the domain."""
 
+from decimal import Decimal
+
 from wtforms import BooleanField, EmailField, Form, HiddenField, PasswordField, StringField, TextAreaField
 from wtforms.validators import AnyOf, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
@@ -84,21 +86,29 @@ class CompanyForm(VersionedForm):
     )
 
 
+NO_DOLLARS = "Write dollars as 12.50; a $ before it may stand, other signs and separators may not."
+
+
+def typed_usd(text: str | None) -> Decimal:
+    """An amount as people write it: 12.50, $12.50. Raises ValueError."""
+    return parse_usd((text or "").strip().removeprefix("$"))
+
+
 def _dollars(form: Form, field: StringField) -> None:
     """An amount is needed only where a letter about it is."""
     if not form.tells_low_balance.data:
         return
     try:
-        line = parse_usd((field.data or "").strip())
+        line = typed_usd(field.data)
     except ValueError:
-        raise ValidationError("An amount of dollars, such as 5 or 12.50.") from None
+        raise ValidationError(NO_DOLLARS) from None
     if not 0 < line <= MAX_LOW_BALANCE_USD:
         raise ValidationError(f"More than zero, and at most {display_usd(MAX_LOW_BALANCE_USD)}.")
 
 
 class NoticesForm(VersionedForm):
     tells_low_balance = BooleanField("Write to me when my balance falls below this amount")
-    low_balance_usd = StringField("Amount in US dollars", [_dollars], render_kw={"inputmode": "decimal", "autocomplete": "off"})
+    low_balance_usd = StringField("Amount in dollars", [_dollars], render_kw={"inputmode": "decimal", "autocomplete": "off"})
     tells_key_expiry = BooleanField("Write to me a week before a key expires")
 
 

@@ -62,7 +62,7 @@ class CreditForm(BaseForm):  # type: ignore[misc]
         try:
             amount = parse_usd(field.data.strip().removeprefix("$"))
         except ValueError:
-            raise ValidationError("Write dollars as 12.50, without signs or separators.") from None
+            raise ValidationError("Write dollars as 12.50; a $ before it may stand, other signs and separators may not.") from None
         if amount <= 0:
             raise ValidationError("The amount must be more than zero; choose above whether it is given or taken back.")
 

@@ -14,7 +14,8 @@ from wtforms.validators import InputRequired, Length, Optional, Regexp, Validati
 from reseller.clock import now
 from reseller.domain.keys import MAX_LIFE, MAX_NAME_CHARACTERS, KeyTerms, SpendLimit, SpendPeriod
 from reseller.errors import Refusal
-from reseller.money import format_decimal, parse_usd
+from reseller.money import format_decimal
+from reseller.portal.forms import NO_DOLLARS, typed_usd
 from reseller.web.formats import viewer_zone
 
 MAX_MODELS_CHARACTERS = 12_000
@@ -55,9 +56,9 @@ class TermsForm(Form):  # type: ignore[misc]
 
     def validate_limit(self, field: Any) -> None:
         try:
-            parse_usd(_amount(field.data))
+            typed_usd(field.data)
         except ValueError:
-            raise ValidationError("Write dollars as 12.50, without signs or separators.") from None
+            raise ValidationError(NO_DOLLARS) from None
 
     def validate_expires_on(self, field: Any) -> None:
         today = now().astimezone(viewer_zone()).date()
@@ -78,8 +79,7 @@ class TermsForm(Form):  # type: ignore[misc]
 
     def terms(self) -> KeyTerms:
         """What the form says."""
-        limit = _amount(self.limit.data)
-        spend = SpendLimit(parse_usd(limit), SpendPeriod(self.period.data)) if limit else None
+        spend = SpendLimit(typed_usd(self.limit.data), SpendPeriod(self.period.data)) if (self.limit.data or "").strip() else None
         return KeyTerms(self.name.data, self.expiry(), spend, self.patterns())
 
     def expiry(self) -> datetime | None:
@@ -150,10 +150,6 @@ def put_on_form(form: Any, refusal: Refusal) -> None:
     """The refusal stands at the field it is about; one that is about none at the name, which comes first."""
     field = form._fields.get(FIELDS_OF.get(refusal.param or "", ""), form["name"])
     field.errors = [*field.errors, refusal.message]
-
-
-def _amount(text: str | None) -> str:
-    return (text or "").strip().removeprefix("$")
 
 
 def _end_of(day: date, zone: ZoneInfo) -> datetime:

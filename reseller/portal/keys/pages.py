@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from reseller.clock import new_id
 from reseller.domain import keys as domain
+from reseller.domain import ledger
 from reseller.domain.identity.sessions import CUSTOMER_LASTS
 from reseller.domain.keys import ApiKey, KeyOrder, ListedKey
 from reseller.errors import Conflict, InvalidRequest, Refusal
@@ -42,7 +43,8 @@ def show() -> str:
 def new() -> Response | str:
     """The form, its count of models, and the key: `count` is the button that only counts."""
     if request.method == "GET":
-        return _new_page(NewKeyForm(data={"nonce": str(new_id()), "name": request.args.get("name", "")[:100]}))
+        kind = "test" if _is_penniless() else "live"
+        return _new_page(NewKeyForm(data={"nonce": str(new_id()), "name": request.args.get("name", "")[:100], "kind": kind}))
     form = NewKeyForm(request.form)
     if not form.validate() or not _patterns_match(form):
         return make_response(_new_page(form), 400)
@@ -122,7 +124,8 @@ def _shown_once(token: str, key: ApiKey, *, old: ListedKey | None = None) -> str
     account_id = acting.scope().account_id
     patterns = tuple(key.model_patterns) if key.model_patterns else None
     model = sale.first_model(account_id, is_test=key.is_test, patterns=patterns)
-    facts = {"key": domain.listed_key(account_id, key.id), "old": old, "matched": sale.matched(account_id, patterns)}
+    facts: dict[str, Any] = {"key": domain.listed_key(account_id, key.id), "old": old, "matched": sale.matched(account_id, patterns)}
+    facts["is_penniless"] = not key.is_test and _is_penniless()
     return render_template("portal/keys/made.html", token=token, **facts, **_to_try(account_id, token, model=model, patterns=patterns))
 
 
@@ -145,7 +148,14 @@ def _to_try(
 def _new_page(form: NewKeyForm, *, is_counted: bool = False) -> str:
     account_id = acting.scope().account_id
     is_first = not domain.listed(account_id, works=True, most=1) and not domain.listed(account_id, works=False, most=1)
-    return render_template("portal/keys/new.html", form=form, is_first=is_first, matched=_matched(form) if is_counted else None)
+    return render_template(
+        "portal/keys/new.html", form=form, is_first=is_first, is_penniless=_is_penniless(), matched=_matched(form) if is_counted else None
+    )
+
+
+def _is_penniless() -> bool:
+    """Whether calls with a live key are refused for want of credit."""
+    return ledger.balance_now(acting.scope().account_id).available_nano <= 0
 
 
 def _key_page(key: ListedKey, form: EditKeyForm, *, is_counted: bool = False) -> str:

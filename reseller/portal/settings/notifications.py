@@ -5,9 +5,9 @@ from werkzeug.wrappers import Response
 
 from reseller.domain import notices, staff
 from reseller.domain.notices import Choices
-from reseller.money import format_decimal, parse_usd
+from reseller.money import format_decimal
 from reseller.portal import acting
-from reseller.portal.forms import NoticesForm
+from reseller.portal.forms import NoticesForm, typed_usd
 from reseller.portal.settings.blueprint import settings
 
 
@@ -35,7 +35,7 @@ def choose_notifications() -> Response | str:
     if not form.validate():
         return make_response(_page(form), 400)
     me = acting.me()
-    line = parse_usd((form.low_balance_usd.data or "").strip()) if form.tells_low_balance.data else None
+    line = typed_usd(form.low_balance_usd.data) if form.tells_low_balance.data else None
     seen = form.seen_version()
     version = notices.choices_of(me.user_id).version if seen is None else seen
     notices.choose(me.user_id, Choices(line, bool(form.tells_key_expiry.data), version), actor=staff.actor_of(me.user_id))

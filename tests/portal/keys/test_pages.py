@@ -372,3 +372,20 @@ def test_staff_see_rotation_and_where_a_key_was_used(app: Flask, person: Person,
     assert "203.0.113.77" in text
     assert "expiring" in text
     assert "Key rotated" in text
+
+
+CHECKED = re.compile(r'<input checked [^>]*value="(live|test)"')
+
+
+def test_without_credit_a_new_key_is_a_test_key_unless_it_is_told_otherwise(app: Flask, browser: FlaskClient) -> None:
+    """Whose first call is to be refused should know it before."""
+    factories.make_rule()
+    poor = client_of(app, Role.CUSTOMER, person=factories.make_person())
+
+    form, rich_form = page(poor, "/keys/new"), page(browser, "/keys/new")
+    live, test, rich = (text_of(make(who, kind=kind)) for who, kind in ((poor, "live"), (poor, "test"), (browser, "live")))
+
+    assert (CHECKED.findall(form), CHECKED.findall(rich_form)) == (["test"], ["live"])
+    assert "Nothing is available on your balance" in form
+    assert "Nothing is available on your balance" in live
+    assert not [text for text in (rich_form, test, rich) if "Nothing is available on your balance" in text]

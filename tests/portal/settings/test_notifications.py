@@ -11,6 +11,7 @@ from reseller.clock import now
 from reseller.domain import letters, notices
 from reseller.domain.letters import Claimed, LetterKind
 from reseller.domain.notices import Choices
+from reseller.portal.forms import NO_DOLLARS
 from reseller.wiring import wiring_of
 from reseller.worker import wording
 from tests import factories
@@ -74,3 +75,18 @@ def test_letters_say_what_happened_and_where_they_are_switched_off(
 
     assert all(word in written.text for word in words)
     assert next(iter(facts.values())) in written.subject or facts["line"] in written.subject
+
+
+def test_amounts_are_read_the_same_way_everywhere(app: Flask, visitor: Visitors) -> None:
+    """With a $ before them or without, and what is wrong is said in the same words."""
+    person, browser = factories.make_person(), visitor()
+    browser.sign_in(person.email)
+
+    browser.post(PATH, tells_low_balance="y", low_balance_usd="$12.50", version="0")
+    said = [
+        browser.post(PATH, tells_low_balance="y", low_balance_usd="1,5", version="1").text,
+        browser.post("/keys/new", name="x", kind="test", expires="never", limit="1,5").text,
+    ]
+
+    assert notices.choices_of(person.user_id).low_balance_usd == Decimal("12.5")
+    assert all(NO_DOLLARS.partition(";")[0] in text for text in said)
