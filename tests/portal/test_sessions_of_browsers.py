@@ -158,6 +158,7 @@ FORMS = {
     "/sign-in/identities/x/unlink": {},
     "/settings/notifications": {"tells_key_expiry": "y", "version": "0"},
     "/viewing/end": {},
+    "/overview/rest": {},
 }
 
 

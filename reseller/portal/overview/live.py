@@ -13,7 +13,7 @@ from reseller.domain.standing.figures import Figures, Topic
 from reseller.portal import acting
 from reseller.portal.overview.blueprint import overview
 from reseller.web import streams
-from reseller.web.formats import exact_usd, number, usd, viewer_zone
+from reseller.web.formats import counted, exact_usd, number, usd, viewer_zone
 from reseller.web.streams import Feed, Viewer
 
 FEED = "own_figures"
@@ -52,6 +52,8 @@ def words(now: Figures) -> dict[str, str]:
         "open_calls": number(now.balance.open_calls),
         "calls": number(now.today.calls),
         "errors": number(now.today.errors),
+        "calls_told": counted(now.today.calls, "call"),
+        "errors_told": counted(now.today.errors, "error"),
         "refused": number(now.today.refused),
     }
 

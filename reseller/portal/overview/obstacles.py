@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reseller.domain.standing import KeySpend, Standing, Use
 from reseller.domain.standing.limiting import CONCURRENT
 from reseller.money import display_usd
+from reseller.web.formats import counted
 
 PERIODS = {
     "lifetime": ("in all", "It can be used again once its limit is raised, or make another key."),
@@ -75,12 +76,12 @@ def _of_account(now: Standing) -> list[Obstacle]:
 def _of_use(use: Use) -> Obstacle:
     if use.name == CONCURRENT:
         return Obstacle(
-            f"{use.used:,} of {use.limit:,} calls at once are running.",
+            f"{use.used:,} of {counted(use.limit, 'call')} at once {'is' if use.used == 1 else 'are'} running.",
             "The next one is let in when one of them ends. Programs should wait as long as Retry-After says and try again.",
         )
     return Obstacle(
-        f"Your {use.limit:,} calls for this {use.name} are used.",
-        f"The next one is let in {_soon(use.free_in_seconds)}. Programs should wait as long as Retry-After says and try again.",
+        f"Your {counted(use.limit, 'call')} for this {use.name} {'is' if use.limit == 1 else 'are'} used.",
+        f"The next one gets through {_soon(use.free_in_seconds)}. Programs should wait as long as Retry-After says and try again.",
     )
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from flask import render_template
+from flask import current_app, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from reseller.database import transaction
 from reseller.domain import standing
@@ -23,6 +24,7 @@ from reseller.wiring import wiring
 
 DAYS, CALLS, ERRORS = 14, 6, 4
 MODEL_TO_NAME = "openai/gpt-4o-mini"  # where nothing is for sale yet
+PUT_AWAY, KEPT_SECONDS = "first-steps-put-away", 400 * 86_400
 LABELS = {"minute": "Calls a minute", "hour": "Calls an hour", "day": "Calls a day", CONCURRENT: "Calls at once"}
 
 
@@ -49,14 +51,31 @@ def show() -> str:
             calls=standing.recent_calls(scope.account_id, limit=CALLS),
             errors=standing.recent_calls(scope.account_id, limit=ERRORS, are_errors=True),
             **_first_steps(scope.account_id, steps),
+            rest=_rest(steps),
         )
 
 
 def _first_steps(account_id: UUID, steps: Steps) -> dict[str, Any]:
-    """What somebody new is shown; nothing once a call has gone well."""
+    """What somebody new is shown at length; once a call has gone well, `_rest` of it."""
     if steps.has_called:
         return {"steps": None}
     settings = wiring().settings
     model = sale.first_model(account_id, is_test=False) or MODEL_TO_NAME
     to = snippets.target(settings.base_url, model=model, brand=settings.brand_name)
     return {"steps": steps, "snippets": [snippets.curl(to), snippets.openai_python(to)]}
+
+
+def _rest(steps: Steps) -> Steps | None:
+    """What is left to do after the first call, until it is done or put away in this browser."""
+    is_done = steps.has_credit and steps.has_second_factor
+    return steps if steps.has_called and not is_done and PUT_AWAY not in request.cookies else None
+
+
+@overview.post("/overview/rest")
+@acting.scoped
+def put_away() -> Response:
+    """The rest of the first steps is not shown in this browser any more."""
+    answer = redirect(url_for("overview.show"))
+    is_https = current_app.config["SESSION_COOKIE_SECURE"]
+    answer.set_cookie(PUT_AWAY, "1", max_age=KEPT_SECONDS, secure=is_https, httponly=True, samesite="Lax")
+    return answer

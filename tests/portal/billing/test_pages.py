@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from reseller.clock import month_start, new_id, now
+from reseller.database import acting_as_operator
 from reseller.domain import ledger
 from reseller.domain.accounts import Person, Role
 from reseller.domain.keys import ApiKey
@@ -242,3 +243,19 @@ def test_strangers_are_sent_to_sign_in(app: Flask, path: str) -> None:
     answer: Any = app.test_client().get(path)
 
     assert (answer.status_code, answer.location.split("?")[0]) == (302, "/sign-in")
+
+
+def test_whoever_signed_up_is_not_sent_to_whoever_gave_the_account(make_app: Any) -> None:
+    """Nobody did. In development the page says what gives credit, and nowhere else."""
+    texts = {}
+    for env in ("development", "testing"):
+        app = make_app(RESELLER_ENV=env)
+        with app.app_context(), acting_as_operator():
+            person = factories.make_person(email=f"{env}@example.com")
+            texts[env] = text_of(client_of(app, Role.CUSTOMER, person=person), "/billing")
+
+    assert "flask credits grant development@example.com 10 --reason trying" in texts["development"]
+    assert "flask credits" not in texts["testing"]
+    for text in texts.values():
+        assert "has not said yet where to ask for credit" in text
+        assert "gave you this account" not in text

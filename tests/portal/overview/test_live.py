@@ -1,5 +1,6 @@
 """/overview/live: the account's own figures, for as long as the session lasts, for few streams of one person."""
 
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -8,6 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from reseller.domain.accounts import Person, Role
+from reseller.domain.ledger import BalanceNow
+from reseller.domain.standing.figures import Figures
+from reseller.domain.usage.pace import Today
+from reseller.portal.overview import live
 from reseller.web import streams
 from reseller.wiring import wiring_of
 from tests import factories
@@ -158,3 +163,9 @@ def test_a_failing_look_tells_a_newcomer_nothing_old(app: Flask, monkeypatch: py
     scenes.execute("ALTER TABLE elsewhere RENAME TO balances")
 
     assert said == [b"retry: 2000\n\n", b": still here\n\n"]
+
+
+def test_one_call_is_not_pushed_as_calls() -> None:
+    pushed = live.words(Figures(BalanceNow(0, 0, 0), Today(calls=1, errors=1, refused=0, charge_usd=Decimal(0))))
+
+    assert (pushed["calls_told"], pushed["errors_told"]) == ("1 call", "1 error")

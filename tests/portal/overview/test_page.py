@@ -112,8 +112,8 @@ def test_a_full_window_says_when_the_next_call_is_let_in(app: Flask) -> None:
 
     page = page_of(app, person)
 
-    assert "Your 1 calls for this minute are used" in page
-    assert "let in in about" in page
+    assert "Your 1 call for this minute is used." in page
+    assert "The next one gets through in about" in page
 
 
 def test_support_is_named_where_only_they_can_help(make_app: Any) -> None:
@@ -159,3 +159,37 @@ def test_the_upstream_and_its_cost_are_not_named(app: Flask) -> None:
 
     for word in ("openrouter", "upstream", "margin", "markup", "cost_usd"):
         assert word not in page
+
+
+def test_what_is_left_of_the_first_steps_stays_until_it_is_done_or_put_away(app: Flask) -> None:
+    person = factories.make_person()
+    key = factories.mint_key(person)[1]
+    op = scenes.admission(scenes.Customer(person.account_id, key.id, is_test=True))
+    wiring_of(app).till.admit(op)
+    wiring_of(app).till.settle(scenes.settlement(op))
+    browser: FlaskClient = client_of(app, Role.CUSTOMER, person=person)
+
+    called = browser.get("/overview").text
+    factories.grant(person, usd="1")
+    paid = browser.get("/overview").text
+    put_away = browser.post("/overview/rest")
+    after = browser.get("/overview").text
+
+    assert "Left to do" in called
+    assert "To billing" in called
+    assert "Turn on two-factor" in called
+    assert "Turn on two-factor" in paid
+    assert "To billing" not in paid
+    assert put_away.status_code == 302
+    assert "Left to do" not in after
+
+
+def test_a_second_factor_and_credit_leave_nothing_to_do(app: Flask) -> None:
+    person = factories.make_person(usd="5")
+    call(app, person)
+    scenes.execute(
+        "INSERT INTO second_factors (user_id, sealed_secret, created_at, confirmed_at, last_step)"
+        " SELECT id, 'x', now(), now(), 0 FROM users"
+    )
+
+    assert "Left to do" not in page_of(app, person)
