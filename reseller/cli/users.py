@@ -8,6 +8,7 @@ from flask.cli import AppGroup
 from reseller.cli.shared import LIMIT, actor, as_operator, emit, json_option
 from reseller.domain import accounts, limits, registration
 from reseller.domain.accounts import Role
+from reseller.domain.desk import people
 from reseller.domain.identity import passwords, roles, second_factor
 from reseller.domain.registration import Newcomer
 
@@ -33,6 +34,24 @@ def create(email: str, password: str | None, role: str, name: str, company: str,
     emit(result, as_json, (f"{name}: {value}" for name, value in result.items()))
 
 
+@users.command("list")
+@click.option("--role", type=click.Choice([str(role) for role in Role]), help="Only people with this role.")
+@json_option
+@as_operator
+def list_people(role: str | None, as_json: bool) -> None:
+    """List people with their role and what guards their sign-in."""
+    found = people.everybody(Role(role) if role else None)
+    result = [
+        {"email": line.email, "name": line.full_name, "role": line.role, "created_at": line.created_at.isoformat()}
+        | {"has_second_factor": line.has_second_factor, "sessions": line.sessions}
+        for line in found
+    ]
+    told = (
+        f"{line.email}  {line.role}{', two-factor' if line.has_second_factor else ''}  since {line.created_at:%Y-%m-%d}" for line in found
+    )
+    emit({"users": result}, as_json, told)
+
+
 @users.command("role")
 @click.argument("email")
 @click.argument("role", type=click.Choice([str(role) for role in Role]))
@@ -44,7 +63,7 @@ def change_role(email: str, role: str, reason: str, as_json: bool) -> None:
     person = accounts.find_person(email)
     ended = roles.change_role(person.user_id, Role(role), seen_version=None, actor=actor(), reason=reason)
     result = {"email": person.email, "role": role, "sessions_ended": ended}
-    emit(result, as_json, [f"{person.email} has the role {role}; {ended} sessions ended"])
+    emit(result, as_json, [f"{person.email} has the role {role}; sessions ended: {ended}"])
 
 
 @users.command("password")
@@ -71,7 +90,7 @@ def reset_second_factor(email: str, reason: str, as_json: bool) -> None:
     person = accounts.find_person(email)
     ended = second_factor.reset(person.user_id, actor=actor(), reason=reason)
     result = {"email": person.email, "sessions_ended": ended}
-    emit(result, as_json, [f"{person.email} has no authenticator; {ended} sessions ended"])
+    emit(result, as_json, [f"{person.email} has no authenticator; sessions ended: {ended}"])
 
 
 @users.command("limits")

@@ -80,3 +80,16 @@ def test_nobody_is_told_in_words(app: Flask) -> None:
 
         assert result.exit_code == 1
         assert "nobody here has the address" in result.stderr
+
+
+def test_people_are_listed_with_their_roles_and_no_secret(app: Flask) -> None:
+    customer, admin = factories.make_person(), factories.make_person(role=Role.ADMIN)
+
+    everybody = command(app, "list", "--json")
+    admins = command(app, "list", "--role", "admin")
+
+    listed = {line["email"]: line["role"] for line in json.loads(everybody.stdout)["users"]}
+    assert listed == {customer.email: "customer", admin.email: "admin"}
+    assert admins.stdout.split()[:2] == [admin.email, "admin"]
+    assert len(admins.stdout.splitlines()) == 1
+    assert "argon2" not in everybody.stdout

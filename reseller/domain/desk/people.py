@@ -30,6 +30,13 @@ class PersonLine:
         return self.role != Role.CUSTOMER
 
 
+def everybody(role: Role | None = None) -> list[PersonLine]:
+    """Everybody with this role, or all there are, by address."""
+    query = select(User).order_by(User.email)
+    with transaction() as session:
+        return lines(list(session.scalars(query if role is None else query.where(User.role == role))))
+
+
 def lines(users: Sequence[User]) -> list[PersonLine]:
     """The people in their order; two queries more, however many they are."""
     ids = [user.id for user in users]
