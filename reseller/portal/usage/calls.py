@@ -33,8 +33,8 @@ IN_INDEX = (CallStatus.REFUSED, CallStatus.FAILED, CallStatus.PARTIAL, CallStatu
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 30)
 
 HEADINGS = (
-    "When", "Request id", "Status", "Error code", "Key", "Model", "Endpoint", "Test", "Streamed", "Prompt tokens", "Completion tokens",
-    "Held", "Charge", "Milliseconds",
+    "date", "request_id", "status", "error_code", "key", "model", "endpoint", "is_test", "is_stream", "prompt_tokens", "completion_tokens",
+    "held_usd", "charge_usd", "milliseconds",
 )  # fmt: skip
 
 

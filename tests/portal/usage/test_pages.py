@@ -130,7 +130,7 @@ def test_days_tile_csv_and_api_agree(busy: Account, zone: str) -> None:
     assert sum(Decimal(day["charge"]) for day in told) == charge
     assert {day["day"]: day["calls"] for day in told} == {row[0]: int(row[1]) for row in over_time[1:] if int(row[1]) + int(row[3])}
     listed = busy.csv(f"/usage/calls.csv?from={first}&to={last}")
-    assert sum(Decimal(row[listed[0].index("Charge")]) for row in listed[1:]) == charge
+    assert sum(Decimal(row[listed[0].index("charge_usd")]) for row in listed[1:]) == charge
 
 
 def test_an_unknown_time_zone_is_refused_by_the_api(busy: Account) -> None:
@@ -278,3 +278,12 @@ def test_many_models_are_drawn_as_six_and_add_up(app: Flask) -> None:
     assert rows[0] == ["Day", "maker/10", "maker/09", "maker/08", "maker/07", "maker/06", "all others", "All"]
     sums = [sum(Decimal(row[column]) for row in rows[1:]) for column in range(1, 8)]
     assert sums[-1] == sum(sums[:-1]) == Decimal("0.0000055")
+
+
+def test_files_name_their_columns_alike(busy: Account) -> None:
+    """What is one thing in the files of calls, the ledger and prices is called the same in each."""
+    calls_file, ledger_file, prices_file = (busy.csv(path)[0] for path in ("/usage/calls.csv", "/billing/entries.csv", "/prices.csv"))
+
+    assert calls_file[0] == ledger_file[0] == "date"
+    for name in {*calls_file, *ledger_file, *prices_file}:
+        assert re.fullmatch("[a-z0-9_]+", name), name
