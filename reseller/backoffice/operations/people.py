@@ -16,6 +16,7 @@ from reseller.domain.desk import people
 from reseller.domain.desk.people import PersonLine
 from reseller.domain.identity import linked, oversight, passwords, roles, sessions
 from reseller.errors import InvalidRequest, NotFound
+from reseller.web.formats import counted
 
 EVERYBODY, STAFF_ONLY = "everybody", "staff"
 
@@ -96,14 +97,14 @@ class People(TableView):
         if not (version.isascii() and version.isdigit() and len(version) < 10):
             raise InvalidRequest("The form is not complete. Open the page again.")
         ended = roles.change_role(line.id, role, seen_version=int(version), actor=actor(), reason=request.form.get("reason", ""))
-        flash(f"{line.email} has the role {role} and signs in anew; {ended} sessions ended.", "success")
+        flash(f"{line.email} has the role {role} and signs in anew; {counted(ended, 'session')} ended.", "success")
         return self._back_to(line.id)
 
     @exposed("/end-sessions/", methods=("POST",))
     def end_sessions(self) -> Any:
         line = self._line(request.form)
         ended = oversight.end_sessions(line.id, actor=actor(), reason=request.form.get("reason", ""))
-        flash(f"{ended} sessions ended.", "success")
+        flash(f"{counted(ended, 'session')} ended.", "success")
         return self._back_to(line.id)
 
     @exposed("/reset-second-factor/", methods=("POST",))

@@ -36,14 +36,14 @@ class Words:
 WORDS = {
     "rate_limit_exceeded": Words(
         "A rate limit was full",
-        "The account may make {limit} requests per {window}, and {used} were counted in the {window} before this one. "
+        "The account may make {requests} per {window}, of which {used} had been used in the {window} before this one. "
         "The next one would have been let in after {retry_after_seconds} s.",
         "One of the account's windows (minute, hour, day) was full.",
         "Raise the limit on the customer's page, for a while or for good, or ask them to wait as long as Retry-After says.",
     ),
     "too_many_concurrent_requests": Words(
         "Too many calls at once",
-        "The account may have {limit} calls in flight at once, and {in_flight} were.",
+        "The account may have {calls} in flight at once, of which {in_flight} had begun.",
         "The account had as many calls in flight, or as many large ones, as it may.",
         "Raise the number of calls at once on the customer's page, or ask them to send fewer side by side.",
     ),
@@ -57,7 +57,7 @@ WORDS = {
         "The key's own spend limit",
         "The key may spend {limit_usd} ({period}) and {left_usd} of it was left; this call could have cost up to {needed_usd}.",
         "The key's spend limit left less than the call could have cost.",
-        "The customer can use another key or wait for the next period; the limit was set when the key was made.",
+        "The customer can use another key or wait for the next period; they can also raise the limit on the key's page.",
     ),
     "account_frozen": Words(
         "The balance is below zero",
@@ -75,7 +75,7 @@ WORDS = {
         "The account was halted",
         "",
         "The proof of the books found a difference in this account and stopped its calls.",
-        "Look at the last result of the ledger's proof; an account is resumed by command once its books are explained.",
+        "Look at the last result of the ledger's proof; once the books are explained, an admin resumes the account on the customer's page.",
     ),
     "model_not_allowed": Words(
         "The key may not use this model",
@@ -154,8 +154,16 @@ def told(code: str | None, kept: Mapping[str, Any], vocabulary: Mapping[str, Wor
         return Why("Refused", f"The call was refused with the code {code or 'none'}.", "", _labelled(figures))
     if code == "invalid_request" and "asked" in figures:
         words = too_long
-    sentence = _filled(words.told, figures) or words.plain
+    sentence = _filled(words.told, figures | _counted(kept)) or words.plain
     return Why(words.title, sentence, _filled(words.help, {"param": "max_tokens", **figures}), _labelled(figures))
+
+
+def _counted(kept: Mapping[str, Any]) -> dict[str, str]:
+    """The limit with what it counts."""
+    limit = kept.get("limit")
+    if not isinstance(limit, int):
+        return {}
+    return {f"{noun}s": f"{limit:,} {noun}{'' if limit == 1 else 's'}" for noun in ("request", "call")}
 
 
 def _filled(text: str, figures: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from reseller.domain.desk.refusal_words import Why, Words, told
 VOCABULARY = {
     "rate_limit_exceeded": Words(
         "A rate limit was full",
-        "Your account may make {limit} requests per {window}, and {used} were counted in the {window} before this one. "
+        "Your account may make {requests} per {window}, of which {used} had been used in the {window} before this one. "
         "The next one would have been let in after {retry_after_seconds} s.",
         "One of your account's limits (per minute, hour or day) was full.",
         "Wait as long as the answer's Retry-After header says, then send it again; the official SDKs do that by themselves. "
@@ -20,7 +20,7 @@ VOCABULARY = {
     ),
     "too_many_concurrent_requests": Words(
         "Too many calls at once",
-        "Your account may have {limit} calls in flight at once, and {in_flight} were.",
+        "Your account may have {calls} in flight at once, of which {in_flight} had begun.",
         "Your account had as many calls in flight, or as many large ones, as it may.",
         "Send fewer side by side: a queue in your program, or a smaller pool. If you need more for good, ask us to raise the limit.",
         "too many calls at once",

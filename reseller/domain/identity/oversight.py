@@ -31,7 +31,7 @@ def reset_second_factor(user_id: UUID, *, actor: str, reason: str) -> int:
 
 def _checked(user_id: UUID, actor: str, reason: str) -> str:
     if actor == staff.actor_of(user_id):
-        raise Forbidden("This is for others. Your own sessions and authenticator are on your account page.")
+        raise Forbidden("This is for others. Your own sessions and authenticator are on your own page, Settings.")
     if not reason.strip():
         raise InvalidRequest("Say why; the audit log keeps it.", param="reason")
     return reason.strip()

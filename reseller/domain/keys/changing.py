@@ -161,7 +161,7 @@ def _find(prefix_or_id: str, account_id: UUID | None) -> ApiKey:
         query = query.where(ApiKey.account_id == account_id)
     found = list(db.session.scalars(query.limit(2)))
     if not found:
-        raise NotFound(f"no key begins with {prefix_or_id!r}")
+        raise NotFound(f"There is no key “{prefix_or_id[:SHOWN_CHARACTERS]}”." if account_id is None else "There is no such key.")
     if len(found) > 1:
-        raise InvalidRequest(f"several keys begin with {prefix_or_id!r}; use the id")
+        raise InvalidRequest(f"Several keys begin with “{prefix_or_id[:SHOWN_CHARACTERS]}”. Name the one by its id.")
     return found[0]

@@ -106,7 +106,7 @@ def require_room(session: Session, account_id: UUID, most: int) -> None:
     query = select(func.count()).select_from(ApiKey).where(ApiKey.account_id == account_id, usable_at(now()))
     count = session.scalar(query) or 0
     if count >= most:
-        raise Conflict(f"An account has at most {MAX_ACTIVE_KEYS} keys that work. Revoke one that is not used any more, then try again.")
+        raise Conflict(f"An account has at most {most} keys that work. Revoke one that is not used any more, then try again.")
 
 
 def _sent_before() -> Conflict:

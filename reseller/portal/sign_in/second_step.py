@@ -12,6 +12,7 @@ from reseller.portal.forms import AgainForm, CodeForm
 from reseller.portal.sign_in.onwards import onwards, wanted
 from reseller.web import signed_in
 from reseller.web.error_pages import with_wait
+from reseller.web.formats import counted
 from reseller.web.signed_in import SignedIn
 
 NO_CODE = "That code is not right. A code works once, for half a minute; wait for the next one."
@@ -76,7 +77,7 @@ def _proved(who: SignedIn, password: str) -> str | None:
 def _mention_recovery_codes(who: SignedIn) -> None:
     left = recovery_codes.left(who.user_id)
     if who.is_enrolled and left < recovery_codes.HOW_MANY // 2:
-        flash(f"{left} recovery codes are left. You can make new ones under your account.", "info")
+        flash(f"{counted(left, 'recovery code')} {'is' if left == 1 else 'are'} left. You can make new ones in your settings.", "info")
 
 
 def _form(form: CodeForm | AgainForm, problem: str = "") -> str:

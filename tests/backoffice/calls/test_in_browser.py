@@ -45,7 +45,7 @@ def test_a_refusal_names_its_limit_and_what_would_help(console: Console) -> None
     open_by_id(page, refused.headers["x-request-id"])
 
     why = page.get_by_role("region", name="Why was it refused?")
-    expect(why).to_contain_text("1 requests per minute, and 1 were counted")
+    expect(why).to_contain_text("1 request per minute, of which 1 had been used")
     expect(why).to_contain_text("Raise the limit")
     console.run_flask("users", "limits", customer.person.email, "--rpm", "100")
     assert customer.chat().status == 200  # what the page said would help, does

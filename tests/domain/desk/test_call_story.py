@@ -118,7 +118,7 @@ def test_a_refused_call_says_which_limit_and_what_would_help(till: Till) -> None
     story = story_of(op.call_id)
 
     assert story.refusal is not None
-    assert "1 requests per hour, and 1 were counted" in story.refusal.sentence
+    assert "1 request per hour, of which 1 had been used" in story.refusal.sentence
     assert story.refusal.help
     assert [step.name for step in story.timeline] == ["received", "refused"]
 

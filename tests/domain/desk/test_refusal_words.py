@@ -18,6 +18,8 @@ FIGURES: list[tuple[errors.Refusal, list[str]]] = [
         errors.RateLimited("", retry_after_seconds=7.25, window="hour", limit=1000, used=1000),
         ["1,000 requests per hour", "after 7.25 s"],
     ),
+    (errors.RateLimited("", retry_after_seconds=2, window="day", limit=1, used=1), ["may make 1 request per day, of which 1 "]),
+    (errors.TooManyAtOnce("", retry_after_seconds=1, limit=1, in_flight=1), ["1 call in flight at once, of which 1 "]),
     (errors.TooManyAtOnce("", retry_after_seconds=1, limit=3, in_flight=3), ["3 calls in flight"]),
     (errors.InsufficientBalance("", available_usd=Decimal("0.5"), needed_usd=Decimal("0.750000001")), ["$0.50", "$0.750000001"]),
     (
@@ -60,3 +62,9 @@ def test_a_row_without_figures_is_explained_all_the_same(code: str | None, kept:
     assert why.title
     assert why.sentence
     assert "{" not in why.sentence + why.help
+
+
+def test_help_names_what_can_be_done_on_pages() -> None:
+    """A key's limit can be changed, and an admin resumes an account without a command line."""
+    assert "raise the limit on the key's page" in WORDS["key_spend_limit_reached"].help
+    assert "customer's page" in WORDS["account_halted"].help

@@ -267,3 +267,17 @@ def test_a_key_that_has_expired_can_be_given_more_time(person: Person) -> None:
     keys.change(key.id, KeyTerms("test key", expires_at=now() + DAY), actor="user:1", account_id=person.account_id)
 
     assert listed(person, key.id).state == KeyState.EXPIRING
+
+
+def test_refusals_of_a_customers_verbs_are_sentences_for_people(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portal shows them as they are; a number in them is the one that holds there."""
+    with pytest.raises(NotFound, match=r"^There is no such key\.$"):
+        keys.revoke(str(new_id()), actor="user:1", account_id=person.account_id)
+    with pytest.raises(NotFound, match="There is no key “sk_live_nobo"):
+        keys.revoke("sk_live_nobody_has_this_one", actor="cli:root")
+    _, key = factories.mint_key(person)
+    monkeypatch.setattr(making, "MAX_ACTIVE_KEYS", 1)
+    _, second = rotate(key)
+
+    with pytest.raises(Conflict, match="at most 2 keys"):
+        rotate(second)

@@ -79,6 +79,6 @@ def test_a_bar_leads_to_its_calls_and_a_refusal_says_what_helps(site: Site) -> N
     window.get_by_role("button", name="Open").click()
 
     why = window.get_by_role("region", name="Why it was refused")
-    expect(why).to_contain_text("1 requests per minute, and 1 were counted")
+    expect(why).to_contain_text("1 request per minute, of which 1 had been used")
     expect(why).to_contain_text("Retry-After")
     expect(window.locator("#charge")).to_have_text("$0.00")
