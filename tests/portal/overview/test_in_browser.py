@@ -34,7 +34,7 @@ def test_a_call_changes_the_balance_without_a_reload_and_the_api_says_the_same(s
     expect(page.get_by_role("heading", name="Your first steps")).to_have_count(0)
     page.goto("/usage")
     expect(page.locator("[data-live-state]")).to_have_text("live")
-    expect(page.locator('[data-live-value="calls"]')).to_have_text("1")
+    expect(page.locator('[data-live-value="calls_told"]')).to_have_text("1 call")
     assert (first_faults, axe.grave_faults(page)) == ([], [])
 
 
