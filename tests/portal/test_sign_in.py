@@ -7,6 +7,7 @@ import time_machine
 from flask import Flask
 
 from reseller.domain.accounts import Person, Role
+from reseller.domain.identity import recovery_codes
 from tests import factories
 from tests.authenticator import Authenticator
 from tests.domain import scenes
@@ -243,3 +244,17 @@ def test_sign_in_and_sign_out_are_recorded_with_the_address(app: Flask, visitor:
     rows = scenes.rows("SELECT action, address FROM staff_actions WHERE action LIKE 'user.sign%' ORDER BY action")
 
     assert [(row["action"], row["address"]) for row in rows] == [("user.sign_in", "198.51.100.3"), ("user.sign_out", "198.51.100.3")]
+
+
+def test_who_runs_out_of_recovery_codes_is_sent_to_the_page_by_its_name(
+    app: Flask, visitor: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, first, second = factories.make_person(role=Role.ADMIN), visitor(), visitor()
+    first.sign_in(person.email)
+    _, codes = first.enrol()
+    second.sign_in(person.email)
+    monkeypatch.setattr(recovery_codes, "left", lambda _: 1)
+
+    second.show(codes[0], path="/sign-in/code?with=recovery")
+
+    assert "1 recovery code is left. You can make new ones in your settings." in second.get("/settings").text

@@ -287,3 +287,8 @@ def test_files_name_their_columns_alike(busy: Account) -> None:
     assert calls_file[0] == ledger_file[0] == "date"
     for name in {*calls_file, *ledger_file, *prices_file}:
         assert re.fullmatch("[a-z0-9_]+", name), name
+
+
+def test_percentiles_are_said_to_be_about_right(busy: Account) -> None:
+    """They come out of buckets: one call would have a p50 and a p95 of its own."""
+    assert busy.client.get("/usage").text.count("about; of completed calls") == 2
