@@ -13,7 +13,7 @@ from reseller.domain.identity.sealing import Seal
 from reseller.domain.letters import SEALED_FOR
 from reseller.domain.registration import Trial
 from reseller.errors import InvalidRequest, Refusal, TooManyFailures
-from reseller.portal import acting
+from reseller.portal import acting, known_browsers
 from reseller.web.error_pages import with_wait
 from reseller.wiring import wiring
 
@@ -54,7 +54,7 @@ def address_in(form: Any, page: Callable[[Any, str], str]) -> str | Response:
         return make_response(page(form, ""), 400)
     try:
         email = accounts.normal_email(form.email.data)
-        throttle.attempt(throttle.letter_brakes(email, acting.address()))
+        throttle.ask_letter(email, acting.address(), known_browsers.known(email))
     except InvalidRequest:
         form.email.errors = ["That is not an e-mail address."]
         return make_response(page(form, ""), 400)

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, delete, or_, text, update
+from sqlalchemy import Row, delete, or_, select, text, update
 
 from reseller.database import transaction
 from reseller.digest import digest_of
@@ -29,6 +29,7 @@ from reseller.errors import InvalidRequest, TooManyFailures
 log = structlog.get_logger()
 
 QUARTER, HOUR, DAY = 900, 3_600, 86_400
+FEW_LETTERS = 2  # of one network to one mailbox in a day
 
 _LOOK = text(
     """SELECT name, failures, extract(epoch FROM started_at + make_interval(secs => :seconds) - now())::float8 AS wait_seconds
@@ -77,17 +78,23 @@ def provider_brakes(address: str) -> tuple[Brake, ...]:
     return (Brake(f"provider:{network_of(address)}", 30, is_shared=True),)
 
 
-def letter_brakes(email: str, address: str) -> tuple[Brake, ...]:
-    """Who is counted for a letter that a stranger asks for: nobody's mailbox is flooded, and no network floods many.
+def ask_letter(email: str, address: str, browser: str | None) -> None:
+    """A letter to this mailbox may go out and is counted: none is flooded, and no network floods many. Raises TooManyFailures.
 
-    These count every letter, so nothing ever `succeed`s. The same whether the mailbox is known or not.
+    A known browser counts for itself. Of strangers' letters, the first few that a network asks for in a day have places
+    of their own, which it takes many networks to fill; else four of them kept everybody from a letter for a day.
+    Nothing is given back. The same whether the mailbox is somebody's or not.
     """
-    network, mailbox = network_of(address), mailbox_of(email)
-    return (
-        Brake(f"letters-from:{network}", 30, HOUR, is_shared=True),
-        Brake(f"letters-here:{mailbox}:{network}", 5, HOUR),
-        Brake(f"letters-to:{mailbox}", 20, DAY),
-    )
+    mailbox = mailbox_of(email)
+    whose = f"browser:{browser}" if browser is not None else f"{mailbox}:{network_of(address)}"
+    here, today = Brake(f"letters-here:{whose}", 5, HOUR), Brake(f"letters-today:{whose}", 20, DAY)
+    if browser is not None:
+        attempt((here, today))
+        return
+    with transaction() as session:
+        attempt((Brake(f"letters-from:{network_of(address)}", 30, HOUR, is_shared=True), here, today))
+        asked = session.scalar(select(Throttle.failures).where(Throttle.name == today.name)) or 0
+        attempt((Brake(f"letters-few-to:{mailbox}", 60, DAY) if asked <= FEW_LETTERS else Brake(f"letters-to:{mailbox}", 20, DAY),))
 
 
 def attempt(brakes: Sequence[Brake]) -> None:

@@ -10,7 +10,7 @@ from reseller.domain.identity import links, throttle
 from reseller.domain.identity.links import Purpose
 from reseller.domain.identity.sealing import Broken
 from reseller.errors import TooManyFailures
-from reseller.portal import acting
+from reseller.portal import acting, known_browsers
 from reseller.portal.letter_pages import browser, letter_seal, letters_folder
 from reseller.web.error_pages import with_wait
 
@@ -36,7 +36,7 @@ def send_again() -> Response | str:
         return redirect(url_for("sign_in.show"))
     user_id, email = owing
     try:
-        throttle.attempt(throttle.letter_brakes(email, acting.address()))
+        throttle.ask_letter(email, acting.address(), known_browsers.known(email))
     except TooManyFailures as refusal:
         return with_wait(make_response(_page(email, refusal.message), 429), refusal)
     registration.send_again(user_id, browser=browser(), seal=letter_seal())

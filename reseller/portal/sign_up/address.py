@@ -7,7 +7,7 @@ from reseller.domain.identity import links, throttle
 from reseller.domain.identity.links import Opened, Purpose
 from reseller.domain.registration import addresses
 from reseller.errors import Conflict, InvalidRequest, NotFound
-from reseller.portal import acting
+from reseller.portal import acting, known_browsers
 from reseller.portal.letter_pages import gone, letter_seal, letters_folder, of_link
 from reseller.portal.sign_up.forms import AddressForm
 from reseller.web import signed_in
@@ -20,7 +20,7 @@ def ask() -> Response:
         flash("Type your new e-mail address.", "error")
         return _home()
     signed_in.require_confirmation()
-    throttle.attempt(throttle.letter_brakes(form.email.data, acting.address()))
+    throttle.ask_letter(form.email.data, acting.address(), known_browsers.known(form.email.data))
     try:
         email = addresses.ask(acting.me().user_id, form.email.data, seal=letter_seal())
     except InvalidRequest as refusal:

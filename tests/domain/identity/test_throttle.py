@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -158,6 +159,43 @@ def _code_is_looked_at(user_id: Any) -> bool:
     except TooManyFailures:
         return False
     return True
+
+
+def letters(count: int, *, address: str, browser: str | None = None) -> int:
+    """So many letters asked for to one mailbox; how many of them go out."""
+    sent = 0
+    for _ in range(count):
+        with suppress(TooManyFailures):
+            throttle.ask_letter(EMAIL, address, browser)
+            sent += 1
+    return sent
+
+
+def test_a_mailbox_gets_so_many_letters_a_day_from_however_many_networks_they_are_asked_for(app: Flask) -> None:
+    """Guard: the first two of each network have sixty places, all beyond them twenty."""
+    many = sum(letters(5, address=f"203.0.113.{network}") for network in range(40))
+
+    assert many == 60 + 20
+
+
+def test_a_network_that_asked_for_little_gets_a_letter_where_others_asked_for_all_they_could(app: Flask) -> None:
+    """R31: four networks filled what all had in common."""
+    flood = sum(letters(9, address=f"203.0.113.{network}") for network in range(10))
+
+    assert flood == 2 * 10 + 20
+    assert letters(9, address=THERE) == 2
+
+
+def test_a_known_browser_counts_its_letters_for_itself_by_the_hour_and_by_the_day(app: Flask) -> None:
+    for network in range(40):
+        letters(5, address=f"203.0.113.{network}")
+    sent = []
+    for _ in range(5):
+        sent.append(letters(6, address=THERE, browser="known"))
+        pass_time(3_601)
+
+    assert letters(1, address=THERE) == 0
+    assert sent == [5, 5, 5, 5, 0]
 
 
 def test_counts_hold_no_e_mail_address_and_are_forgotten_after_a_day(app: Flask) -> None:
