@@ -12,7 +12,7 @@ from reseller.errors import TooManyAtOnce
 
 AT_ONCE = 3
 LONGEST_SECONDS = 10.0
-QUEUES = 1_024
+QUEUES = 256
 """Culprits whose names fall together wait for each other: a while longer, and never for long."""
 
 A_LOOK_AROUND, A_BREATH = 0.000_1, 0.004
@@ -21,10 +21,10 @@ it looks at sockets again; a timer lets it look before each turn, and a longer o
 
 
 class Turns:
-    """At most AT_ONCE of a culprit's requests are worked for at once."""
+    """At most so many of a culprit's requests are worked for at once."""
 
-    def __init__(self) -> None:
-        self._queues = [BoundedSemaphore(AT_ONCE) for _ in range(QUEUES)]
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._queues = [BoundedSemaphore(at_once) for _ in range(QUEUES)]
         self._start = BoundedSemaphore(1)
 
     def take(self, culprit: Hashable, what: str) -> BoundedSemaphore:

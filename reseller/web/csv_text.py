@@ -8,11 +8,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from gevent import sleep
+
 from reseller.money import format_decimal
+from reseller.silence import REQUEST_SECONDS, wait_in_all
 from reseller.web.formats import iso
 
 _SEPARATED = re.compile(r"([;\t\r\n] *)(?=[=+@-])")
 """Where a spreadsheet of a country that separates cells by semicolons begins a new one, whatever quotes stand around."""
+
+ROWS, PAUSE_SECONDS = 100, 0.002
+"""Of an export, between two looks at what others want (R31)."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -34,13 +40,15 @@ def csv_text(value: Any) -> str:
 
 
 def csv_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """CSV text, a few rows at a time. Cells are `csv_text` already."""
+    """CSV text, a few rows at a time, with a pause for others after each. Cells are `csv_text` already."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(headings)
     for number, row in enumerate(rows, 1):
         writer.writerow(row)
-        if number % 200 == 0:
+        if number % ROWS == 0:
+            sleep(PAUSE_SECONDS)
+            wait_in_all(REQUEST_SECONDS)  # for the next slice: a long export is many short questions
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()

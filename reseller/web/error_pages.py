@@ -26,6 +26,7 @@ TITLES = {
     403: "Not for you",
     404: "Nothing here",
     405: "Nothing here",
+    408: "That took too long",
     409: "Changed in the meantime",
     413: "Too much at once",
     429: "Too many attempts",
@@ -85,7 +86,7 @@ def install(app: Flask) -> None:
         answer.headers["Retry-After"] = "5"
         return answer
 
-    for code in (400, 403, 413, 429):
+    for code in (400, 403, 408, 413, 429):
         app.register_error_handler(code, of_http)
 
     @app.errorhandler(500)

@@ -11,6 +11,9 @@ from typing import Any
 
 from flask import Flask, Response, abort, request
 
+from reseller.web import forms_read
+from reseller.web.forms_read import Readers
+
 MAX_FORM_BYTES = 262_144
 
 
@@ -22,6 +25,7 @@ class PageHooks:
     guarded: dict[str, Callable[[str], bool]] = field(default_factory=dict)  # blueprint → whether it answers under this host
     before: list[Callable[..., Any]] = field(default_factory=list)
     after: list[Callable[..., Any]] = field(default_factory=list)
+    readers: Readers = field(default_factory=Readers)
 
     @contextmanager
     def taken_over(self, app: Flask) -> Iterator[None]:
@@ -46,7 +50,8 @@ class PageHooks:
         blueprint = request.blueprint
         if blueprint in self.exempt:
             return None
-        request.max_content_length = MAX_FORM_BYTES  # first: the next hooks read the form
+        request.max_content_length = MAX_FORM_BYTES  # first: what comes next reads the form
+        forms_read.read(self.readers)
         answers = self.guarded.get(blueprint or "")
         if answers is not None and not answers(request.host.lower()):
             abort(400, "This address is not ours.")

@@ -18,17 +18,19 @@ FREE = frozenset({"assets", "probes", "providers"})
 """Blueprints that need no turn: files and looks that cost next to nothing, and waits for somebody else's server."""
 
 
+EXPORTS_AT_ONCE = 2
+
+
 def install(app: Flask) -> None:
     """Every page that is not below a FREE blueprint is made in a turn, which ends when its answer begins to leave."""
-    turns = Turns()
+    turns, exports = Turns(), Turns(EXPORTS_AT_ONCE)
 
     @app.before_request
     def take() -> Response | None:
         if request.blueprint in FREE:
             return None
-        network = network_of(client_address(request, wiring().settings.trusted_proxies))
         try:
-            g.turn = turns.take(network, "pages")
+            g.turn = turns.take(_network(), "pages")
         except TooManyAtOnce as refusal:
             return of_refusal(refusal)
         return None
@@ -36,11 +38,26 @@ def install(app: Flask) -> None:
     @app.after_request
     def give_back(response: Response) -> Response:
         end_turn()
-        return response
+        return _in_turn(response, exports) if response.mimetype == "text/csv" and response.is_streamed else response
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
         end_turn()
+
+
+def _in_turn(response: Response, exports: Turns) -> Response:
+    """A file that is written while it is sent lasts: it has a turn of its own until its end."""
+    try:
+        turn = exports.take(_network(), "exports")
+    except TooManyAtOnce as refusal:
+        response.close()
+        return of_refusal(refusal)
+    response.call_on_close(turn.release)
+    return response
+
+
+def _network() -> str:
+    return network_of(client_address(request, wiring().settings.trusted_proxies))
 
 
 def end_turn() -> None:

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from reseller.database import transaction
 from reseller.domain import accounts, staff
-from reseller.domain.identity import recovery_codes, second_factor, sessions
+from reseller.domain.identity import links, recovery_codes, second_factor, sessions
+from reseller.domain.identity.links import Purpose
 from reseller.domain.identity.sealing import Seal
 from reseller.errors import Forbidden
 
@@ -59,6 +60,7 @@ def end_others(session_id: UUID, user_id: UUID) -> int:
     """Every session of the person but this one is over; how many were."""
     with transaction():
         ended = sessions.end_all(user_id, but=session_id)
+        links.void(user_id, Purpose.CHANGE_ADDRESS)  # whoever is signed out may have asked for it
         _record(user_id, "user.end_other_sessions", ended=ended)
         return ended
 

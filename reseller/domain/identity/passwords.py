@@ -9,7 +9,6 @@ from reseller.database import transaction
 from reseller.domain import accounts, letters, staff
 from reseller.domain.accounts import User, hash_password, normal_email, password_matches, random_password
 from reseller.domain.identity import links, sessions, throttle
-from reseller.domain.identity.links import Purpose
 from reseller.domain.letters import LetterKind
 from reseller.errors import InvalidRequest, NotFound
 
@@ -66,6 +65,6 @@ def change(user_id: UUID, password_hash: str, *, actor: str, reason: str = "", k
         user.password_hash = password_hash
         accounts.record(actor, "user.set_password", user_id, reason=reason)
         throttle.forgive(user.email)
-        links.void(user_id, Purpose.RESET)
+        links.void(user_id)  # of every purpose: whoever had the old password may have asked for one
         letters.write(LetterKind.PASSWORD_CHANGED, user.email, facts={"address": staff.acting_address()})
         return sessions.end_all(user_id, but=keep)

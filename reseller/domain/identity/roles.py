@@ -7,7 +7,7 @@ from sqlalchemy import select
 from reseller.database import transaction
 from reseller.domain import accounts, staff
 from reseller.domain.accounts import Role, User
-from reseller.domain.identity import sessions
+from reseller.domain.identity import links, sessions
 from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound
 
 
@@ -35,4 +35,5 @@ def change_role(user_id: UUID, role: Role, *, seen_version: int | None, actor: s
         user.claim(seen_version)
         user.role = role
         accounts.record(actor, "user.change_role", user_id, reason=reason.strip(), changes={"role": [before, role]})
+        links.void(user_id)  # made for somebody who was less
         return sessions.end_all(user_id)

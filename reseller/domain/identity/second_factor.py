@@ -14,7 +14,7 @@ from reseller.clock import now, unix_seconds
 from reseller.database import transaction
 from reseller.domain import accounts, staff
 from reseller.domain.accounts import Role, User
-from reseller.domain.identity import recovery_codes, sessions
+from reseller.domain.identity import links, recovery_codes, sessions
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.domain.identity.tables import SecondFactor
 from reseller.errors import Conflict, Forbidden, NotFound
@@ -76,9 +76,11 @@ def reset(user_id: UUID, *, actor: str, reason: str, keep: UUID | None = None) -
 
     Staff enrol anew at their next sign-in. Raises NotFound if there was none.
     """
-    with transaction():
+    with transaction() as session:
+        session.get(User, user_id, with_for_update=True)  # as whoever resets a password by a link: one of the two sees the other
         if not _remove(user_id):
             raise NotFound("This person has no authenticator.")
+        links.void(user_id)
         recovery_codes.discard(user_id)
         accounts.record(actor, "user.reset_second_factor", user_id, reason=reason)
         return sessions.end_all(user_id, but=keep)

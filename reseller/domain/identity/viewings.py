@@ -67,6 +67,7 @@ def begin(session_id: UUID, user_id: UUID, account_id: UUID, *, reason: str) -> 
             select(User.role)
             .join(SignInSession, SignInSession.user_id == User.id)
             .where(SignInSession.id == session_id, User.id == user_id)
+            .with_for_update(of=SignInSession)  # pressed twice at once: one viewing after the other
         )
         if role is None or session.get(Account, account_id) is None:
             raise NotFound("There is no such customer, or the session is over.")

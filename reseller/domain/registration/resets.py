@@ -64,12 +64,16 @@ def send(user_id: UUID, *, actor: str, reason: str, seal: Seal) -> str:
 
 
 def finish(token: str, password_hash: str, *, trial: Trial) -> UUID:
-    """The person has this password, is signed out everywhere and has a letter about it. Raises NotFound for a link that does not work.
+    """The person has this password, is signed out everywhere and has a letter about it.
+
+    Raises NotFound for a link that does not work, as for staff without an authenticator none does.
 
     Whoever opened the link reads the mailbox: an address that nobody had verified is verified.
     """
-    with transaction():
+    with transaction() as session:
         user_id = prove_by(token, Purpose.RESET, trial)
+        if _needs_operator(session.get_one(User, user_id)):
+            raise NotFound(links.NO_LINK)
         passwords.change(user_id, password_hash, actor=staff.actor_of(user_id), reason="by a link in a letter")
     return user_id
 
