@@ -27,8 +27,8 @@ _ACCOUNTS = (
     f"""INSERT INTO accounts (id, name, status, created_at)
         SELECT {_id(_OPENED, "'account' || n")}, 'Customer ' || n, CASE WHEN n % 97 = 0 THEN 'suspended' ELSE 'active' END, {_OPENED}
           FROM generate_series(1, :accounts) n""",
-    f"""INSERT INTO users (id, email, full_name, company, role, created_at)
-        SELECT {_id(_OPENED, "'user' || n")}, 'person' || n || '@customer' || n || '.example', 'Person ' || n, 'Company ' || n, 'customer', {_OPENED}
+    f"""INSERT INTO users (id, email, full_name, role, created_at)
+        SELECT {_id(_OPENED, "'user' || n")}, 'person' || n || '@customer' || n || '.example', 'Person ' || n, 'customer', {_OPENED}
           FROM generate_series(1, :accounts) n""",
     f"""INSERT INTO memberships (id, account_id, user_id, role, created_at)
         SELECT {_id(_OPENED, "'member' || n")}, {_id(_OPENED, "'account' || n")}, {_id(_OPENED, "'user' || n")}, 'owner', {_OPENED}
