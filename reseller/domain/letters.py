@@ -43,6 +43,8 @@ class LetterKind(StrEnum):
     RESET_NEEDS_OPERATOR = "reset_needs_operator"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     SIGN_IN_LINKED = "sign_in_linked"
+    AUTHENTICATOR_CHANGED = "authenticator_changed"
+    RECOVERY_CODES_ISSUED = "recovery_codes_issued"
     CONFIRM_NEW_ADDRESS = "confirm_new_address"
     ADDRESS_TAKEN = "address_taken"
     ADDRESS_CHANGE_ASKED = "address_change_asked"

@@ -28,6 +28,8 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     LetterKind.ADDRESS_CHANGE_ASKED: ("new_email", "address"),
     LetterKind.ADDRESS_CHANGED: ("new_email",),
     LetterKind.SIGN_IN_LINKED: ("provider", "address"),
+    LetterKind.AUTHENTICATOR_CHANGED: ("what", "address"),
+    LetterKind.RECOVERY_CODES_ISSUED: ("address",),
     LetterKind.LOW_BALANCE: ("balance", "line"),
     LetterKind.KEY_EXPIRES: ("key", "day"),
 }

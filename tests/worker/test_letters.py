@@ -27,6 +27,7 @@ from tests.servers import free_port
 
 MakeContext = Callable[..., Context]
 FACTS = {
+    "what": "added",
     **{"old_email": "old@example.com", "new_email": "new@example.com", "address": "192.0.2.1"},
     **{"provider": "Example", "balance": "$4.99", "line": "$5.00", "key": "sk_live_abcd…", "day": "2 December 2026"},
 }
@@ -95,6 +96,25 @@ def test_who_asked_for_a_new_password_is_looked_up_by_the_worker(make_context: M
     token = link_in(post.to(known.email)).rpartition("/")[2]
     assert links.look(token, links.Purpose.RESET).user_id == known.user_id
     assert post.to("nobody@example.com")["Subject"] == "There is no account with this address"
+
+
+def test_letters_about_the_second_factor_say_what_happened_and_what_to_do(make_context: MakeContext, post: MailServer) -> None:
+    """R26."""
+    for what in ("added", "removed"):
+        facts = {"what": what, "address": "192.0.2.1"}
+        letters.write(LetterKind.AUTHENTICATOR_CHANGED, f"{what}@example.com", facts=facts)
+    letters.write(LetterKind.RECOVERY_CODES_ISSUED, "codes@example.com", facts={"address": ""})
+
+    jobs.send_letters(make_context())
+
+    added, removed, codes = (post.to(f"{name}@example.com") for name in ("added", "removed", "codes"))
+    assert added["Subject"] == "An authenticator app was added"
+    assert removed["Subject"] == "Your authenticator app was removed"
+    assert codes["Subject"] == "You have new recovery codes"
+    plain = added.get_body(("plain",))
+    assert plain is not None
+    assert "https://shop.example/reset" in plain.get_content()
+    assert "from the network address 192.0.2.1" in plain.get_content()
 
 
 def test_an_operators_own_text_stands_in_for_ours_and_a_broken_one_does_not(

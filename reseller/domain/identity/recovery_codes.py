@@ -9,14 +9,24 @@ from sqlalchemy import delete, func, select, update
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.digest import digest_of
-from reseller.domain import accounts
+from reseller.domain import accounts, letters, staff
+from reseller.domain.accounts import User
 from reseller.domain.identity.tables import RecoveryCode
+from reseller.domain.letters import LetterKind
 
 HOW_MANY = 10
 BYTES = 10  # 80 random bits, sixteen characters of base32
 
 
 def issue(user_id: UUID, *, actor: str) -> list[str]:
+    """New codes for somebody who has an authenticator already, and a letter about them."""
+    with transaction() as session:
+        email = session.get_one(User, user_id).email
+        letters.write(LetterKind.RECOVERY_CODES_ISSUED, email, facts={"address": staff.acting_address()})
+        return make(user_id, actor=actor)
+
+
+def make(user_id: UUID, *, actor: str) -> list[str]:
     """New codes, to be shown now and never again; older ones no longer work."""
     codes = [_random_code() for _ in range(HOW_MANY)]
     with transaction() as session:

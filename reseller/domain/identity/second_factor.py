@@ -12,11 +12,12 @@ from sqlalchemy import delete, exists, select, update
 
 from reseller.clock import now, unix_seconds
 from reseller.database import transaction
-from reseller.domain import accounts, staff
+from reseller.domain import accounts, letters, staff
 from reseller.domain.accounts import Role, User
 from reseller.domain.identity import links, recovery_codes, sessions
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.domain.identity.tables import SecondFactor
+from reseller.domain.letters import LetterKind
 from reseller.errors import Conflict, Forbidden, NotFound
 
 STEP_SECONDS = 30
@@ -43,6 +44,8 @@ def enrolled(user_id: UUID) -> bool:
 def enrol(user_id: UUID, secret: str, code: str, *, seal: Seal, replaces: bool) -> list[str] | None:
     """The authenticator with this secret is the person's, and their new recovery codes; None if the code is not of it.
 
+    They have a letter about it: whoever had only their password would keep them out past any new one.
+
     Raises Conflict unless `replaces` says truly whether they had one before: a page opened earlier changes nothing.
     """
     step = _step_of(secret, code)
@@ -50,14 +53,15 @@ def enrol(user_id: UUID, secret: str, code: str, *, seal: Seal, replaces: bool) 
         return None
     actor = staff.actor_of(user_id)
     with transaction() as session:
-        session.get_one(User, user_id, with_for_update=True)  # two pages that enrol at once: the second is told
+        user = session.get_one(User, user_id, with_for_update=True)  # two pages that enrol at once: the second is told
         if _remove(user_id) != replaces:
             raise Conflict("The authenticator was changed in the meantime. Nothing was saved; begin again.")
         row = SecondFactor(user_id=user_id, sealed_secret=seal.close(f"{user_id} {secret}"), confirmed_at=now(), last_step=step)
         session.add(row)
         session.flush()
         accounts.record(actor, "user.replace_second_factor" if replaces else "user.enrol_second_factor", user_id)
-        return recovery_codes.issue(user_id, actor=actor)
+        _tell(user.email, "replaced" if replaces else "added")
+        return recovery_codes.make(user_id, actor=actor)
 
 
 def shown(user_id: UUID, code: str, *, seal: Seal) -> bool:
@@ -72,7 +76,7 @@ def shown(user_id: UUID, code: str, *, seal: Seal) -> bool:
 
 
 def reset(user_id: UUID, *, actor: str, reason: str, keep: UUID | None = None) -> int:
-    """The person has no authenticator and no recovery codes; how many of their sessions that ended, all but `keep`.
+    """The person has no authenticator, no recovery codes, and a letter about it; how many of their sessions that ended, all but `keep`.
 
     Staff enrol anew at their next sign-in. Raises NotFound if there was none.
     """
@@ -83,6 +87,7 @@ def reset(user_id: UUID, *, actor: str, reason: str, keep: UUID | None = None) -
         links.void(user_id)
         recovery_codes.discard(user_id)
         accounts.record(actor, "user.reset_second_factor", user_id, reason=reason)
+        _tell(session.get_one(User, user_id).email, "removed")
         return sessions.end_all(user_id, but=keep)
 
 
@@ -92,6 +97,10 @@ def give_up(user_id: UUID, *, keep: UUID) -> int:
         if session.get_one(User, user_id).role != Role.CUSTOMER:
             raise Forbidden("Staff keep a second factor. You can replace it.")
         return reset(user_id, actor=staff.actor_of(user_id), reason="own wish", keep=keep)
+
+
+def _tell(email: str, what: str) -> None:
+    letters.write(LetterKind.AUTHENTICATOR_CHANGED, email, facts={"what": what, "address": staff.acting_address()})
 
 
 def _remove(user_id: UUID) -> bool:

@@ -236,6 +236,25 @@ def test_staff_cannot_give_their_second_factor_up_and_customers_can(app: Flask, 
     assert not second_factor.enrolled(customer.user_id)
 
 
+def test_whatever_changes_about_the_second_factor_its_owner_has_a_letter(app: Flask) -> None:
+    """R26: whoever has the password alone can add an authenticator, and keep its owner out past a new password."""
+    customer = factories.make_person()
+    enrolled(customer)
+    enrolled(customer)
+    recovery_codes.issue(customer.user_id, actor="test")
+    second_factor.reset(customer.user_id, actor="cli:root", reason="lost phone")
+
+    letters = scenes.rows("SELECT kind, recipient, facts FROM letters ORDER BY created_at, ctid")
+
+    assert {letter["recipient"] for letter in letters} == {customer.email}
+    assert [(letter["kind"], letter["facts"].get("what")) for letter in letters] == [
+        ("authenticator_changed", "added"),
+        ("authenticator_changed", "replaced"),
+        ("recovery_codes_issued", None),
+        ("authenticator_changed", "removed"),
+    ]
+
+
 def test_no_secret_and_no_code_is_in_the_audit_log(person: Person) -> None:
     """R37."""
     _, codes = enrolled(person)
