@@ -107,6 +107,11 @@ def normal_email(text: str) -> str:
         raise InvalidRequest(f"{text!r} is not an e-mail address: {error}", param="email") from None
 
 
+def one_line(text: str) -> str:
+    """A name as it is stored: on one line, without what cannot be seen. No direction of writing is turned for what stands after it."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def hash_password(password: str) -> str:
     """An Argon2id hash with its parameters. Raises InvalidRequest for a password that is too short, or endless."""
     if len(password) < MIN_PASSWORD_CHARACTERS:
@@ -126,7 +131,7 @@ def password_matches(password_hash: str, password: str) -> bool:
 
 def change_profile(user_id: UUID, *, full_name: str, time_zone: str, seen_version: int | None, actor: str) -> None:
     """The person has this name and sees days of this zone. Raises Conflict if they were changed meanwhile, InvalidRequest, NotFound."""
-    name = " ".join(full_name.split())
+    name = one_line(full_name)
     if len(name) > MAX_NAME_CHARACTERS:
         raise InvalidRequest(f"A name has at most {MAX_NAME_CHARACTERS} characters.", param="full_name")
     try:

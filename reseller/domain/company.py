@@ -8,7 +8,7 @@ from uuid import UUID
 
 from reseller.database import db, transaction
 from reseller.domain import accounts, staff
-from reseller.domain.accounts import MAX_NAME_CHARACTERS, Account
+from reseller.domain.accounts import MAX_NAME_CHARACTERS, Account, one_line
 from reseller.errors import Forbidden, InvalidRequest, NotFound
 
 MAX_TAX_ID_CHARACTERS = 40
@@ -54,7 +54,7 @@ def written(account: Account) -> Company:
 
 
 def change(account_id: UUID, details: Details, *, by: UUID, seen_version: int | None) -> None:
-    """The account has these details; blanks around and between words are gone.
+    """The account has these details; blanks around and between words are gone, and what cannot be seen.
 
     Raises InvalidRequest for what is too long or no text, Forbidden for somebody who does not own the account, Conflict
     if it was changed meanwhile, NotFound.
@@ -81,11 +81,11 @@ def _details(account: Account) -> Details:
 
 
 def _tidy(details: Details) -> Details:
-    lines = [" ".join(line.split()) for line in details.billing_address.splitlines()]
+    lines = [one_line(line) for line in details.billing_address.splitlines()]
     tidy = Details(
-        account_name=" ".join(details.account_name.split()),
-        company=" ".join(details.company.split()),
-        tax_id=" ".join(details.tax_id.split()),
+        account_name=one_line(details.account_name),
+        company=one_line(details.company),
+        tax_id=one_line(details.tax_id),
         billing_address="\n".join(line for line in lines if line),
     )
     if not tidy.account_name:

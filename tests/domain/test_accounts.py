@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from reseller.clock import new_id
-from reseller.domain import accounts
+from reseller.domain import accounts, registration
+from reseller.domain.registration import Newcomer
 from reseller.errors import Conflict, NotFound
 from tests import factories
 from tests.domain import scenes
@@ -101,3 +102,15 @@ def test_the_second_of_two_clicks_is_told_and_leaves_no_second_row(app: Any) -> 
         accounts.resume(person.account_id, reason="looked", actor="user:2")
 
     assert [actor for _, actor, _ in actions()] == ["user:1", "user:1"]
+
+
+def test_a_name_is_kept_without_what_cannot_be_seen_however_it_comes(app: Any) -> None:
+    """Guard: by a command, from a provider, at sign-up and in the settings alike."""
+    who = registration.register(Newcomer("ann@example.com", full_name="Ann\u202e\x01Lee", company="\u2067Acme"))
+    [user], [account] = scenes.rows("SELECT full_name FROM users"), scenes.rows("SELECT name, company FROM accounts")
+    accounts.change_profile(who.user_id, full_name="Bob\u202eLee\x07", time_zone="UTC", seen_version=None, actor="test")
+    [changed] = scenes.rows("SELECT full_name FROM users")
+
+    assert user["full_name"] == "Ann Lee"
+    assert (account["name"], account["company"]) == ("Acme", "Acme")
+    assert changed["full_name"] == "Bob Lee"

@@ -28,6 +28,16 @@ def test_what_the_owner_wrote_stands_tidily_and_is_recorded(app: Flask) -> None:
     assert row["changes"]["account_name"] == ["Ann", "Acme"]
 
 
+def test_what_cannot_be_seen_is_kept_in_no_field(app: Flask) -> None:
+    """A name must not turn the writing of a page or a statement around, nor end it."""
+    who = factories.make_person()
+    details = Details("Ac\x01me", "Good\u202eevil\u2066", "DE\x7f1\u200b", "Ring\u202e 1\n\u2067Wien\x00")
+
+    company.change(who.account_id, details, by=who.user_id, seen_version=1)
+
+    assert company.of(who.account_id).details == Details("Ac me", "Good evil", "DE 1", "Ring 1\nWien")
+
+
 def test_an_account_without_a_company_is_addressed_by_its_name(app: Flask) -> None:
     who = factories.make_person(full_name="Ann")
 

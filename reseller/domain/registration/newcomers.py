@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from reseller.clock import new_id, now
 from reseller.database import lock_name, transaction
 from reseller.domain import accounts, staff
-from reseller.domain.accounts import Account, MemberRole, Membership, Person, Role, User, hash_password, normal_email
+from reseller.domain.accounts import Account, MemberRole, Membership, Person, Role, User, hash_password, normal_email, one_line
 from reseller.domain.identity import SecondFactor, linked, links, recovery_codes, sessions
 from reseller.domain.ledger import Balance
 from reseller.domain.limits import RateLimit, RequestCounter
@@ -48,11 +48,12 @@ def register(newcomer: Newcomer, *, actor: str | None = None) -> Person:
         action = "user.create" if user is None else "user.register_anew"
         person = _new(email) if user is None else _anew(user)
         user = session.get_one(User, person.user_id)
-        user.full_name, user.password_hash = newcomer.full_name, password_hash
+        name, company = one_line(newcomer.full_name), one_line(newcomer.company)
+        user.full_name, user.password_hash = name, password_hash
         user.role = newcomer.role
         user.email_verified_at = now() if newcomer.is_verified else None
         account = session.get_one(Account, person.account_id)
-        account.name, account.company = newcomer.company or newcomer.full_name or email, newcomer.company
+        account.name, account.company = company or name or email, company
         account.tax_id = account.billing_address = ""  # what somebody before wrote under an address that was not theirs
         staff.record(
             actor or staff.actor_of(person.user_id),

@@ -27,7 +27,7 @@ def register() -> Response | str:
     if isinstance(email, Response):
         return email
     password_hash = hashing.aside(accounts.hash_password, form.password.data)
-    newcomer = Newcomer(email, password_hash=password_hash, full_name=_line(form.full_name.data), company=_line(form.company.data))
+    newcomer = Newcomer(email, password_hash=password_hash, full_name=form.full_name.data or "", company=form.company.data or "")
     registration.sign_up(newcomer, browser=browser(), seal=letter_seal())
     session[LETTER_TO] = email
     return redirect(url_for("sign_up.sent"))
@@ -40,8 +40,3 @@ def sent() -> str:
 
 def _form(form: SignUpForm, problem: str = "") -> str:
     return render_template("portal/sign_up.html", form=form, problem=problem, terms=wiring().settings.brand_terms_url)
-
-
-def _line(text: str | None) -> str:
-    """The text on one line, without what cannot be seen."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text or "").split())
