@@ -21,12 +21,13 @@ from reseller.domain.keys.shape import (
     shown_prefix,
 )
 from reseller.domain.keys.tables import ApiKey, SpendPeriod, is_usable, period_start, usable_at
-from reseller.domain.keys.terms import MAX_LIFE, MAX_NAME_CHARACTERS, MAX_PATTERNS, KeyTerms, SpendLimit
+from reseller.domain.keys.terms import MAX_LIFE, MAX_NAME_CHARACTERS, MAX_PATTERNS, KeyTerms, SpendLimit, check_patterns
 
 __all__ = [
     "ALPHABET", "MAX_ACTIVE_KEYS", "MAX_GRACE", "MAX_LIFE", "MAX_NAME_CHARACTERS", "MAX_PATTERNS",
     "SECRET_CHARACTERS", "SHOWN_CHARACTERS", "ApiKey",
-    "Caller", "Directory", "KeyOrder", "KeyState", "KeyTerms", "ListedKey", "SpendLimit", "SpendPeriod", "change", "checksum", "digest_of",
+    "Caller", "Directory", "KeyOrder", "KeyState", "KeyTerms", "ListedKey", "SpendLimit", "SpendPeriod", "change",
+    "check_patterns", "checksum", "digest_of",
     "has_key_shape", "is_usable", "key_of", "keys_of", "listed", "listed_key", "make", "mint", "period_start", "purse_of", "revoke",
     "rotate", "shown_prefix", "spent_now", "state_of", "usable_at",
 ]  # fmt: skip

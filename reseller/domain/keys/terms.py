@@ -42,7 +42,7 @@ def check(terms: KeyTerms) -> KeyTerms:
         raise InvalidRequest("A key needs a name.", param="name")
     if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
         raise InvalidRequest(f"A key's name has at most {MAX_NAME_CHARACTERS} characters, all of them printable.", param="name")
-    return KeyTerms(name, _expiry(terms.expires_at), _spend(terms.spend), _patterns(terms.model_patterns))
+    return KeyTerms(name, _expiry(terms.expires_at), _spend(terms.spend), check_patterns(terms.model_patterns))
 
 
 def _expiry(at: datetime | None) -> datetime | None:
@@ -57,8 +57,8 @@ def _spend(spend: SpendLimit | None) -> SpendLimit | None:
     return spend
 
 
-def _patterns(given: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Each once, in order. Every admission tries them, so they are few and short."""
+def check_patterns(given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Each once, in order. Every admission tries them, so they are few and short. Raises InvalidRequest."""
     patterns = tuple(dict.fromkeys(given or ()))
     for pattern in patterns:
         if not 0 < len(pattern) <= MAX_PATTERN_CHARACTERS or not pattern.isprintable() or pattern.count("*") > MAX_STARS:

@@ -73,9 +73,9 @@ class TermsForm(Form):  # type: ignore[misc]
         return is_valid
 
     def patterns(self) -> tuple[str, ...] | None:
-        """The lines that say something."""
-        lines = tuple(line.strip() for line in (self.models.data or "").splitlines() if line.strip())
-        return lines or None
+        """The lines that say something, each once."""
+        lines = dict.fromkeys(line.strip() for line in (self.models.data or "").splitlines() if line.strip())
+        return tuple(lines) or None
 
     def terms(self) -> KeyTerms:
         """What the form says."""

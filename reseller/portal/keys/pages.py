@@ -168,9 +168,16 @@ def _matched(form: TermsForm) -> sale.Matched:
 
 
 def _patterns_match(form: TermsForm) -> bool:
-    """Whether the key could be used at all; patterns that match nothing for sale are a slip, and the form says so."""
-    if form.patterns() is None:
-        return True
+    """Whether the key could be used at all; patterns that match nothing for sale are a slip, and the form says so.
+
+    Bounded before any is tried: thousands of them would keep everybody else waiting (R31).
+    """
+    try:
+        if domain.check_patterns(form.patterns()) is None:
+            return True
+    except InvalidRequest as refusal:
+        put_on_form(form, refusal)
+        return False
     found = _matched(form)
     if found.total or not found.for_sale:
         return True

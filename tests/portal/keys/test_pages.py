@@ -15,6 +15,7 @@ from reseller.clock import new_id, now
 from reseller.domain import keys
 from reseller.domain.accounts import Person, Role
 from reseller.domain.keys import ApiKey, KeyState, SpendPeriod, has_key_shape, making
+from reseller.portal.keys import sale
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
@@ -132,6 +133,27 @@ def test_patterns_are_counted_before_the_key_is_made(browser: FlaskClient, perso
 
     assert "2 of the 3 models for sale match" in TAG.sub("", text_of(answer))
     assert keys.keys_of(person.account_id) == []
+
+
+@pytest.mark.parametrize("button", ["", "count"])
+@pytest.mark.parametrize("models", ["\n".join(f"*{number}*" for number in range(60)), "acme/one\n" + "*a" * 50], ids=["many", "stars"])
+def test_patterns_that_no_key_may_have_are_never_tried(
+    browser: FlaskClient, person: Person, monkeypatch: pytest.MonkeyPatch, models: str, button: str
+) -> None:
+    """R31: neither in making nor in changing a key, nor by the button that only counts."""
+    make(browser)
+    key, tried = keys.keys_of(person.account_id)[0], []
+    monkeypatch.setattr(sale, "matches", lambda *given: tried.append(given))
+    pressed = {button: "1"} if button else {}
+
+    answers = [
+        make(browser, models=models, **pressed),
+        browser.post(f"/keys/{key.id}", data=fields_of(key, models=models, **pressed)),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert all('class="errors"' in text_of(answer) for answer in answers)
+    assert tried == []
 
 
 WRONG = {
