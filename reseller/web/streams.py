@@ -27,6 +27,7 @@ NOTICE_SECONDS = 0.5  # how soon a drain is noticed
 LASTS_SECONDS = 300.0
 MAX_VIEWERS = 200
 MAX_OF_ONE_PERSON = 8
+RATHER_LATER = b"retry: 30000\n\n"  # to a page whose place went to a newer one, or the two would take it from each other for ever
 
 Topic = Hashable
 Figures = Mapping[str, str]  # name of a place on the page → what it shows
@@ -65,9 +66,15 @@ class Feed:
         self._calls = calls
 
     def answer(self, viewer: Viewer, topic: Topic) -> Response:
-        """A stream of this topic's figures; 503 where too many watch already: neither do all together nor does one take every place."""
-        theirs = sum(each.user_id == viewer.user_id for each, _ in self._streams.values())
-        if len(self._streams) >= MAX_VIEWERS or theirs >= MAX_OF_ONE_PERSON:
+        """A stream of this topic's figures; 503 where too many watch. Nobody takes every place: one more of theirs ends their oldest.
+
+        A page that was closed is not noticed before the next write, so whoever opens pages quickly must not wait for that.
+        """
+        theirs = [stream for stream, (each, _) in self._streams.items() if each.user_id == viewer.user_id]
+        if len(theirs) >= MAX_OF_ONE_PERSON:
+            self.leave(theirs[0])
+            self._wake()
+        elif len(self._streams) >= MAX_VIEWERS:
             return Response(status=503, headers={"Retry-After": "30"})
         headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
         return Response(Stream(self, viewer, topic), mimetype="text/event-stream", headers=headers)
@@ -83,6 +90,10 @@ class Feed:
 
     def leave(self, stream: "Stream") -> None:
         self._streams.pop(stream, None)
+
+    def has(self, stream: "Stream") -> bool:
+        """Whether the stream still has its place."""
+        return stream in self._streams
 
     def may_watch(self, viewer: Viewer) -> bool:
         """Whether the session was alive at the last look."""
@@ -160,6 +171,9 @@ class Stream:
         while not self._feed.is_draining and monotonic() - began < LASTS_SECONDS:
             if not self._feed.may_watch(self._viewer):
                 yield b"event: over\ndata: {}\n\n"
+                return
+            if not self._feed.has(self):
+                yield RATHER_LATER
                 return
             figures = self._feed.figures_of(self._topic, since=self._joined_at)
             if figures is not None and figures != said:
