@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-ZONES = frozenset(available_timezones())
+ZONES = frozenset(zone for zone in available_timezones() if "/" in zone) | {"UTC"}  # a server's own (localtime) is nobody's
 HOUR = timedelta(hours=1)
 
 
