@@ -54,7 +54,7 @@ def test_the_address_changes_with_the_click_and_both_mailboxes_are_told(app: Fla
     assert done.status_code == 302
     assert accounts.find_person(NEW).user_id == person.user_id
     assert mailbox.kinds(NEW) == ["confirm_new_address"]
-    assert mailbox.kinds(person.email) == ["address_change_asked", "address_changed"]
+    assert mailbox.kinds(person.email)[-2:] == ["address_change_asked", "address_changed"]
     [row] = scenes.rows("SELECT changes FROM staff_actions WHERE action = 'user.change_address'")
     assert row["changes"] == {"email": [person.email, NEW]}
     assert visitor("198.51.100.2").sign_in(person.email).status_code == 403
