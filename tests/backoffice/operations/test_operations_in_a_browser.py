@@ -119,7 +119,7 @@ def test_a_changed_role_ends_the_other_persons_session_and_the_log_tells_of_it(c
     page.get_by_role("textbox", name="Reason").fill("a new desk")
     page.get_by_role("button", name="Change role").click()
 
-    expect(page.get_by_role("status").first).to_contain_text("1 sessions ended")
+    expect(page.get_by_role("status").first).to_contain_text("1 session ended")
     theirs.reload()
     expect(theirs).to_have_url(console.url("/sign-in?next=/admin/audit-log/"))
     page.goto(f"/admin/audit-log/?subject={other.user_id}&action=user.change_role")

@@ -105,7 +105,6 @@ def test_necessary_points_come_before_advised_ones() -> None:
 def test_staff_without_a_second_factor_are_named(admin: Person) -> None:
     late = factories.make_person(role=Role.SUPPORT)
     enrol(admin)
-    scenes.execute("INSERT INTO second_factors VALUES (:id, 'sealed', NULL, 0, now())", id=late.user_id)  # begun, never confirmed
 
     point = listed()["second_factors"]
 
