@@ -13,6 +13,7 @@ from reseller.money import display_usd, to_usd
 from reseller.web import branding
 from reseller.web.signed_in import person
 
+TOO_LITTLE_USD = Decimal("0.0000005")  # rounded to six places it is zero
 TIME_ZONES = tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))) + ("UTC",)
 
 
@@ -27,10 +28,16 @@ def viewer_zone() -> ZoneInfo:
 
 
 def usd(amount: Decimal | int | None) -> str:
-    """Dollars for people, two or six places; an int is nano-dollars. A dash for None."""
+    """Dollars for people, two or six places; an int is nano-dollars. A dash for None.
+
+    What is too little for six places is not nothing: "<$0.000001", for beside "$0.00" nobody would look for the rest.
+    """
     if amount is None:
         return "–"
-    return display_usd(to_usd(amount) if isinstance(amount, int) else amount)
+    exact = to_usd(amount) if isinstance(amount, int) else amount
+    if exact and abs(exact) <= TOO_LITTLE_USD:
+        return "<$0.000001" if exact > 0 else ">-$0.000001"
+    return display_usd(exact)
 
 
 def fixed_usd(nano: int, places: int) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from reseller.web.formats import counted, duration, exact_usd
+from reseller.web.formats import counted, duration, exact_usd, usd
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,22 @@ from reseller.web.formats import counted, duration, exact_usd
 )
 def test_every_digit_is_shown_and_the_sign_stands_before_the_dollar(amount: Decimal | int | None, shown: str) -> None:
     assert exact_usd(amount) == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (0, "$0.00"),
+        (1, "<$0.000001"),
+        (-500, ">-$0.000001"),
+        (501, "$0.000001"),
+        (1500, "$0.000002"),
+        (Decimal("0.00000005"), "<$0.000001"),
+        (Decimal("-0.25"), "-$0.25"),
+    ],
+)
+def test_too_little_for_six_places_is_not_shown_as_nothing(amount: Decimal | int, shown: str) -> None:
+    assert usd(amount) == shown
 
 
 @pytest.mark.parametrize(
