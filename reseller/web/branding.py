@@ -21,6 +21,19 @@ FAINTEST_TEXT: tuple[Rgb, Rgb] = (colours.parse("#626a75"), colours.parse("#929b
 MOST_TINT_PERCENT = 16
 OWN_ACCENT = "#3452d0"
 
+SERIES: tuple[tuple[Rgb, Rgb], ...] = tuple(
+    (colours.parse(light), colours.parse(dark))
+    for light, dark in (
+        ("#3452d0", "#8b9dff"),
+        ("#0f8f7e", "#4fd0bd"),
+        ("#c2700c", "#f0b35c"),
+        ("#a8328a", "#e58fd0"),
+        ("#5b7083", "#9fb3c6"),
+        ("#b01e2b", "#ff9a9a"),
+    )
+)
+"""--series-1 to --series-6 of tokens.css; a test holds them together."""
+
 _SIGN = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="{ground}"/>'
     '<text x="16" y="23" text-anchor="middle" font-family="system-ui,sans-serif" font-size="20" font-weight="700"'
@@ -65,9 +78,15 @@ def _sheet(color: str) -> str:
         "accent-solid-hover": (_away(solids[0], inks[0]), _away(solids[1], inks[1])),
         "on-accent": inks,
         "accent-ground": grounds,
-    }
+    } | _series(chosen, solids)
     lines = "".join(f"  --{name}: light-dark({written(light)}, {written(dark)});\n" for name, (light, dark) in pairs.items())
     return f":root {{\n{lines}}}\n"
+
+
+def _series(chosen: Rgb, solids: tuple[Rgb, Rgb]) -> dict[str, tuple[Rgb, Rgb]]:
+    """Charts begin with the accent. Of the other colours the one that looks most like it makes room for our own first."""
+    nearest = min(range(len(SERIES)), key=lambda place: sum((a - b) ** 2 for a, b in zip(SERIES[place][0], chosen, strict=True)))
+    return {f"series-{nearest + 1}": SERIES[0], "series-1": solids}
 
 
 def _tinted(ground: Rgb, chosen: Rgb, faintest: Rgb) -> Rgb:

@@ -43,11 +43,25 @@ def test_a_colour_that_can_be_read_stays_as_it_was_chosen() -> None:
     assert "--accent-solid: light-dark(#9c1f6b," in sheet_of("#9c1f6b")
 
 
+@pytest.mark.parametrize(
+    ("color", "first", "gone"),
+    [("#3452d0", "#3452d0", None), ("#0a9080", "#0a9080", "series-2"), ("#c2185b", "#c2185b", "series-6"), ("#ffcc00", None, "series-3")],
+)
+def test_charts_begin_with_the_colour_and_none_of_the_others_looks_like_it(color: str, first: str | None, gone: str | None) -> None:
+    series = {name: light for name, light, _ in PAIR.findall(sheet_of(color)) if name.startswith("series-")}
+
+    assert first in (series["series-1"], None)
+    assert set(series) == {"series-1", gone} - {None}
+    assert gone is None or series[gone] == branding.OWN_ACCENT
+
+
 def test_shades_are_measured_against_the_grounds_that_pages_have() -> None:
     for theme, grounds in (("light", branding.LIGHT_GROUNDS), ("dark", branding.DARK_GROUNDS)):
         assert tuple(parse(TOKENS[name][theme]) for name in ("surface", "page", "sunk", "current")) == grounds
     assert tuple(parse(TOKENS["text-faint"][theme]) for theme in THEMES) == branding.FAINTEST_TEXT
     assert TOKENS["accent-solid"]["light"] == branding.OWN_ACCENT
+    numbered = [TOKENS[f"series-{number}"] for number in range(1, 7)]
+    assert tuple((parse(pair["light"]), parse(pair["dark"])) for pair in numbered) == branding.SERIES
 
 
 def test_without_a_picture_the_sign_is_the_first_letter_and_no_markup_of_the_name() -> None:
