@@ -1,6 +1,7 @@
 """DOOR: / — who this is, what it costs, and how to begin. Anonymous, under the public address only."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from flask import Blueprint, Flask, render_template
 
@@ -39,7 +40,7 @@ def landing() -> str:
 
 
 def teased(offers: Sequence[Offer]) -> list[PricedModel]:
-    """The newest chat model of each of the makers who have most for sale."""
+    """The newest chat model of each of the makers who have most for sale; where makers are few, their other chat models too."""
     newest: dict[str, Offer] = {}
     counts: dict[str, int] = {}
     for offer in offers:
@@ -48,7 +49,13 @@ def teased(offers: Sequence[Offer]) -> list[PricedModel]:
         if offer.kind == "chat" and (maker not in newest or offer.first_seen_at > newest[maker].first_seen_at):
             newest[maker] = offer
     makers = sorted(newest, key=lambda maker: (-counts[maker], maker))[:TEASED]
-    return price_list.priced(newest[maker] for maker in makers)
+    shown = [newest[maker] for maker in makers]
+    others = sorted((offer for offer in offers if offer.kind == "chat" and offer not in shown), key=_first_seen, reverse=True)
+    return price_list.priced([*shown, *others][:TEASED])
+
+
+def _first_seen(offer: Offer) -> datetime:
+    return offer.first_seen_at
 
 
 def _first_chat(offers: Sequence[Offer]) -> str:

@@ -21,7 +21,7 @@ def test_before_anything_is_for_sale_it_still_says_what_it_is(app: Flask) -> Non
     assert "Prices for a million tokens" not in page
 
 
-def test_it_shows_the_newest_chat_model_of_each_maker(app: Flask) -> None:
+def test_it_shows_the_newest_chat_model_of_each_maker_then_the_others(app: Flask) -> None:
     factories.make_rule()
     for slug in ("acme/old", "acme/new", "zed/only"):
         factories.make_model(slug=slug)
@@ -30,7 +30,7 @@ def test_it_shows_the_newest_chat_model_of_each_maker(app: Flask) -> None:
     teased = pages.teased(wiring_of(app).book.snapshot.models_for(None))
     page = front_page(app)
 
-    assert [model.slug for model in teased] == ["acme/new", "zed/only"]
+    assert [model.slug for model in teased] == ["acme/new", "zed/only", "acme/old"]
     assert "$1.25" in page
     assert "All 4 models" in page
 
@@ -41,6 +41,16 @@ def test_it_teases_and_does_not_list(app: Flask) -> None:
         factories.make_model(slug=f"maker-{number}/model")
 
     assert len(pages.teased(wiring_of(app).book.snapshot.models_for(None))) == pages.TEASED
+
+
+def test_it_offers_more_models_only_if_there_are_more(app: Flask) -> None:
+    factories.make_rule()
+    factories.make_model(slug="acme/only")
+
+    page = front_page(app)
+
+    assert "All 1" not in page
+    assert "Price list" in page
 
 
 def test_whoever_is_signed_in_is_led_to_their_overview(app: Flask) -> None:
