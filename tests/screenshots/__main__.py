@@ -38,11 +38,15 @@ class Shot:
     size: tuple[int, int] = WIDE
     scheme: Scheme = "light"
     id_query: str | None = None  # fills {} of the address
+    is_customers: bool = False  # as the customer sees it, not as an admin
 
 
 CUSTOMER = "SELECT account_id FROM usage_logs GROUP BY account_id ORDER BY sum(charge_nano) DESC LIMIT 1"
 CALL = """SELECT 'req_' || replace(id::text, '-', '') FROM usage_logs
            WHERE status = 'completed' AND charge_nano > 0 AND cached_tokens > 0 AND NOT is_test ORDER BY created_at DESC LIMIT 1"""
+ADMIN = "SELECT id FROM users WHERE role = 'admin' ORDER BY id LIMIT 1"
+OWNER = f"SELECT user_id FROM memberships WHERE account_id = ({CUSTOMER}) ORDER BY user_id LIMIT 1"
+OWN_CALL = CALL.replace("WHERE", f"WHERE account_id = ({CUSTOMER}) AND")
 MODEL = "SELECT model FROM usage_logs WHERE status = 'completed' AND NOT is_test GROUP BY model ORDER BY sum(charge_nano) DESC LIMIT 1"
 
 SHOTS = (
@@ -53,6 +57,10 @@ SHOTS = (
     Shot("call", "/admin/calls/{}/", id_query=CALL),
     Shot("pricing", "/admin/prices/test/?model={}", id_query=MODEL),
     Shot("ledger", "/admin/ledger/", scheme="dark"),
+    Shot("overview", "/overview", is_customers=True),
+    Shot("usage", "/usage?group=model", is_customers=True),
+    Shot("receipt-phone", "/usage/calls/{}", PHONE, id_query=OWN_CALL, is_customers=True),
+    Shot("billing-phone", "/billing", PHONE, "dark", is_customers=True),
 )
 
 
@@ -74,7 +82,7 @@ def main() -> int:
             windows = Windows(browser, web.origin)
             with running_app(settings_over(running.url, instance)) as app, app.app_context(), acting_as_operator():
                 for shot in SHOTS:
-                    name, value = cookie_of(app, one("SELECT id FROM users WHERE role = 'admin' ORDER BY id LIMIT 1"))
+                    name, value = cookie_of(app, one(OWNER if shot.is_customers else ADMIN))
                     address = shot.address.format(one(shot.id_query)) if shot.id_query else shot.address
                     page = windows.open(size=shot.size, scheme=shot.scheme, cookies={name: value})
                     page.goto(address)
