@@ -117,9 +117,9 @@ class Stage:
         return sum(connection.laddr.port == self.shop.web.port and bool(connection.raddr) for connection in found)
 
     def _holds_left(self) -> int:
-        """Holds that nobody ends within ten seconds."""
+        """Holds that nobody ends within half a minute."""
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: not self._holds(), 10)
+            wait_until(lambda: not self._holds(), 30)
         return self._holds()
 
     def _holds(self) -> int:
