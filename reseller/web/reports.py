@@ -76,6 +76,11 @@ class Table:
     note: str = ""
     empty: str = "Nothing happened in this range."
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether a chart of it would be an empty frame: no row, or nothing but zeros in every one."""
+        return not any(value for row in self.rows for value in row[1:])
+
     def href(self, number: int) -> str | None:
         return self.hrefs[number] if number < len(self.hrefs) else None
 

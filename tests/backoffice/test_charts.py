@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from reseller.web import figures
 from reseller.web.assets import asset
+from tests.browser import PHONE
 from tests.console import Console
 
 PLOTLY = "vendor/plotly.js-basic-dist-min-4.1.1/"
@@ -42,11 +43,11 @@ STYLES = """
 FIRST_BAR = "() => getComputedStyle(document.querySelector('.chart .bars .point path')).fill"
 
 
-def draw(console: Console, figure: dict[str, Any]) -> Page:
+def draw(console: Console, figure: dict[str, Any], **window: Any) -> Page:
     """A page of ours with this chart on it, loaded as `ui.chart` and `ui.chart_scripts` do."""
     with console.shop.app.test_request_context():
         styles, plotly, charts = (asset(name) for name in (f"{PLOTLY}plotly.css", f"{PLOTLY}plotly-basic.min.js", "charts.js"))
-    page = console.stranger()
+    page = console.stranger(**window)
     page.goto("/")
     page.evaluate(PLACE, json.dumps(figure))
     page.evaluate(STYLES, styles)
@@ -75,6 +76,17 @@ def test_a_chart_changes_its_colours_with_the_theme(console: Console) -> None:
     page.wait_for_function(f"(before) => ({FIRST_BAR})() !== before", arg=before)
     assert before == "rgb(31, 138, 79)"  # the light side of --good-solid
     assert page.evaluate(FIRST_BAR) == "rgb(79, 184, 125)"  # its dark side
+
+
+def test_long_names_beside_bars_leave_half_of_a_phone_to_the_bars(console: Console) -> None:
+    names = ["meta-llama/llama-3.3-70b-instruct-turbo-preview", "acme/one"]
+    page = draw(console, figures.ranking(names, [2000, 1000]), size=PHONE)
+
+    assert page.locator(".chart .ytick text").all_text_contents() == ["acme/one", "meta-llama/lla…bo-preview"]
+    widest = page.evaluate(
+        "() => Math.max(...[...document.querySelectorAll('.chart .point')].map((bar) => bar.getBoundingClientRect().width))"
+    )
+    assert widest > PHONE[0] / 3
 
 
 def test_small_charges_stand_at_the_axis_in_digits(console: Console) -> None:

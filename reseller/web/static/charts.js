@@ -48,13 +48,22 @@ function axis(given, faint, line) {
   };
 }
 
+// Names beside bars that lie have at most half of the width; longer ones lose their middle.
+function namesThatFit(data, width) {
+  if (data[0]?.orientation !== "h") return {};
+  const most = Math.max(16, Math.floor(width / 14));
+  const shown = data[0].y.map((name) => (name.length > most ? `${name.slice(0, most - 11)}…${name.slice(-10)}` : name));
+  return { tickvals: asText(data[0].y), ticktext: asText(shown) };
+}
+
 // How many labels of this length stand side by side.
 function labelsThatFit(data, width) {
+  if (data[0]?.orientation === "h") return Math.max(2, Math.floor(width / 110));
   const longest = Math.max(4, ...data.flatMap(({ x }) => x ?? []).map((label) => String(label).length));
   return Math.max(2, Math.floor(width / (longest * 7 + 24)));
 }
 
-function layout(given, fitting) {
+function layout(given, fitting, names) {
   const text = colour("text");
   const soft = colour("text-soft");
   const faint = colour("text-faint");
@@ -78,6 +87,7 @@ function layout(given, fitting) {
   for (const key of new Set(["xaxis", "yaxis", ...Object.keys(own).filter((name) => /^[xy]axis\d*$/.test(name))])) {
     drawn[key] = axis(own[key], faint, line);
   }
+  drawn.yaxis = { ...drawn.yaxis, ...names };
   drawn.xaxis = { showgrid: false, tickangle: 0, ...drawn.xaxis, nticks: Math.min(own.xaxis?.nticks ?? fitting, fitting) };
   return drawn;
 }
@@ -87,7 +97,8 @@ const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubl
 function draw(place) {
   const figure = JSON.parse(document.getElementById(place.dataset.figure).textContent);
   const data = figure.data ?? [];
-  Plotly.react(place, data.map(trace), layout(figure.layout, labelsThatFit(data, place.clientWidth)), CONFIG);
+  const width = place.clientWidth;
+  Plotly.react(place, data.map(trace), layout(figure.layout, labelsThatFit(data, width), namesThatFit(data, width)), CONFIG);
   lead(place, figure.links);
 }
 

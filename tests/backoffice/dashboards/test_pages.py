@@ -70,6 +70,15 @@ def test_a_range_that_cannot_be_is_told_and_left_out(busy: Flask, args: str) -> 
     assert "Showing the last 30 days" in answer.text
 
 
+def test_a_chart_of_nothing_but_zeros_is_not_drawn(busy: Flask) -> None:
+    empty = staff.client_of(busy).get("/admin/business/?from=2020-01-01&to=2020-01-07").text
+    full = staff.client_of(busy).get("/admin/business/?range=30").text
+
+    assert "Nothing happened in this range." in empty
+    assert "data-figure" not in empty
+    assert 'data-figure="chart-money"' in full
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_csv_is_what_is_shown(busy: Flask, page: str) -> None:
     """The same rows in the same order; cells of numbers say the same as those of the page."""
