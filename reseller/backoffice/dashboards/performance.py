@@ -9,6 +9,8 @@ from reseller.web import figures
 from reseller.web.reports import Column, Report, Table, Tile, milliseconds, tenth
 
 P = ("p50", "p95", "p99")
+OF_OUTCOMES = {"went well": "info", "errors": "bad", "refused": "warn"}
+"""Never the operator's colour: a red brand's good calls would look like errors."""
 
 
 def report(period: Period) -> Report:
@@ -67,7 +69,7 @@ def _success(found: PerformanceFigures) -> Table:
         "errors": [point.errors for point in found.curve],
         "refused": [point.refused for point in found.curve],
     }
-    figure = figures.bars(points, series, colours={"went well": "series-1", "errors": "bad", "refused": "warn"})
+    figure = figures.bars(points, series, colours=OF_OUTCOMES)
     columns = (Column("When"), *(Column(name.capitalize(), "number") for name in series))
     return Table(
         "calls",
