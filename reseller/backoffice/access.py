@@ -86,7 +86,9 @@ class Guarded:
     def _handle_view(self, name: str, **_: Any) -> Response | None:
         who = person()
         if who is None or not who.is_staff or not who.has_second_factor:
-            return to_sign_in() if who is None or who.is_staff else abort(403)
+            if who is None or who.is_staff:
+                return to_sign_in()
+            return error_pages.page(403, "This page is for staff, and you are signed in as a customer.")
         if not self.may(name):
             abort(403)
         if name in self.confirmed and not who.is_confirmed:

@@ -19,4 +19,7 @@ def test_a_password_alone_does_not_open_the_back_office(app: Flask) -> None:
 
 
 def test_a_customer_is_told_that_this_is_not_for_them(app: Flask) -> None:
-    assert client_of(app, Role.CUSTOMER).get("/admin/").status_code == 403
+    answer = client_of(app, Role.CUSTOMER).get("/admin/")
+
+    assert answer.status_code == 403
+    assert "This page is for staff" in answer.text
