@@ -47,7 +47,7 @@ class Listing(TableView):
         Choice("status", "Status", _has_status, options=STATUSES),
         Choice("kind", "Accounts of", _is_of, options=(("customers", "customers"), ("staff", "staff"))),
     )
-    empty = "No customers yet. `flask users create` makes one."
+    empty = "No customers yet. “flask users create” makes one."
 
     def __init__(self) -> None:
         super().__init__(Account, name="Customers", endpoint="customers", url="/admin/customers")

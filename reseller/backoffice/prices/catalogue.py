@@ -39,7 +39,7 @@ class Catalogue(TableView):
     )  # fmt: skip
     list_template = "catalogue/list.html"
     intro = "What the upstreams list, and what everybody without a rule of their own pays for it."
-    empty = "The catalogue is empty: `flask catalog sync` asks the upstreams."
+    empty = "The catalogue is empty: “flask catalog sync” asks the upstreams."
     column_filters = (
         ListFilter("text", "Name has", lambda text: or_(contains(Model.slug)(text), contains(Model.name)(text))),
         Choice("status", "Status", equals(Model.status), options=[(status.value, status.value) for status in ModelStatus]),
