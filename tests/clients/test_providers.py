@@ -9,8 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from reseller.clients.providers import Client, Down, GitHub, GitHubAddresses, NotVouched, OpenId, Proof, openid, wire
-from reseller.clients.providers.openid import DOWN_SECONDS
+from reseller.clients.providers import Client, Down, GitHub, GitHubAddresses, NotAsked, NotVouched, OpenId, Proof, openid, wire
+from reseller.clients.providers.openid import ASKED_SECONDS, CLOCK_SECONDS, DOWN_SECONDS
+from reseller.clock import unix_seconds
+from tests.authenticator import standing_clock
 from tests.fakes.provider import CLIENT_ID, CLIENT_SECRET, FakeProvider, key_named, silent_server
 from tests.servers import free_port
 
@@ -25,12 +27,12 @@ def fake() -> Iterator[FakeProvider]:
         yield running
 
 
-def came_back(fake: FakeProvider, provider: OpenId | GitHub | None = None) -> Proof:
+def came_back(fake: FakeProvider, provider: OpenId | GitHub | None = None, *, again: bool = False) -> Proof:
     """Who a browser is after a journey there and back."""
     chosen = provider or OpenId(fake.issuer, US)
-    url, journey = chosen.begin(BACK)
+    url, journey = chosen.begin(BACK, again=again)
     code = parse_qs(urlsplit(fake.vouch(url)).query)["code"][0]
-    return chosen.finish(journey, code, BACK)
+    return chosen.finish(journey, code, BACK, again=again)
 
 
 def test_an_openid_provider_vouches_for_issuer_and_subject(fake: FakeProvider) -> None:
@@ -59,6 +61,61 @@ def test_a_browser_is_sent_off_with_state_nonce_and_pkce(fake: FakeProvider) -> 
         assert len(sent[0][name][0]) >= 20
     assert sent[0]["redirect_uri"] == [BACK]
     assert journeys[0][1].verifier not in journeys[0][0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sent"),
+    [("login", {"prompt": ["login"], "max_age": ["0"]}), ("select_account", {"prompt": ["select_account"]})],
+)
+def test_whoever_shall_be_asked_again_is_sent_with_that_wish(fake: FakeProvider, prompt: str, sent: dict[str, list[str]]) -> None:
+    """OpenID Connect Core 1.0, section 3.1.2.1. Google knows neither `prompt=login` nor when it asked."""
+    url, _ = OpenId(fake.issuer, US, again=prompt).begin(BACK, again=True)
+
+    asked = parse_qs(urlsplit(url).query)
+    assert {name: value for name, value in asked.items() if name in ("prompt", "max_age")} == sent
+
+
+@pytest.mark.parametrize("seconds_ago", [0, ASKED_SECONDS, -CLOCK_SECONDS])
+def test_a_provider_that_asked_just_now_vouches(fake: FakeProvider, seconds_ago: int) -> None:
+    with standing_clock():
+        fake.claims = {"auth_time": unix_seconds() - seconds_ago}
+
+        assert came_back(fake, again=True).subject == "ann"
+
+
+@pytest.mark.parametrize("seconds_ago", [ASKED_SECONDS + 1, 86_400])
+def test_a_provider_that_let_a_browser_pass_did_not_ask_again(fake: FakeProvider, seconds_ago: int) -> None:
+    """R26: whoever sits at a browser that stays signed in there would show that it is them. Signing in needs no new question."""
+    with standing_clock():
+        fake.claims = {"auth_time": unix_seconds() - seconds_ago}
+
+        with pytest.raises(NotAsked):
+            came_back(fake, again=True)
+        assert came_back(fake).subject == "ann"
+
+
+@pytest.mark.parametrize("said", ["now", "ahead", True, False, 1.5, [1], {}, "", 10**400], ids=lambda said: str(said)[:10])
+def test_an_instant_that_cannot_be_is_no_proof_of_being_asked(fake: FakeProvider, said: object) -> None:
+    with standing_clock():
+        fake.claims = {"auth_time": {"now": str(unix_seconds()), "ahead": unix_seconds() + CLOCK_SECONDS + 1}.get(str(said), said)}
+
+        with pytest.raises(NotVouched) as refused:
+            came_back(fake, again=True)
+
+    assert refused.type is NotVouched
+
+
+def test_a_provider_that_never_says_when_it_asked_is_believed(fake: FakeProvider) -> None:
+    """Many do not send the claim, asked for or not."""
+    fake.claims = {"auth_time": None}
+
+    assert came_back(fake, again=True).subject == "ann"
+
+
+def test_one_that_is_only_asked_to_choose_need_not_have_asked(fake: FakeProvider) -> None:
+    fake.claims = {"auth_time": 1}
+
+    assert came_back(fake, OpenId(fake.issuer, US, again="select_account"), again=True).subject == "ann"
 
 
 @pytest.mark.parametrize(
@@ -341,6 +398,10 @@ def test_a_login_without_its_number_is_nobody(fake: FakeProvider, github: GitHub
 
     with pytest.raises(NotVouched):
         came_back(fake, github)
+
+
+def test_github_says_nothing_of_when_it_asked(fake: FakeProvider, github: GitHub) -> None:
+    assert came_back(fake, github, again=True).subject == "583231"
 
 
 @pytest.mark.parametrize("path", ["/user", "/user/emails", "/login/oauth/access_token"])

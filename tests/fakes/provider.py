@@ -118,7 +118,7 @@ class FakeProvider:
             "email": "ann@example.com",
             "email_verified": True,
             "name": "Ann",
-        }
+        } | ({"auth_time": unix_seconds()} if "max_age" in asked else {})
         claims = {name: value for name, value in (true | self.claims).items() if value is not None}
         if self.algorithm in ("none", "HS256"):
             return self._forged(claims)

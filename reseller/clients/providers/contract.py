@@ -15,6 +15,10 @@ class NotVouched(Exception):
     """The provider answered, and it is no proof: a code used twice, a token for somebody else, a claim that does not fit."""
 
 
+class NotAsked(NotVouched):
+    """The provider vouches for somebody whom it did not ask again, though it should have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Journey:
     """What has to be known again when the browser comes back. None of it may be seen by anybody but this browser."""
@@ -47,8 +51,8 @@ class Provider(Protocol):
         """Where to send the browser. `again`: the provider should ask even somebody whom it knows. Raises Down."""
         ...
 
-    def finish(self, journey: Journey, code: str, redirect_uri: str) -> Proof:
-        """Who came back with this code. Raises Down, NotVouched."""
+    def finish(self, journey: Journey, code: str, redirect_uri: str, *, again: bool = False) -> Proof:
+        """Who came back with this code. `again`: the journey began so. Raises Down, NotVouched; NotAsked if the provider tells it."""
         ...
 
 

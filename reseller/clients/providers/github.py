@@ -42,8 +42,8 @@ class GitHub:
             url, state = wire.create_authorization_url(f"{self._addresses.site}/login/oauth/authorize", code_verifier=verifier, **asked)
         return url, Journey(state, "", verifier)
 
-    def finish(self, journey: Journey, code: str, redirect_uri: str) -> Proof:
-        """Who came back with this code."""
+    def finish(self, journey: Journey, code: str, redirect_uri: str, *, again: bool = False) -> Proof:  # noqa: ARG002
+        """Who came back with this code. GitHub does not say when it asked somebody."""
         with conversation(ISSUER), self._wire(redirect_uri) as wire:
             wire.fetch_token(f"{self._addresses.site}/login/oauth/access_token", code=code, code_verifier=journey.verifier)
             user = document(wire.get(f"{self._addresses.api}/user"))

@@ -7,12 +7,16 @@ from typing import Any
 from authlib.integrations.base_client.sync_app import BaseApp, OAuth2Mixin
 from authlib.integrations.base_client.sync_openid import OpenIDMixin
 
-from reseller.clients.providers.contract import Down, Journey, NotVouched, Proof, proof
+from reseller.clients.providers.contract import Down, Journey, NotAsked, NotVouched, Proof, proof
 from reseller.clients.providers.wire import Wire, conversation, document
-from reseller.clock import monotonic
+from reseller.clock import monotonic, unix_seconds
 
 GOOGLE_ISSUER = "https://accounts.google.com"
 SCOPE = "openid email profile"
+LOGIN = "login"
+"""The `prompt` for showing anew who one is; with it goes `max_age`, so that the provider says when it asked."""
+ASKED_SECONDS, CLOCK_SECONDS = 300, 60
+"""How long ago a provider that shall ask again may have asked, and how far its clock may be ahead of ours."""
 KNOWN_SECONDS = 3600.0
 """How long what a provider says of itself is taken for true. A key that we do not know is asked for at once."""
 DOWN_SECONDS, PATIENCE_SECONDS = 3.0, 2.0
@@ -40,7 +44,7 @@ class _App(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
 class OpenId:
     """The provider of this issuer. Nothing is asked of it before somebody wants to sign in."""
 
-    def __init__(self, issuer: str, client: Client, *, again: str = "login") -> None:
+    def __init__(self, issuer: str, client: Client, *, again: str = LOGIN) -> None:
         """`again`: the `prompt` by which it asks even somebody whom it knows."""
         self._issuer = issuer.rstrip("/")
         self._client = client
@@ -56,12 +60,18 @@ class OpenId:
 
     def begin(self, redirect_uri: str, *, again: bool = False) -> tuple[str, Journey]:
         """Where to send the browser."""
+        wishes = {"prompt": self._again} | ({"max_age": "0"} if self._again == LOGIN else {})
         with conversation(self._issuer):
-            asked = self._app().create_authorization_url(redirect_uri, **({"prompt": self._again} if again else {}))
+            asked = self._app().create_authorization_url(redirect_uri, **(wishes if again else {}))
             return asked["url"], Journey(asked["state"], asked["nonce"], asked["code_verifier"])
 
-    def finish(self, journey: Journey, code: str, redirect_uri: str) -> Proof:
-        """Who came back with this code."""
+    def finish(self, journey: Journey, code: str, redirect_uri: str, *, again: bool = False) -> Proof:
+        """Who came back with this code.
+
+        `again`: a token whose `auth_time` says that nobody was asked on this journey raises NotAsked. OpenID Connect Core 1.0
+        demands the claim where `max_age` was sent (sections 2 and 3.1.2.1); Google and others never send it, so a token
+        without it is taken all the same.
+        """
         with conversation(self._issuer):
             app = self._app()
             token = app.fetch_access_token(redirect_uri, code=code, code_verifier=journey.verifier)
@@ -69,6 +79,8 @@ class OpenId:
             claims = app.parse_id_token(token, journey.nonce, claims_options=self._demands(issuer))
             if claims is None:
                 raise NotVouched("the answer has no ID token")
+            if again and self._again == LOGIN and "auth_time" in claims:
+                _check_asked(claims["auth_time"])
             said = claims if "email" in claims else self._looked_up(app, token, claims)
             return proof(
                 issuer=issuer,
@@ -135,6 +147,14 @@ class OpenId:
         )
         made.server_metadata = {**facts, "issuer": issuer, "id_token_signing_alg_values_supported": _signed_by(said)}
         return made
+
+
+def _check_asked(auth_time: object) -> None:
+    """Raises NotAsked if that was too long ago, NotVouched if it is no instant that has been."""
+    if not isinstance(auth_time, int) or isinstance(auth_time, bool) or auth_time > unix_seconds() + CLOCK_SECONDS:
+        raise NotVouched(f"the provider asked at {auth_time!r}"[:100])
+    if auth_time < unix_seconds() - ASKED_SECONDS:
+        raise NotAsked(f"the provider asked {unix_seconds() - auth_time} seconds ago"[:100])
 
 
 def _authenticates_by(said: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import flash, request
 from werkzeug.wrappers import Response
 
-from reseller.clients.providers import Down, NotVouched, Proof
+from reseller.clients.providers import Down, NotAsked, NotVouched, Proof
 from reseller.domain import registration, staff
 from reseller.domain.accounts import MAX_NAME_CHARACTERS
 from reseller.domain.identity import entrance, linked, sessions, throttle
@@ -39,10 +39,13 @@ def come_back(provider: str) -> Response:
     brakes = throttle.provider_brakes(acting.address())
     throttle.attempt(brakes)
     try:
-        proof = choice.provider.finish(underway.journey, code, redirect_uri(choice))
+        proof = choice.provider.finish(underway.journey, code, redirect_uri(choice), again=underway.purpose == Purpose.CONFIRM)
     except Down:
         throttle.succeed(brakes)  # none of theirs
         return trouble.down(choice)
+    except NotAsked:
+        throttle.succeed(brakes)  # it knows them; they alone can have it ask
+        return trouble.not_asked(choice)
     except NotVouched:
         return trouble.not_vouched(choice)
     throttle.succeed(brakes)

@@ -46,6 +46,18 @@ def not_vouched(choice: Choice) -> Response:
     )
 
 
+def not_asked(choice: Choice) -> Response:
+    """The provider knew the browser and let it pass, which anybody who sits there could have had."""
+    return _page(
+        choice,
+        403,
+        f"{choice.label} did not ask you again",
+        f"{choice.label} knew this browser and sent you back without asking who you are. Nothing was changed. Sign out there and try"
+        " again, or confirm with your password: if you have none yet, “Forgotten your password?” on the sign-in page sends you a link"
+        " to a first one.",
+    )
+
+
 def not_verified(choice: Choice) -> Response:
     """The provider does not say that the address is theirs. Says nothing of whether somebody here has it."""
     return _page(

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from flask import Flask
 
+from reseller.clock import unix_seconds
 from reseller.domain import letters
 from reseller.domain.accounts import Person
 from reseller.domain.identity import sessions
@@ -222,7 +223,7 @@ def test_somebody_without_a_password_shows_through_the_provider_that_it_is_them(
 
     assert "Show it with Acme" in page
     assert 'type="password"' not in page
-    assert "prompt=login" in browser.onwards_of(sent)
+    assert "prompt=login&max_age=0" in browser.onwards_of(sent)
     assert (answer.location, linked.location) == ("/settings", "/settings")
     assert len(owners()) == 2
     assert scenes.rows("SELECT changes FROM staff_actions WHERE action = 'user.confirm'") == [{"changes": {"by": [None, "Acme"]}}]
@@ -276,6 +277,25 @@ def test_another_login_at_the_provider_shows_nothing(traveller: Travellers, fake
     assert answer.status_code == 403
     assert "another login" in answer.get_data(as_text=True)
     assert scenes.rows("SELECT confirmed_at FROM sessions") == [{"confirmed_at": None}]
+
+
+def test_a_provider_that_did_not_ask_again_confirms_nobody(traveller: Travellers, fakes: Fakes) -> None:
+    """R26: a browser that was left open here and there. Signing in through it is another thing."""
+    browser = traveller()
+    browser.through()
+    fakes["oidc"].claims = {"auth_time": unix_seconds() - 301}
+
+    answer = browser.come_back(browser.onwards_of(browser.post("/sign-in/with/oidc/confirm", seen="/sign-in/confirm")))
+    asked = browser.post("/sign-in/with/google/link", seen="/settings")
+    entered = traveller().through()
+    fakes["oidc"].claims = {"auth_time": unix_seconds() - 300}
+    confirmed = browser.come_back(browser.onwards_of(browser.post("/sign-in/with/oidc/confirm?next=/settings", seen="/sign-in/confirm")))
+
+    words = answer.get_data(as_text=True)
+    assert (answer.status_code, "Acme did not ask you again" in words, "Sign out there" in words) == (403, True, True)
+    assert asked.location.startswith("/sign-in/confirm")
+    assert entered.location == "/overview"
+    assert confirmed.location == "/settings"
 
 
 def test_who_has_a_password_shows_that_and_no_provider(traveller: Travellers) -> None:
