@@ -8,6 +8,7 @@ from flask import Flask
 
 from reseller.domain import accounts, registration
 from reseller.domain.accounts import Person, Role
+from reseller.domain.identity import passwords, roles
 from reseller.domain.letters import LetterKind
 from reseller.domain.registration import Newcomer
 from tests import factories
@@ -168,3 +169,49 @@ def test_nobody_changes_the_address_of_somebody_else(app: Flask, visitor: Visito
 
     assert accounts.find_person("victim@example.com") == victim
     assert accounts.find_person(NEW).user_id == person.user_id
+
+
+def by_letter(app: Flask, visitor: Visitors, person: Person) -> None:
+    owner = visitor("198.51.100.9")
+    owner.post("/reset", email=person.email)
+    link = mailbox.link(app, person.email, LetterKind.RESET_PASSWORD)
+    assert owner.post(link, password="a new long password", again="a new long password").location == "/sign-in"
+
+
+def in_settings(app: Flask, visitor: Visitors, person: Person) -> None:
+    owner = visitor("198.51.100.9")
+    owner.sign_in(person.email)
+    fields = {"current": factories.PASSWORD, "new": "a new long password", "again": "a new long password"}
+    assert owner.post("/settings/password", seen="/settings", **fields).location == "/settings"
+
+
+def by_an_operator(app: Flask, visitor: Visitors, person: Person) -> None:
+    passwords.change(person.user_id, "a hash", actor="cli:root", reason="asked on the phone")
+
+
+def by_signing_out_everywhere_else(app: Flask, visitor: Visitors, person: Person) -> None:
+    owner = visitor("198.51.100.9")
+    owner.sign_in(person.email)
+    assert owner.post("/settings/sessions/end-others", seen="/settings").location == "/settings"
+
+
+def by_a_new_role(app: Flask, visitor: Visitors, person: Person) -> None:
+    roles.change_role(person.user_id, Role.SUPPORT, seen_version=None, actor="cli:root", reason="joined the team")
+
+
+@pytest.mark.parametrize("how", [by_letter, in_settings, by_an_operator, by_signing_out_everywhere_else, by_a_new_role])
+def test_whoever_is_shut_out_has_no_link_to_another_address_left(app: Flask, visitor: Visitors, how: Callable[..., None]) -> None:
+    """R26: a thief with the old password asks for an address of their own and waits; the owner does what our letter recommends."""
+    person, thief = signed_in(visitor)
+    ask(thief, "thief@example.net")
+    link = letter_link(app, "thief@example.net")
+    worked_before = visitor().get(link).status_code == 200
+
+    how(app, visitor, person)
+    looked, used = visitor().get(link), visitor().post(link, seen="/sign-in")
+
+    assert worked_before
+    assert (looked.status_code, used.status_code) == (404, 404)
+    assert accounts.find_person(person.email).user_id == person.user_id
+    assert scenes.rows("SELECT id FROM users WHERE email = 'thief@example.net'") == []
+    assert mailbox.kinds("thief@example.net") == ["confirm_new_address"]

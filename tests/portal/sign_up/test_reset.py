@@ -11,7 +11,8 @@ from sqlalchemy import event
 from reseller.database import db
 from reseller.domain import registration
 from reseller.domain.accounts import Role
-from reseller.domain.identity import passwords
+from reseller.domain.identity import links, passwords, roles, second_factor
+from reseller.domain.identity.links import Purpose
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.letters import LetterKind
 from reseller.domain.registration import Newcomer, resets
@@ -176,3 +177,80 @@ def test_a_mailbox_alone_never_opens_the_back_office(app: Flask, visitor: Visito
     assert mailbox.kinds(person.email) == ["reset_needs_operator"]
     with pytest.raises(Conflict, match="flask users password"):
         resets.send(person.user_id, actor="cli:op", reason="asked on the phone", seal=Seal("a key of tests", "letters"))
+
+
+def opens_nothing(visitor: Visitors, link: str) -> bool:
+    """Whether neither looking at the link nor sending its form does anything."""
+    thief = visitor("203.0.113.5")
+    return [thief.get(link).status_code, thief.post(link, seen="/reset", password=NEW, again=NEW).status_code] == [404, 404]
+
+
+def test_a_link_of_before_a_promotion_opens_nothing_after_it(app: Flask, visitor: Visitors) -> None:
+    """R26: it went to somebody whose mailbox was enough, and would now lead into the back office."""
+    person, browser = factories.make_person(), visitor()
+    ask(browser, person.email)
+    link = letter_link(app, person.email)
+    worked_before = browser.get(link).status_code == 200
+
+    roles.change_role(person.user_id, Role.ADMIN, seen_version=None, actor="cli:root", reason="joined the team")
+
+    assert worked_before
+    assert opens_nothing(visitor, link)
+    assert passwords.candidate(person.email).proved_by(factories.PASSWORD) == person.user_id
+
+
+def test_a_link_of_before_the_authenticator_was_reset_opens_nothing_after_it(app: Flask, visitor: Visitors) -> None:
+    """R26: whoever reads the mailbox of staff waits until their phone is lost, and would enrol one of their own."""
+    person, owner, thief = factories.make_person(role=Role.SUPPORT), visitor(), visitor("203.0.113.5")
+    owner.sign_in(person.email)
+    owner.enrol()
+    ask(thief, person.email)
+    link = letter_link(app, person.email)
+    worked_before = thief.get(link).status_code == 200
+
+    second_factor.reset(person.user_id, actor="cli:root", reason="lost phone")
+
+    assert worked_before
+    assert opens_nothing(visitor, link)
+    assert visitor().sign_in(person.email).location == "/sign-in/enrol", "the old password is the owner's still"
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.FINANCE, Role.ADMIN])
+def test_a_link_that_staff_without_an_authenticator_have_all_the_same_sets_no_password(app: Flask, visitor: Visitors, role: Role) -> None:
+    """Made at the same instant as the promotion, say: what the person is counts when the link is used."""
+    person = factories.make_person(role=role)
+    link = f"/reset/{links.make(person.user_id, Purpose.RESET, person.email)}"
+
+    answer = reset(visitor(), link)
+
+    assert answer.status_code == 404
+    assert passwords.candidate(person.email).proved_by(factories.PASSWORD) == person.user_id
+    assert mailbox.kinds(person.email) == []
+
+
+def test_asking_before_a_promotion_and_deciding_after_it_leads_to_the_operator(app: Flask, visitor: Visitors) -> None:
+    """The worker makes links a while after they were asked for."""
+    person, browser = factories.make_person(), visitor()
+    ask(browser, person.email)
+
+    roles.change_role(person.user_id, Role.SUPPORT, seen_version=None, actor="cli:root", reason="joined the team")
+
+    assert mailbox.kinds(person.email) == ["reset_needs_operator"]
+    assert scenes.rows("SELECT * FROM links") == []
+
+
+def test_a_link_that_verifies_an_address_is_void_with_the_password_it_was_asked_with(app: Flask, visitor: Visitors) -> None:
+    """R26: Mallory registers Ann's address; Ann takes it over by a reset. Mallory's browser must not finish what it began."""
+    mallory, ann = visitor("203.0.113.5"), visitor()
+    mallory.post("/sign-up", email="ann@example.com", password="chosen by Mallory", full_name="Mallory", company="")
+    verifies = mailbox.link(app, "ann@example.com", LetterKind.VERIFY_ADDRESS)
+    worked_before = mallory.get(verifies).status_code == 200
+    ask(ann, "ann@example.com")
+    reset(ann, letter_link(app, "ann@example.com"))
+
+    answer = mallory.post(verifies, seen="/sign-in", password="chosen by Mallory")
+
+    assert worked_before
+    assert answer.status_code == 404
+    assert not mallory.is_in()
+    assert ann.sign_in("ann@example.com", NEW).location == "/overview"
