@@ -18,7 +18,7 @@ from config.brand import Brand, LegalLink
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
-    "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "TYPICAL_TOP_UP_",
+    "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "TYPICAL_TOP_UP_", "TOP_UP_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
@@ -48,6 +48,12 @@ class Settings(BaseModel):
     stripe_secret_key: SecretStr = Field(SecretStr(""), description="empty switches buying off")
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="required when Stripe is on")
     stripe_api_base: str = Field("", description="another address for Stripe's API, for tests")
+
+    stripe_automatic_tax: bool = Field(False, description="let Stripe add tax on top of what is credited")
+    stripe_collects_tax_id: bool = Field(False, description="ask business customers for their tax id when they pay")
+    stripe_creates_invoices: bool = Field(False, description="let Stripe write an invoice for each payment")
+    top_up_min_usd: Decimal = Field(Decimal(5), gt=0, le=100_000, decimal_places=2, description="the least that one payment buys")
+    top_up_max_usd: Decimal = Field(Decimal(1_000), gt=0, le=100_000, decimal_places=2, description="the most that one payment buys")
 
     oidc_issuer: str = Field("", description="any OpenID provider")
     oidc_client_id: str = Field("", description="our name at that provider")
@@ -178,6 +184,8 @@ class Settings(BaseModel):
 
 
 def _stripe_problems(settings: Settings) -> list[str]:
+    if settings.top_up_min_usd > settings.top_up_max_usd:
+        return ["TOP_UP_MIN_USD is more than TOP_UP_MAX_USD"]
     if settings.stripe_secret_key.get_secret_value() and not settings.stripe_webhook_secret.get_secret_value():
         return ["STRIPE_WEBHOOK_SECRET is missing while STRIPE_SECRET_KEY is set: forged payments would be accepted"]
     return []

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from config import Settings, SettingsRefused, settings_for
 from config.postgres import database_url_for
-from reseller import backoffice, gateway, pages, portal, web
+from reseller import backoffice, callbacks, gateway, pages, portal, web
+from reseller.cashier import Cashier
 from reseller.cli import install as install_commands
 from reseller.clock import new_id
 from reseller.database import db
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         book=Book(open_session),
         directory=Directory(),
         upstreams=Upstreams(settings, open_session),
+        cashier=Cashier(settings),
     )
     attach(app, house)
     live = LiveCalls(house.till, client_patience_seconds=settings.upstream_idle_seconds)
@@ -80,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     gateway.install(app, settings, live)
     pages.install(app, settings)
     app.register_blueprint(probes)
+    callbacks.install(app)
     portal.install(app, settings)
     backoffice.install(app, settings)
     install_commands(app)

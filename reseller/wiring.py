@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Flask, current_app
 
 from config import Settings
+from reseller.cashier import Cashier
 from reseller.domain.calls import Till
 from reseller.domain.keys import Directory
 from reseller.domain.pricing import Book
@@ -23,6 +24,7 @@ class Wiring:
     book: Book
     directory: Directory
     upstreams: Upstreams  # by the name of their row
+    cashier: Cashier
 
 
 def attach(app: Flask, wiring: Wiring) -> None:

@@ -8,6 +8,8 @@ from reseller.cli.clock import worker
 from reseller.cli.credits import credit_commands
 from reseller.cli.demo import demo
 from reseller.cli.keys import key_commands
+from reseller.cli.packs import packs
+from reseller.cli.payments import payments
 from reseller.cli.prices import prices
 from reseller.cli.usage import usage_commands
 from reseller.cli.users import users
@@ -15,5 +17,5 @@ from reseller.cli.users import users
 
 def install(app: Flask) -> None:
     """`flask --help` lists every command of the product."""
-    for command in (users, key_commands, credit_commands, prices, catalog, ledger_commands, usage_commands, worker, demo):
+    for command in (users, key_commands, credit_commands, packs, payments, prices, catalog, ledger_commands, usage_commands, worker, demo):
         app.cli.add_command(command)

@@ -5,7 +5,7 @@ import sys
 from flask.cli import AppGroup
 
 from reseller.cli.shared import as_operator, emit, json_option
-from reseller.domain import ledger
+from reseller.domain import books
 
 ledger_commands = AppGroup("ledger", help="The books: verify them.")
 
@@ -15,7 +15,7 @@ ledger_commands = AppGroup("ledger", help="The books: verify them.")
 @as_operator
 def verify(as_json: bool) -> None:
     """Prove that balances, entries, usage and holds agree. Exit 1 names every account and row that does not."""
-    report = ledger.verify()
+    report = books.verify()
     problems = [{"account_id": str(m.account_id), "row": m.row, "problem": m.problem} for m in report.mismatches]
     result = {"accounts": report.accounts, "entries": report.entries, "open_holds": report.open_holds, "mismatches": problems}
     lines = [f"account {p['account_id']}: {p['row']}: {p['problem']}" for p in problems]

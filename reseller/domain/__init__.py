@@ -3,7 +3,7 @@ client to do it, and tells here what happened.
 
 Modules in order; each imports only from those before it:
 staff → accounts → company → letters → identity → notes → keys → limits → pricing → ledger → notices → usage → standing → calls →
-registration → jobs → desk → demo
+payments → books → registration → jobs → desk → demo
 
 `staff` comes first, since every verb records who did it.
 

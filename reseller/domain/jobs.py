@@ -8,11 +8,12 @@ Which jobs there are is the schedule of the workers that run; each run leaves it
 what is due without knowing a worker.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Text, text
+from sqlalchemy import Text, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
@@ -150,6 +151,12 @@ def request_run(name: str, *, actor: str, reason: str) -> None:
             raise Conflict(f"Somebody has asked for “{name}” already; no worker has taken it yet.")
         row.requested_at = now()
         staff.record(actor, "job.request", "job", name, reason=reason.strip())
+
+
+def make_due(names: Iterable[str]) -> None:
+    """The next worker that looks runs these jobs, due or not."""
+    with transaction() as session:
+        session.execute(update(JobRun).where(JobRun.name.in_(names), JobRun.requested_at.is_(None)).values(requested_at=now()))
 
 
 def _states(name: str | None) -> list[JobState]:

@@ -51,6 +51,7 @@ class LetterKind(StrEnum):
     ADDRESS_CHANGED = "address_changed"
     LOW_BALANCE = "low_balance"
     KEY_EXPIRES = "key_expires"
+    ACCOUNT_FROZEN = "account_frozen"
 
 
 class LetterState(StrEnum):

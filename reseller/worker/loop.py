@@ -32,6 +32,7 @@ def run_forever(app: Flask) -> None:
     heart.start()
     context = Context(wiring_of(app), heart, is_once=False)
     log.info("worker_began", jobs=len(JOBS))
+    _make_due(app)
     greenlets = [gevent.spawn(_repeat, app, job, context, stop) for job in JOBS]
     stop.wait()
     gevent.joinall(greenlets, timeout=FINISH_SECONDS)
@@ -49,6 +50,17 @@ def run_once(app: Flask, tell: Callable[[str], None] = lambda line: None) -> lis
     context.wiring.till.drain(FINISH_SECONDS)
     heart.stop()
     return failed
+
+
+def _make_due(app: Flask) -> None:
+    """What has to run at the start of a worker is due. Without a database it runs when it is due anyway."""
+    with app.app_context(), acting_as_operator():
+        try:
+            jobs.make_due([job.name for job in JOBS if job.at_start])
+        except Exception:  # noqa: BLE001 - one of four places: the loop goes on
+            log.error("jobs_not_made_due", exc_info=True)
+        finally:
+            db.session.remove()
 
 
 def _repeat(app: Flask, job: Job, context: Context, stop: Event) -> None:
@@ -75,7 +87,7 @@ def _run_if_due(app: Flask, job: Job, context: Context, tell: Callable[[str], No
                 raise
             jobs.finish(job.name, worker_id, result=result)
             tell(f"{job.name}: {result}")
-        except Exception:  # noqa: BLE001 - one of three places: the loop goes on
+        except Exception:  # noqa: BLE001 - one of four places: the loop goes on
             log.error("job_failed", job=job.name, exc_info=True)
             return False
         finally:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseller.silence import CLOCK_SECONDS
-from reseller.worker import letters, prices, recovery, sums, upkeep
+from reseller.worker import letters, payments, prices, recovery, sums, upkeep
 from reseller.worker.context import Context
 
 
@@ -12,6 +12,7 @@ from reseller.worker.context import Context
 class Job:
     """`run` returns one line for people, or raises; `every` is in seconds.
 
+    `at_start`: a worker that starts runs it at once, due or not.
     `patience` is how long one answer of the database may take; None for statements that go through whole tables.
     """
 
@@ -19,6 +20,7 @@ class Job:
     every: float
     run: Callable[[Context], str]
     patience: float | None = CLOCK_SECONDS
+    at_start: bool = False
 
 
 JOBS = (
@@ -36,6 +38,9 @@ JOBS = (
     Job("verify ledger", 3600, upkeep.verify_ledger, patience=None),
     Job("sync catalogue", 3600, prices.sync_catalogue),
     Job("expire quarantine", 600, prices.expire_quarantine),
+    Job("apply payment events", 60, payments.apply_events),
+    Job(payments.RECONCILE, 3600, payments.reconcile_payments, at_start=True),
+    Job("forget payment events", 86_400, payments.forget_events),
     Job("forget sign-ins", 3600, upkeep.forget_sign_ins),
     Job("close viewings", 300, upkeep.close_viewings),
     Job("forget letters", 3600, letters.forget_letters),

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, ledger, limits, registration
+from reseller.domain import accounts, books, ledger, limits, registration
 from reseller.domain.identity import sessions, throttle, viewings
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
@@ -40,7 +40,7 @@ def make_partitions(context: Context) -> str:  # noqa: ARG001
 
 def verify_ledger(context: Context) -> str:  # noqa: ARG001
     """The books are proved; an account whose books do not add up is halted and staff are alarmed (R1)."""
-    report = ledger.verify()
+    report = books.verify()
     for mismatch in report.mismatches:
         log.critical("ledger_mismatch", account_id=str(mismatch.account_id), row=mismatch.row, problem=mismatch.problem)
         accounts.halt(mismatch.account_id, reason=f"{mismatch.row}: {mismatch.problem}")

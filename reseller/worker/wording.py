@@ -32,6 +32,7 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     LetterKind.RECOVERY_CODES_ISSUED: ("address",),
     LetterKind.LOW_BALANCE: ("balance", "line"),
     LetterKind.KEY_EXPIRES: ("key", "day"),
+    LetterKind.ACCOUNT_FROZEN: ("amount", "balance"),
 }
 """What each letter tells besides: `facts.address` and so on in its text."""
 

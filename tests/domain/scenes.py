@@ -16,7 +16,7 @@ from sqlalchemy import null, text
 
 from reseller.clock import new_id
 from reseller.database import transaction
-from reseller.domain import keys, ledger
+from reseller.domain import books, keys, ledger
 from reseller.domain.accounts import Account
 from reseller.domain.calls import Admit, Outcome, PriceTerms, Settle, Till, facts_of
 from reseller.domain.ledger import Balance, EntryDraft, EntryKind
@@ -192,7 +192,7 @@ def make_it_yesterday(who: Customer) -> None:
 
 def problems() -> list[str]:
     """What the audit of the books complains about: nothing, if all is well (R1)."""
-    return [f"{mismatch.row}: {mismatch.problem}" for mismatch in ledger.verify().mismatches]
+    return [f"{mismatch.row}: {mismatch.problem}" for mismatch in books.verify().mismatches]
 
 
 def counted(who: Customer) -> dict[str, int]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from reseller.domain import ledger
+from reseller.domain import books
 from tests.faults.clients import Received
 from tests.faults.storm import Storm
 from tests.servers import run_flask
@@ -84,7 +84,7 @@ def assert_proved_by_command(storm: Storm) -> None:
 def _audit(storm: Storm) -> list[str]:
     """What `flask ledger verify` finds, without the second that a command takes to start."""
     with storm.at_work():
-        report = ledger.verify()
+        report = books.verify()
     found = [f"{mismatch.account_id} {mismatch.row}: {mismatch.problem}" for mismatch in report.mismatches]
     return found + ([f"{report.open_holds} open holds"] if report.open_holds else [])
 

@@ -5,11 +5,11 @@ import ast
 from tests.house.source import files, functions, imports, module, short, tree
 
 GROUND = ("money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence", "turns", "digest")
-DOORS = ("gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
-PROCESS = ("wiring", "upstreams", "live", "heart", "serving", "web")
+DOORS = ("callbacks", "gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
+PROCESS = ("cashier", "wiring", "upstreams", "live", "heart", "serving", "web")
 DOMAIN_ORDER = (
     "staff", "accounts", "company", "letters", "identity", "notes", "keys", "limits", "pricing", "ledger", "notices", "usage", "standing",
-    "calls", "registration", "jobs", "desk", "demo",
+    "calls", "payments", "books", "registration", "jobs", "desk", "demo",
 )  # fmt: skip
 FLASK = ("flask", "flask_login", "flask_admin", "flask_wtf", "werkzeug")
 OUTSIDE = ("requests", "authlib", "joserfc", "stripe", "geventhttpclient", "urllib3", "http.client", "smtplib")

@@ -18,6 +18,7 @@ ANONYMOUS = {"/", "/v1/openapi.json", "/api/v1/openapi.json", "/healthz", "/read
 ANONYMOUS |= {"/sign-in/with/<provider>", "/sign-in/with/<provider>/callback"}
 ANONYMOUS |= {"/prices", "/prices.csv", "/prices.json", "/prices/<path:slug>", "/docs", "/docs/reference"}  # for anybody
 ANONYMOUS |= {"/sign-up", "/sign-up/sent", "/verify/<token>", "/reset", "/reset/sent", "/reset/<token>", "/address/<token>"}
+ANONYMOUS |= {"/callbacks/stripe"}  # known by its signature
 
 
 def leaves(cls: type[errors.Refusal]) -> list[type[errors.Refusal]]:

@@ -12,15 +12,18 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, acting_for, db, transaction
+from reseller.domain.accounts import Person
 from reseller.domain.calls import Till
 from reseller.domain.identity.viewings import Viewing
 from reseller.domain.ledger import Adjustment
 from reseller.domain.notes import AccountNote
 from reseller.domain.notices import Notice
+from reseller.domain.payments import MoneySeen, learn_money, learn_session
 from reseller.domain.usage import rollup
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
+from tests.domain.payments import paying
 
 READ_BY_ALL = ("pricing_rules",)  # rules for everybody
 OPERATORS = ("account_notes", "adjustments", "viewings", "notices")  # about an account, and not for its eyes
@@ -56,9 +59,18 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
         till.admit(op)
         till.settle(scenes.settlement(op, response_metadata={"ended_ms": 900}))
         till.admit(scenes.admission(who))
+        buy_and_return(person)
         people.append(who)
     rollup.run()
     return people[0], people[1]
+
+
+def buy_and_return(person: Person) -> None:
+    """A payment of which part was refunded and part is disputed."""
+    order = paying.order(person)
+    learn_session(paying.paid(order), expects_live=False)
+    name = paying.intent_of(order)
+    learn_money(MoneySeen(name, refunds=(paying.refund(name, "5"),), disputes=(paying.dispute(name, "5", 1, "5"),)))
 
 
 def seen(table: str) -> set[Any]:

@@ -29,7 +29,7 @@ MakeContext = Callable[..., Context]
 FACTS = {
     "what": "added",
     **{"old_email": "old@example.com", "new_email": "new@example.com", "address": "192.0.2.1"},
-    **{"provider": "Example", "balance": "$4.99", "line": "$5.00", "key": "sk_live_abcd…", "day": "2 December 2026"},
+    **{"provider": "Example", "balance": "$4.99", "amount": "$5.00", "line": "$5.00", "key": "sk_live_abcd…", "day": "2 December 2026"},
 }
 
 

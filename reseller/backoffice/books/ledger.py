@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import url_for
-from sqlalchemy import Select, and_, select, text
+from sqlalchemy import and_, text
 
 from reseller.backoffice import cells
 from reseller.backoffice.access import MONEY, STAFF, pages
@@ -18,9 +18,10 @@ from reseller.domain.ledger import EntryKind, LedgerEntry
 from reseller.web.formats import viewer_zone
 from reseller.web.kinds import has_page
 
-PAYMENT_KINDS = (EntryKind.TOP_UP, EntryKind.REFUND, EntryKind.DISPUTE)
+PAYMENT_KINDS = (EntryKind.TOP_UP, EntryKind.BONUS, EntryKind.REFUND, EntryKind.DISPUTE)
 WORDS = {
     EntryKind.TOP_UP: "top-up",
+    EntryKind.BONUS: "bonus",
     EntryKind.USAGE: "usage of a day",
     EntryKind.REFUND: "refund",
     EntryKind.DISPUTE: "dispute",
@@ -61,7 +62,7 @@ def source_of(line: LedgerLine) -> str | None:
     if line.usage_day is not None and has_page("calls.index_view"):
         return url_for("calls.index_view", account=line.account_id, **_days_of(line.usage_day))
     if line.kind in PAYMENT_KINDS:
-        return url_for("payments.details_view", id=line.id)
+        return url_for("payments.details_view", id=line.reference.partition(":")[0])
     return None
 
 
@@ -130,26 +131,3 @@ class Ledger(TableView):
 
     def shown(self, rows: list[Any]) -> list[Any]:
         return ledger_lines.lines(rows)
-
-
-class Payments(Ledger):
-    """The part of the ledger that payments make."""
-
-    intro = (
-        "Top-ups, refunds and disputes as they stand in the ledger. Payments arrive with buying, which is not part of this version;"
-        " credit given by staff is an adjustment."
-    )
-    empty = "No payment is in the books."
-    column_filters = (
-        _kinds(PAYMENT_KINDS),
-        AccountIs(LedgerEntry.account_id),
-        *between_days(LedgerEntry.id, LedgerEntry.created_at),
-        _REFERENCE,
-    )
-
-    def query(self) -> Select[Any]:
-        return select(LedgerEntry).where(NOT_USAGE, LedgerEntry.kind.in_(PAYMENT_KINDS))
-
-    def get_one(self, id: Any) -> Any:
-        line = super().get_one(id)
-        return line if line is not None and line.kind in PAYMENT_KINDS else None

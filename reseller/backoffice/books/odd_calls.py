@@ -1,4 +1,4 @@
-"""Overage and suspense: calls that cost us money or carry a mark, and payments that nobody could place."""
+"""Overage and marks: calls that cost us money or carry a mark."""
 
 from typing import Any, ClassVar
 

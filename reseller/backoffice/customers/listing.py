@@ -87,5 +87,6 @@ class Listing(TableView):
             HitKind.KEY: {"key": str(hit.id), "_anchor": "keys"},
             HitKind.ENTRY: {"entry": str(hit.id), "_anchor": "ledger"},
             HitKind.ADJUSTMENT: {"_anchor": "ledger"},
+            HitKind.PAYMENT: {"_anchor": "payments"},
         }.get(hit.kind, {})
         return str(self.get_url(".show", account_id=hit.account_id, **more))

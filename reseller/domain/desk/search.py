@@ -18,6 +18,7 @@ from reseller.clock import instant_of
 from reseller.database import transaction
 from reseller.domain import keys
 from reseller.domain.accounts import Account, Membership, User
+from reseller.domain.desk import payment_lines
 from reseller.domain.keys import ApiKey
 from reseller.domain.ledger import Balance, EntryKind, LedgerEntry
 from reseller.domain.usage import call_id_of, request_id
@@ -26,12 +27,14 @@ MIN_CHARACTERS, MAX_CHARACTERS = 2, 200
 MAX_HITS = 20
 
 _KEY = re.compile(r"sk_(live|test)_[0-9A-Za-z]{0,49}", re.ASCII)
+_STRIPE = re.compile(r"(cs|pi|ch|py|re|pyr|dp|du)_[0-9A-Za-z_]{6,200}", re.ASCII)
 _BY_ID = text(
     """SELECT 'account' AS kind, id, id AS account_id FROM accounts WHERE id = :id
        UNION ALL SELECT 'person', user_id, account_id FROM memberships WHERE user_id = :id
        UNION ALL SELECT 'key', id, account_id FROM api_keys WHERE id = :id
        UNION ALL SELECT 'entry', id, account_id FROM ledger_entries WHERE id = :id
        UNION ALL SELECT 'adjustment', id, account_id FROM adjustments WHERE id = :id
+       UNION ALL SELECT 'payment', id, account_id FROM payments WHERE id = :id
        UNION ALL SELECT 'call', id, account_id FROM usage_logs WHERE id = :id AND created_at = :at
        UNION ALL SELECT 'call', h.id, h.account_id FROM holds h
                   WHERE h.id = :id AND NOT EXISTS (SELECT FROM usage_logs WHERE id = :id AND created_at = :at)"""
@@ -45,6 +48,7 @@ class HitKind(StrEnum):
     CALL = "call"
     ENTRY = "entry"
     ADJUSTMENT = "adjustment"
+    PAYMENT = "payment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def search(asked: str) -> Results:
     with transaction() as session:
         if _KEY.fullmatch(words.removesuffix("…").removesuffix("...")):
             return _keys(session, words)
-        by_id = _by_id(session, words)
+        by_id = _by_id(session, words) or _payment(session, words)
         if by_id:
             return Results(words, others=tuple(by_id), exact=by_id[0] if len({hit.account_id for hit in by_id}) == 1 else None)
         customers, entries = _customers(session, words), _entries(session, words)
@@ -131,6 +135,14 @@ def _rows_with(session: Session, id_: UUID) -> list[Hit]:
 
 def _title(kind: str, row_id: UUID) -> str:
     return request_id(row_id) if kind == HitKind.CALL else str(row_id)
+
+
+def _payment(session: Session, words: str) -> list[Hit]:
+    """The payment that Stripe knows by this id: of a session, an intent, a charge, a refund or a dispute."""
+    if not _STRIPE.fullmatch(words):
+        return []
+    payment_id = payment_lines.find(words)
+    return [] if payment_id is None else _rows_with(session, payment_id)
 
 
 def _entries(session: Session, words: str) -> list[Hit]:

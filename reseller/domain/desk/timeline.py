@@ -88,6 +88,7 @@ WORDS = {
     "adjustment.reject": "Adjustment rejected",
     "adjustment.withdraw": "Adjustment taken back",
     "top_up": "Top-up",
+    "bonus": "Bonus",
     "refund": "Refund",
     "dispute": "Dispute",
     "adjustment": "Adjustment",

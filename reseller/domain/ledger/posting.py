@@ -19,7 +19,8 @@ from reseller.domain.ledger.tables import EntryKind, LedgerEntry
 from reseller.errors import Conflict, InsufficientBalance, NotFound
 from reseller.money import display_usd, format_nano, to_nano, to_usd
 
-_REVERSALS = (EntryKind.REFUND, EntryKind.DISPUTE)
+_REVERSALS = (EntryKind.REFUND, EntryKind.DISPUTE, EntryKind.BONUS)
+"""What follows from money that went back moves all the same, below zero if need be (R3)."""
 
 _LOCK = text("SELECT * FROM balances WHERE account_id = :account_id FOR UPDATE")
 _INSERT = text(

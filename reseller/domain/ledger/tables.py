@@ -24,7 +24,8 @@ GENESIS = "0" * 64
 class EntryKind(StrEnum):
     TOP_UP = "top_up"  # money the customer paid in; positive
     USAGE = "usage"  # one day's charges of settled calls; negative
-    REFUND = "refund"  # money given back; negative
+    BONUS = "bonus"  # credit on top of a top-up: positive; what goes back with its payment: negative
+    REFUND = "refund"  # money given back: negative; a refund that failed: positive
     DISPUTE = "dispute"  # withdrawn: negative, reinstated: positive
     ADJUSTMENT = "adjustment"  # a decision of staff; either sign
 
@@ -64,10 +65,10 @@ class LedgerEntry(Identified, Created, Base):
     __table_args__ = (
         UniqueConstraint("kind", "reference"),
         UniqueConstraint("account_id", "sequence"),
-        CheckConstraint("kind IN ('top_up', 'usage', 'refund', 'dispute', 'adjustment')", name="kind_known"),
+        CheckConstraint("kind IN ('top_up', 'bonus', 'usage', 'refund', 'dispute', 'adjustment')", name="kind_known"),
         CheckConstraint("amount_nano <> 0", name="amount_not_zero"),
         CheckConstraint("kind <> 'top_up' OR amount_nano > 0", name="top_up_positive"),
-        CheckConstraint("kind NOT IN ('usage', 'refund') OR amount_nano < 0", name="usage_and_refund_negative"),
+        CheckConstraint("kind <> 'usage' OR amount_nano < 0", name="usage_negative"),
         # Payments, refunds, disputes and adjustments among very many days of usage.
         Index("ix_ledger_entries_money", "id", postgresql_where="kind <> 'usage'"),
         Index("ix_ledger_entries_payments", "created_at", postgresql_where="kind IN ('top_up', 'refund', 'dispute')"),

@@ -16,7 +16,7 @@ from reseller.domain.ledger.history import EntryLine, Unposted
 from reseller.domain.usage.pace import pace_of
 from reseller.money import places_of, to_usd
 from reseller.portal import acting, outlook
-from reseller.portal.billing import words
+from reseller.portal.billing import buying, words
 from reseller.portal.billing.blueprint import billing
 from reseller.web.csv_text import csv_lines, csv_text
 from reseller.web.formats import viewer_zone
@@ -43,6 +43,7 @@ def show() -> str:
             balance=(balance := ledger.balance_now(account_id)),
             outlook=outlook.in_words(balance.available_nano, pace_of(account_id)),
             top_up_url=wiring().settings.brand_top_up_url,
+            buying=buying.offered(account_id),
             entries=found[:PAGE],
             running=running,
             places=places_of(nano for line in shown for nano in (line.amount_nano, line.balance_after_nano)),

@@ -8,6 +8,7 @@ from reseller.domain.ledger.statement import StatementLine
 
 KINDS = {
     EntryKind.TOP_UP: "Top-up",
+    EntryKind.BONUS: "Bonus",
     EntryKind.USAGE: "Usage",
     EntryKind.REFUND: "Refund",
     EntryKind.DISPUTE: "Dispute",
@@ -16,6 +17,7 @@ KINDS = {
 
 PLURALS = {
     EntryKind.TOP_UP: "Top-ups",
+    EntryKind.BONUS: "Bonuses",
     EntryKind.USAGE: "Usage",
     EntryKind.REFUND: "Refunds",
     EntryKind.DISPUTE: "Disputes",
@@ -39,6 +41,10 @@ def title_of(kind: EntryKind, amount_nano: int, usage_day: date | None = None) -
         return f"Usage of {day_name(usage_day)}"
     if kind == EntryKind.DISPUTE:
         return "Disputed payment withdrawn" if amount_nano < 0 else "Disputed payment given back"
+    if kind == EntryKind.REFUND:
+        return "Refund" if amount_nano < 0 else "Refund that did not reach you"
+    if kind == EntryKind.BONUS:
+        return "Bonus" if amount_nano > 0 else "Bonus of a payment that went back"
     if kind == EntryKind.ADJUSTMENT:
         return "Credit from us" if amount_nano > 0 else "Correction by us"
     return KINDS[kind]

@@ -12,17 +12,18 @@ from sqlalchemy import event
 
 from reseller.clock import new_id, now
 from reseller.database import db
-from reseller.domain import accounts, keys, ledger, limits, notes
+from reseller.domain import accounts, keys, limits, notes
 from reseller.domain.accounts import Person
 from reseller.domain.desk import customer as desk
 from reseller.domain.keys import SpendPeriod
-from reseller.domain.ledger import EntryDraft, EntryKind
+from reseller.domain.ledger import EntryKind
 from reseller.errors import NotFound
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
+from tests.domain.payments import paying
 
-MOST_QUERIES = 14  # thirteen and the one that says for whom
+MOST_QUERIES = 15  # fourteen and the one that says for whom
 
 
 @contextmanager
@@ -51,6 +52,8 @@ def live(app: Flask, who: Person, *, days: int) -> None:
         till.admit(op)
         till.settle(scenes.settlement(op) if number % 2 else scenes.failure(op))
         notes.add(new_id(), who.account_id, f"note {number}", actor=f"user:{factories.make_person().user_id}")
+        if number % 2:
+            paying.buy(who, "5")
         limits.change(who.account_id, {"rpm": 1000 + number}, actor="user:1")
 
 
@@ -82,7 +85,7 @@ def test_the_page_shows_what_the_books_say(app: Flask) -> None:
     who = factories.make_person(usd="10")
     _, key = factories.mint_key(who)
     customer = scenes.Customer(who.account_id, key.id)
-    ledger.post(EntryDraft(who.account_id, EntryKind.TOP_UP, 5_000_000_000, "pi_1", "system:payments"))
+    paying.buy(who, "5")
     till, (first, second) = wiring_of(app).till, (scenes.admission(customer, hold=1_000), scenes.admission(customer, hold=500))
     till.admit(first)
     till.settle(scenes.settlement(first, charge=600))
@@ -96,7 +99,7 @@ def test_the_page_shows_what_the_books_say(app: Flask) -> None:
         Decimal("0.0000006"),
         1,
     )
-    assert (shown.topped_up_usd, [row.reference for row in shown.top_ups]) == (Decimal(5), ["pi_1"])
+    assert (shown.topped_up_usd, [(line.amount_usd, line.status) for line in shown.payments]) == (Decimal(5), [(Decimal(5), "paid")])
     assert [(row.kind, row.balance_after_usd) for row in shown.entries] == [("top_up", Decimal(15)), ("adjustment", Decimal(10))]
     assert [(use.name, use.used) for use in shown.limits.uses] == [
         ("rpm", 2),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from reseller.domain.company import Company
 from reseller.domain.desk.timeline import Page
+from reseller.domain.payments.reading import PaymentLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ class Customer:
     calls: tuple[CallRow, ...]
     errors: tuple[CallRow, ...]
     entries: tuple[EntryRow, ...]
-    top_ups: tuple[EntryRow, ...]
+    payments: tuple[PaymentLine, ...]
     topped_up_usd: Decimal  # ever
     waiting: tuple[AdjustmentRow, ...]
     notes: tuple[NoteRow, ...]

@@ -22,15 +22,16 @@ from reseller.domain.desk.customer.parts import CallRow, Customer, KeyRow, Limit
 from reseller.domain.desk.timeline import timeline
 from reseller.domain.identity.tables import SecondFactor
 from reseller.domain.keys import ApiKey
-from reseller.domain.ledger import AdjustmentState, EntryKind
+from reseller.domain.ledger import AdjustmentState
 from reseller.domain.limits import LIMIT_COLUMNS, RateLimit, RequestCounter, used_now
 from reseller.domain.notes import AccountNote
+from reseller.domain.payments import reading as payments
 from reseller.domain.standing.rows import AccountRows, rows_of
 from reseller.domain.usage import UsageLog
 from reseller.domain.usage.tables import ERRORS
 from reseller.errors import NotFound
 
-KEYS, CALLS, ENTRIES, TOP_UPS, NOTES, WAITING = 50, 10, 20, 10, 20, 20
+KEYS, CALLS, ENTRIES, PAYMENTS, NOTES, WAITING = 50, 10, 20, 10, 20, 20
 
 LABELS = {
     "rpm": "Requests a minute",
@@ -77,7 +78,7 @@ def customer(account_id: UUID, *, before: str | None = None) -> Customer:
             calls=_calls(session, account_id),
             errors=_calls(session, account_id, errors=True),
             entries=entries,
-            top_ups=money.entries_of(session, account_id, limit=TOP_UPS, kind=EntryKind.TOP_UP),
+            payments=tuple(payments.of_account(account_id, limit=PAYMENTS)),
             topped_up_usd=money.topped_up(session, account_id),
             waiting=money.adjustments_of(session, account_id, state=AdjustmentState.WAITING, limit=WAITING),
             notes=notes,

@@ -1,0 +1,151 @@
+"""Payments: every order with what became of it, and the refund screen, which says what can go back and what is spent already."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from flask import flash, redirect, request, url_for
+from flask_admin.form import BaseForm
+from wtforms import HiddenField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length
+
+from reseller.backoffice import cells
+from reseller.backoffice.access import MONEY, STAFF, actor, exposed, pages
+from reseller.backoffice.editing import put_on_form
+from reseller.backoffice.filters import AccountIs, Choice, ListFilter, between_days
+from reseller.backoffice.tables import Formatter, TableView
+from reseller.clients.stripe_api import StripeDown, StripeRefused
+from reseller.clock import new_id
+from reseller.domain.desk import payment_lines
+from reseller.domain.identity.sessions import STAFF_LASTS
+from reseller.domain.payments import Payment, PaymentStatus, refunds
+from reseller.errors import InvalidRequest, NotFound
+from reseller.money import format_decimal, parse_usd
+from reseller.web import nonces
+from reseller.wiring import wiring
+
+
+class RefundForm(BaseForm):  # type: ignore[misc]
+    """No field says which payment it is: the address does."""
+
+    nonce = HiddenField()
+    amount = StringField(
+        "Amount in dollars",
+        validators=[InputRequired("How much?"), Length(max=30)],
+        render_kw={"inputmode": "decimal", "autocomplete": "off"},
+    )
+    reason = TextAreaField(
+        "Reason",
+        validators=[DataRequired("Say why."), Length(max=refunds.MAX_REASON_CHARACTERS)],
+        render_kw={"rows": 3},
+        description="The audit log and Stripe keep it.",
+    )
+
+
+class Payments(TableView):
+    access = pages(STAFF, "index_view", "details_view") | pages(MONEY, "export", "refund", "look")
+    confirmed = frozenset({"refund"})
+    details_template = "books/payment.html"
+    intro = "Orders of credit, newest first, and what Stripe says of them. What stands in the books of each is on its page."
+    empty = "Nobody has bought credit yet."
+    column_list = (
+        "created_at",
+        "account_name",
+        "status",
+        "amount_usd",
+        "bonus_usd",
+        "returned_usd",
+        "disputed_usd",
+        "fee_usd",
+        "intent_id",
+    )
+    column_export_list = (
+        "id", "created_at", "paid_at", "account_id", "account_name", "buyer", "status", "amount_usd", "bonus_usd", "total_usd", "tax_usd",
+        "returned_usd", "disputed_usd", "fee_usd", "session_id", "intent_id", "charge_id",
+    )  # fmt: skip
+    labels: ClassVar = {
+        "created_at": "Begun",
+        "account_name": "Account",
+        "account_id": "Account id",
+        "amount_usd": "Credit",
+        "returned_usd": "Refunded",
+        "disputed_usd": "Disputed",
+        "fee_usd": "Card fee",
+        "intent_id": "At Stripe",
+    }
+    numeric = frozenset({"amount_usd", "bonus_usd", "returned_usd", "disputed_usd", "fee_usd", "total_usd", "tax_usd"})
+    cells: ClassVar[dict[str, Formatter]] = {
+        "account_name": lambda line: cells.account(line.account_id, line.account_name),
+        "status": lambda line: cells.status(line.status),
+        "amount_usd": lambda line: cells.money(line.amount_usd),
+        "bonus_usd": lambda line: line.bonus_usd and cells.money(line.bonus_usd),
+        "returned_usd": lambda line: line.returned_usd and cells.money(line.returned_usd),
+        "disputed_usd": lambda line: line.disputed_usd and cells.money(line.disputed_usd),
+        "fee_usd": lambda line: None if line.fee_usd is None else cells.money(line.fee_usd),
+        "intent_id": lambda line: cells.ident(line.intent_id or line.session_id or "not opened"),
+    }
+    column_filters: ClassVar[tuple[ListFilter, ...]] = (
+        Choice("status", "Status", lambda status: Payment.status == status, options=[(status, status) for status in PaymentStatus]),
+        AccountIs(Payment.account_id),
+        *between_days(Payment.id, Payment.created_at),
+    )
+
+    def shown(self, rows: list[Any]) -> list[Any]:
+        return payment_lines.lines(rows)
+
+    @exposed("/details/")
+    def details_view(self) -> Any:
+        """One payment: its money, its papers, refunds, disputes, entries and events. Also found by any of Stripe's ids."""
+        payment_id = payment_lines.find(request.args.get("id", ""))
+        if payment_id is None:
+            raise NotFound("There is no such payment.")
+        form = RefundForm()
+        form.nonce.data = str(new_id())
+        return self._page(payment_id, form)
+
+    @exposed("/<uuid:payment_id>/refund/", methods=("POST",))
+    def refund(self, payment_id: UUID) -> Any:
+        """The credit is taken and Stripe asked for the refund; sent twice it is one refund."""
+        form = RefundForm(request.form)
+        if not form.validate():
+            return self._page(payment_id, form), 400
+        try:
+            amount = parse_usd(form.amount.data.strip().removeprefix("$"))
+            asked = refunds.ask(nonces.nonce_given(STAFF_LASTS), payment_id, amount, actor=actor(), reason=form.reason.data)
+        except ValueError:
+            form.amount.errors = ["Write dollars as 12.50, without separators."]
+            return self._page(payment_id, form), 400
+        except InvalidRequest as refusal:
+            put_on_form(form, refusal)
+            return self._page(payment_id, form), 400
+        try:
+            wiring().cashier.send_refund(asked)
+            flash(f"${format_decimal(amount)} is on its way back.", "success")
+        except StripeRefused as error:
+            flash(f"Stripe refused the refund, and its credit is the customer's again: {error}", "error")
+        except StripeDown:
+            flash("Stripe does not answer just now. The credit is taken; the refund is asked for again within the hour.", "conflict")
+        return redirect(self.get_url(".details_view", id=payment_id))
+
+    @exposed("/<uuid:payment_id>/look/", methods=("POST",))
+    def look(self, payment_id: UUID) -> Any:
+        """The books know what Stripe knows now."""
+        line = payment_lines.one(payment_id)
+        try:
+            if line.session_id is None:
+                raise NotFound("This order never reached Stripe.")
+            wiring().cashier.look(line.session_id)
+            flash("Asked Stripe; this is what it says.", "success")
+        except (StripeDown, StripeRefused) as error:
+            flash(f"Stripe could not be asked: {error}", "error")
+        return redirect(self.get_url(".details_view", id=payment_id))
+
+    def _page(self, payment_id: UUID, form: RefundForm) -> Any:
+        found = payment_lines.whole(payment_id)
+        return self.render(
+            self.details_template, found=found, form=form, refundable=refunds.refundable(payment_id), is_on=wiring().cashier.is_open
+        )
+
+
+def href_of(payment_id: UUID) -> str:
+    """The page of a payment."""
+    return url_for("payments.details_view", id=payment_id)

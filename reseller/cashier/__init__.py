@@ -1,0 +1,7 @@
+"""Between Stripe and the books: asks the one, tells the other. Every door that has to do with payments goes through `Cashier`."""
+
+from reseller.cashier.desk import Cashier
+from reseller.cashier.reconciling import LOOK_BACK, Reconciled, reconcile
+from reseller.cashier.told import HANDLERS
+
+__all__ = ["HANDLERS", "LOOK_BACK", "Cashier", "Reconciled", "reconcile"]

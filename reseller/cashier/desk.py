@@ -1,0 +1,156 @@
+"""Between Stripe and the books: asks the one, tells the other. Every door that has to do with payments goes through here.
+
+No transaction is open while Stripe is asked. What was heard is learned and its event done in one commit, so that a crash in
+between costs nothing but time: the event comes again, or the reconciling finds it (R17, R20).
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import structlog
+
+from config import Settings
+from reseller.cashier.seen import refund_seen
+from reseller.cashier.told import HANDLERS, Fact, known_now
+from reseller.clients.stripe_api import CheckoutWanted, StripeApi, StripeDown, StripeRefused, Unreadable
+from reseller.database import transaction
+from reseller.domain import payments
+from reseller.domain.payments import EventState, MoneySeen, SessionSeen, events, refunds, topups
+from reseller.domain.payments.events import Heard
+from reseller.domain.payments.refunds import Asked
+from reseller.domain.payments.suspense import Aside, Why, put_aside
+from reseller.domain.payments.topups import Bounds, Order
+from reseller.errors import Unavailable
+
+log = structlog.get_logger()
+
+
+class Cashier:
+    """Payments of one deployment. Where Stripe is not configured, `is_open` says so and nothing is sold."""
+
+    def __init__(self, settings: Settings) -> None:
+        key, secret = settings.stripe_secret_key.get_secret_value(), settings.stripe_webhook_secret.get_secret_value()
+        self._stripe = StripeApi(key, secret, api_base=settings.stripe_api_base) if key else None
+        self._settings = settings
+
+    @property
+    def is_open(self) -> bool:
+        return self._stripe is not None
+
+    @property
+    def stripe(self) -> StripeApi:
+        """Raises Unavailable where it is not configured."""
+        if self._stripe is None:
+            raise Unavailable("Payments are switched off here.")
+        return self._stripe
+
+    @property
+    def bounds(self) -> Bounds:
+        """What one payment may be of."""
+        return Bounds(self._settings.top_up_min_usd, self._settings.top_up_max_usd)
+
+    def open_checkout(self, order: Order) -> str:
+        """Where the customer pays the order. Raises Unavailable if Stripe cannot be asked; the order is over then."""
+        try:
+            opened = self.stripe.open_checkout(self._wanted(order))
+        except (StripeDown, StripeRefused) as error:
+            if isinstance(error, StripeRefused) and error.param == "customer" and order.customer_id is not None:
+                topups.forget_customer(order.account_id, order.customer_id)  # somebody deleted it in Stripe's pages
+            topups.not_opened(order.payment_id)
+            log.error("checkout_not_opened", payment_id=str(order.payment_id), error=str(error))
+            raise Unavailable("Payments cannot be made just now. Nothing was charged; please try again in a few minutes.") from error
+        topups.opened(order.payment_id, session_id=opened.session_id, url=opened.url, expires_at=opened.expires_at)
+        return opened.url
+
+    def hear(self, raw: bytes, signature: str) -> None:
+        """The event is stored and applied, or stored and put off. Returns only after the commit (R17).
+
+        Raises NotGenuine for what Stripe has not signed; StripeDown, StripeRefused to be told again.
+        """
+        event = self.stripe.read_event(raw, signature)
+        heard = Heard(event.event_id, event.type, event.is_live, event.created_at, event.body)
+        if events.keep(heard) == EventState.RECEIVED:
+            self.apply(heard)
+
+    def apply(self, heard: Heard) -> None:
+        """What the event tells is in the books. Raises StripeDown, StripeRefused; the event waits then."""
+        handler = HANDLERS.get(heard.type)
+        if handler is None:
+            events.done(heard.event_id, None)
+            return
+        if heard.is_live != self.stripe.is_live:
+            self._set_aside(heard)
+            return
+        try:
+            facts = list(handler(self.stripe, heard))
+        except (StripeDown, StripeRefused) as error:
+            events.put_off(heard.event_id, str(error))
+            raise
+        with transaction():
+            events.done(heard.event_id, self.learn(facts, heard.event_id))
+
+    def look(self, session_id: str) -> None:
+        """The books know of this session's payment what Stripe knows now. Raises StripeDown, StripeRefused."""
+        facts = list(known_now(self.stripe, session_id))
+        with transaction():
+            self.learn(facts)
+
+    def send_refund(self, asked: Asked) -> None:
+        """Stripe has been asked for the refund, and the books know what it said.
+
+        Raises StripeRefused if it will never be made, and its credit is back; StripeDown if nobody knows: then it is asked again.
+        """
+        try:
+            told = self.stripe.refund(asked.refund_id, asked.intent_id, asked.amount_usd, asked.reason)
+        except Unreadable as error:  # it answered, so that it may have been made
+            raise StripeDown(str(error)) from None
+        except StripeRefused as error:
+            refunds.refused(asked.refund_id, words=str(error))
+            raise
+        payments.learn_money(MoneySeen(asked.intent_id, asked.payment_id, refunds=(refund_seen(told),)))
+
+    def catch_up(self) -> int:
+        """Events that were put off are applied; how many still wait. Raises StripeDown."""
+        for heard in events.unapplied():
+            try:
+                self.apply(heard)
+            except StripeRefused as error:
+                log.error("payment_event_waits", event_id=heard.event_id, type=heard.type, error=str(error))
+        return len(events.unapplied())
+
+    def learn(self, facts: Iterable[Fact], event_id: str | None = None) -> UUID | None:
+        """These are in the books; the payment that they are about."""
+        found: UUID | None = None
+        for fact in facts:
+            if isinstance(fact, SessionSeen):
+                found = payments.learn_session(fact, expects_live=self.stripe.is_live, event_id=event_id) or found
+            elif isinstance(fact, MoneySeen):
+                found = payments.learn_money(fact, event_id=event_id) or found
+            else:
+                payments.learn_stray(fact, event_id=event_id)
+        return found
+
+    def _wanted(self, order: Order) -> CheckoutWanted:
+        settings = self._settings
+        page = f"{settings.base_url}/billing/payments/{order.payment_id}"
+        return CheckoutWanted(
+            payment_id=order.payment_id,
+            account_id=order.account_id,
+            amount_usd=order.amount_usd,
+            product_name=f"{settings.brand_name} credit",
+            email=order.email,
+            customer_id=order.customer_id,
+            success_url=page,
+            cancel_url=f"{page}?left=1",
+            collect_tax_id=settings.stripe_collects_tax_id,
+            automatic_tax=settings.stripe_automatic_tax,
+            create_invoice=settings.stripe_creates_invoices,
+            expires_at=order.expires_at,
+        )
+
+    @staticmethod
+    def _set_aside(heard: Heard) -> None:
+        words = f"{heard.type} of {'live' if heard.is_live else 'test'} mode."
+        with transaction():
+            put_aside(Aside(Why.WRONG_MODE, heard.event_id, words, event_id=heard.event_id))
+            events.done(heard.event_id, None)

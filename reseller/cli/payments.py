@@ -1,0 +1,30 @@
+"""`flask payments`: what Stripe knows against what the books know."""
+
+from datetime import timedelta
+
+import click
+from flask.cli import AppGroup
+
+from reseller.cashier import LOOK_BACK
+from reseller.cashier import reconcile as cashier_reconcile
+from reseller.cli.shared import as_operator
+from reseller.clients.stripe_api import StripeDown
+from reseller.wiring import wiring
+
+payments = AppGroup("payments", help="Payments through Stripe.")
+
+
+@payments.command("reconcile")
+@click.option("--days", type=click.IntRange(1, 3650), default=LOOK_BACK.days, show_default=True, help="How far back Stripe is asked.")
+@as_operator
+def reconcile(days: int) -> None:
+    """Credit what Stripe knows and we do not: after a restore, or whenever events may have been lost. Safe to repeat."""
+    cashier = wiring().cashier
+    if not cashier.is_open:
+        raise click.ClickException("Stripe is not configured: set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET")
+    try:
+        waiting = cashier.catch_up()
+        found = cashier_reconcile(cashier, timedelta(days=days))
+    except StripeDown as error:
+        raise click.ClickException(f"Stripe cannot be asked: {error}") from error
+    click.echo(f"{found.sessions} sessions and {found.intents} payments looked at, {found.healed} credited, {waiting} events wait")

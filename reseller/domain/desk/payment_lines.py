@@ -1,0 +1,139 @@
+"""Payments as staff look at them: a list with names, one with everything that belongs to it, and finding one by any of its ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import or_, select
+
+from reseller.database import transaction
+from reseller.domain.accounts import Account, User
+from reseller.domain.ledger import EntryKind, LedgerEntry
+from reseller.domain.payments import Payment, PaymentDispute, PaymentRefund, StripeEvent, SuspenseItem
+from reseller.domain.payments.reading import gone_back
+from reseller.errors import NotFound
+
+MAX_ID_CHARACTERS = 255
+KINDS = (EntryKind.TOP_UP, EntryKind.BONUS, EntryKind.REFUND, EntryKind.DISPUTE)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """One payment of the list. Money in dollars; `fee_usd` None: not known yet."""
+
+    id: UUID
+    created_at: datetime
+    paid_at: datetime | None
+    account_id: UUID
+    account_name: str
+    buyer: str
+    status: str
+    amount_usd: Decimal
+    bonus_usd: Decimal
+    total_usd: Decimal
+    tax_usd: Decimal
+    returned_usd: Decimal
+    disputed_usd: Decimal
+    fee_usd: Decimal | None
+    session_id: str | None
+    intent_id: str | None
+    charge_id: str | None
+    receipt_url: str | None
+    invoice_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WholePayment:
+    """A payment with all that belongs to it, each the oldest first."""
+
+    line: PaymentRow
+    refunds: tuple[PaymentRefund, ...]
+    disputes: tuple[PaymentDispute, ...]
+    entries: tuple[LedgerEntry, ...]
+    events: tuple[StripeEvent, ...]
+    suspense: tuple[SuspenseItem, ...]
+
+
+def lines(payments: Sequence[Payment]) -> list[PaymentRow]:
+    """The payments in their order; three queries, however many they are."""
+    gone = gone_back([payment.id for payment in payments])
+    with transaction() as session:
+        names = dict(_pairs(session, select(Account.id, Account.name).where(Account.id.in_({p.account_id for p in payments}))))
+        emails = dict(_pairs(session, select(User.id, User.email).where(User.id.in_({p.user_id for p in payments if p.user_id}))))
+    return [
+        PaymentRow(
+            id=payment.id,
+            created_at=payment.created_at,
+            paid_at=payment.paid_at,
+            account_id=payment.account_id,
+            account_name=names[payment.account_id],
+            buyer=emails.get(payment.user_id, "") if payment.user_id else "",
+            status=payment.status,
+            amount_usd=payment.amount_usd,
+            bonus_usd=payment.bonus_usd,
+            total_usd=payment.total_usd or payment.amount_usd,
+            tax_usd=(payment.total_usd or payment.amount_usd) - payment.amount_usd,
+            returned_usd=gone[payment.id].returned_usd,
+            disputed_usd=gone[payment.id].disputed_usd,
+            fee_usd=payment.fee_usd,
+            session_id=payment.session_id,
+            intent_id=payment.intent_id,
+            charge_id=payment.charge_id,
+            receipt_url=payment.receipt_url,
+            invoice_url=payment.invoice_url,
+        )
+        for payment in payments
+    ]
+
+
+def one(payment_id: UUID) -> PaymentRow:
+    """Raises NotFound."""
+    with transaction() as session:
+        payment = session.get(Payment, payment_id)
+        if payment is None:
+            raise NotFound("There is no such payment.")
+        return lines([payment])[0]
+
+
+def whole(payment_id: UUID) -> WholePayment:
+    """Raises NotFound."""
+    with transaction() as session:
+        line = one(payment_id)
+        of_it = (
+            LedgerEntry.kind.in_(KINDS),
+            or_(LedgerEntry.reference == str(payment_id), LedgerEntry.reference.startswith(f"{payment_id}:")),
+        )
+        found = WholePayment(
+            line,
+            tuple(session.scalars(select(PaymentRefund).where(PaymentRefund.payment_id == payment_id).order_by(PaymentRefund.id))),
+            tuple(session.scalars(select(PaymentDispute).where(PaymentDispute.payment_id == payment_id).order_by(PaymentDispute.id))),
+            tuple(
+                session.scalars(select(LedgerEntry).where(LedgerEntry.account_id == line.account_id, *of_it).order_by(LedgerEntry.sequence))
+            ),
+            tuple(session.scalars(select(StripeEvent).where(StripeEvent.payment_id == payment_id).order_by(StripeEvent.received_at))),
+            tuple(session.scalars(select(SuspenseItem).where(SuspenseItem.payment_id == payment_id).order_by(SuspenseItem.id))),
+        )
+        session.expunge_all()
+        return found
+
+
+def find(text: str) -> UUID | None:
+    """The payment that goes by this id: ours, or Stripe's of its session, intent, charge, refund or dispute."""
+    if not text or len(text) > MAX_ID_CHARACTERS or "\x00" in text:
+        return None
+    with transaction() as session:
+        try:
+            return session.scalar(select(Payment.id).where(Payment.id == UUID(text)))
+        except ValueError:
+            pass
+        by_payment = select(Payment.id).where(or_(Payment.session_id == text, Payment.intent_id == text, Payment.charge_id == text))
+        by_refund = select(PaymentRefund.payment_id).where(PaymentRefund.refund_id == text)
+        by_dispute = select(PaymentDispute.payment_id).where(PaymentDispute.dispute_id == text)
+        return session.scalar(by_payment.union_all(by_refund, by_dispute).limit(1))
+
+
+def _pairs(session: Any, query: Any) -> list[tuple[Any, Any]]:
+    return [tuple(row) for row in session.execute(query)]

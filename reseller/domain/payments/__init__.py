@@ -1,0 +1,27 @@
+"""Money in, exactly once, and back out: orders, what Stripe says of them, refunds, disputes, and what fits nothing.
+
+A door asks Stripe and tells here what it heard; whatever it was, and in whatever order, the books end the same (R17–R20).
+"""
+
+from reseller.domain.payments import events, packs, refunds, suspense, topups
+from reseller.domain.payments.audit import mismatches
+from reseller.domain.payments.facts import DisputeSeen, MoneySeen, RefundSeen, SessionSeen, StraySeen
+from reseller.domain.payments.learning import learn_money, learn_session, learn_stray
+from reseller.domain.payments.tables import (
+    BonusTier,
+    EventState,
+    Pack,
+    Payment,
+    PaymentDispute,
+    PaymentRefund,
+    PaymentStatus,
+    RefundStatus,
+    StripeEvent,
+    SuspenseItem,
+)
+
+__all__ = [
+    "BonusTier", "DisputeSeen", "EventState", "MoneySeen", "Pack", "Payment", "PaymentDispute", "PaymentRefund", "PaymentStatus",
+    "RefundSeen", "RefundStatus", "SessionSeen", "StraySeen", "StripeEvent", "SuspenseItem", "events", "learn_money", "learn_session",
+    "learn_stray", "mismatches", "packs", "refunds", "suspense", "topups",
+]  # fmt: skip

@@ -1,0 +1,74 @@
+"""Events as they arrive: kept under Stripe's id before anything is done, so that none is lost between two commits (R17)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from reseller.clock import now
+from reseller.database import transaction
+from reseller.domain.payments.tables import EventState, StripeEvent
+
+KEPT = timedelta(days=90)
+MAX_PROBLEM_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event whose signature was right. `body` is the object that it is about."""
+
+    event_id: str
+    type: str
+    is_live: bool
+    happened_at: datetime
+    body: Mapping[str, Any]
+
+
+def keep(heard: Heard) -> EventState:
+    """The event is stored; how far it had come before: RECEIVED for a new one."""
+    with transaction() as session:
+        row = {
+            "id": heard.event_id,
+            "type": heard.type,
+            "is_live": heard.is_live,
+            "happened_at": heard.happened_at,
+            "received_at": now(),
+            "state": EventState.RECEIVED,
+            "problem": "",
+            "body": dict(heard.body),
+        }
+        session.execute(insert(StripeEvent).values(row).on_conflict_do_nothing())
+        return EventState(session.scalars(select(StripeEvent.state).where(StripeEvent.id == heard.event_id)).one())
+
+
+def done(event_id: str, payment_id: UUID | None) -> None:
+    """The event needs nothing more. In the caller's transaction, with what it has changed."""
+    with transaction() as session:
+        event = session.get_one(StripeEvent, event_id, with_for_update=True)
+        event.state = EventState.IGNORED if payment_id is None else EventState.APPLIED
+        event.payment_id, event.handled_at, event.problem = payment_id, now(), ""
+
+
+def put_off(event_id: str, problem: str) -> None:
+    """The event stays unapplied, and says why."""
+    with transaction() as session:
+        event = session.get_one(StripeEvent, event_id, with_for_update=True)
+        event.problem = problem[:MAX_PROBLEM_CHARACTERS]
+
+
+def unapplied(limit: int = 200) -> list[Heard]:
+    """Events that wait, the oldest first."""
+    with transaction() as session:
+        query = select(StripeEvent).where(StripeEvent.state == EventState.RECEIVED).order_by(StripeEvent.received_at).limit(limit)
+        return [Heard(row.id, row.type, row.is_live, row.happened_at, row.body) for row in session.scalars(query)]
+
+
+def prune() -> int:
+    """Events that were handled long ago have no row; how many had."""
+    with transaction() as session:
+        over = delete(StripeEvent).where(StripeEvent.state != EventState.RECEIVED, StripeEvent.received_at < now() - KEPT)
+        return int(session.execute(over).rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,145 @@
+"""Buying credit: an order of ours first, then Stripe is asked. Nothing is credited here (see `learning`)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from reseller.clock import now
+from reseller.database import lock_name, transaction
+from reseller.domain.accounts import Account, User
+from reseller.domain.payments.packs import CENT, bonus_for
+from reseller.domain.payments.tables import Payment, PaymentStatus
+from reseller.errors import InvalidRequest, NotFound, TooManyRequests
+from reseller.money import display_usd
+
+STAYS_OPEN = timedelta(hours=2)
+"""How long a Checkout page can be paid; Stripe takes from 30 minutes to 24 hours."""
+
+LOOK_PAUSE = timedelta(seconds=5)
+MAX_BEGUN, WITHIN = 20, timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one payment may be of."""
+
+    least_usd: Decimal
+    most_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What Stripe is asked to take. `customer_id`: as Stripe knows the account from an earlier payment."""
+
+    payment_id: UUID
+    account_id: UUID
+    amount_usd: Decimal
+    bonus_usd: Decimal
+    email: str
+    customer_id: str | None
+    expires_at: datetime
+
+
+def begin(account_id: UUID, user_id: UUID, amount_usd: Decimal, bounds: Bounds) -> Order:
+    """An open order. Raises InvalidRequest for an amount out of bounds, TooManyRequests after MAX_BEGUN of an account WITHIN an hour."""
+    if not amount_usd.is_finite() or amount_usd != amount_usd.quantize(CENT) or not bounds.least_usd <= amount_usd <= bounds.most_usd:
+        words = f"Choose an amount from {display_usd(bounds.least_usd)} to {display_usd(bounds.most_usd)}, in whole cents."
+        raise InvalidRequest(words, param="amount_usd")
+    with transaction() as session:
+        lock_name(f"payments of {account_id}")
+        account, user = session.get(Account, account_id), session.get(User, user_id)
+        if account is None or user is None:
+            raise NotFound("There is no such account.")
+        begun = select(func.count()).where(Payment.account_id == account_id, Payment.created_at > now() - WITHIN)
+        if int(session.scalar(begun) or 0) >= MAX_BEGUN:
+            raise TooManyRequests("Too many payments were begun. Try again in a while.", retry_after_seconds=600)
+        known = select(Payment.customer_id).where(Payment.account_id == account_id, Payment.customer_id.is_not(None))
+        payment = Payment(
+            account_id=account_id,
+            user_id=user_id,
+            amount_usd=amount_usd,
+            bonus_usd=bonus_for(amount_usd),
+            expires_at=now() + STAYS_OPEN,
+        )
+        session.add(payment)
+        session.flush()
+        customer_id = session.scalar(known.order_by(Payment.id.desc()).limit(1))
+        assert payment.expires_at is not None
+        return Order(payment.id, account_id, amount_usd, payment.bonus_usd, user.email, customer_id, payment.expires_at)
+
+
+def opened(payment_id: UUID, *, session_id: str, url: str, expires_at: datetime) -> None:
+    """The order can be paid at this address. Raises NotFound."""
+    with transaction() as session:
+        payment = session.get(Payment, payment_id, with_for_update=True)
+        if payment is None:
+            raise NotFound("There is no such payment.")
+        payment.session_id = payment.session_id or session_id
+        payment.checkout_url, payment.expires_at = url, expires_at
+
+
+def not_opened(payment_id: UUID) -> None:
+    """Stripe could not be asked, or said no: the order is over, unless it was opened all the same (then `learning` knows better)."""
+    with transaction() as session:
+        payment = session.get(Payment, payment_id, with_for_update=True)
+        if payment is not None and payment.status == PaymentStatus.OPEN and payment.session_id is None:
+            payment.status = PaymentStatus.FAILED
+
+
+def forget_customer(account_id: UUID, customer_id: str) -> None:
+    """Stripe does not know this customer any more: the account's next order is of a new one."""
+    with transaction() as session:
+        known = update(Payment).where(Payment.account_id == account_id, Payment.customer_id == customer_id)
+        session.execute(known.values(customer_id=None))
+
+
+def may_look(payment_id: UUID) -> bool:
+    """Whether Stripe is to be asked now for somebody who waits: for one at a time, and not more often than every LOOK_PAUSE."""
+    at = now()
+    is_due = Payment.looked_at.is_(None) | (Payment.looked_at < at - LOOK_PAUSE)
+    with transaction() as session:
+        found = session.execute(update(Payment).where(Payment.id == payment_id, is_due).values(looked_at=at).returning(Payment.id))
+        return found.first() is not None
+
+
+def of(account_id: UUID, payment_id: UUID) -> Payment:
+    """The account's own payment. Raises NotFound."""
+    with transaction() as session:
+        payment = session.get(Payment, payment_id)
+        if payment is None or payment.account_id != account_id:
+            raise NotFound("There is no such payment.")
+        return payment
+
+
+def is_paid(payment_id: UUID) -> bool:
+    """Whether it is in the books."""
+    with transaction() as session:
+        return session.scalar(select(Payment.status).where(Payment.id == payment_id)) == PaymentStatus.PAID
+
+
+def is_known_by(intent_id: str) -> bool:
+    """Whether a payment of ours goes by this intent."""
+    with transaction() as session:
+        return session.scalar(select(Payment.id).where(Payment.intent_id == intent_id)) is not None
+
+
+def unsettled(limit: int = 500) -> list[str]:
+    """Sessions of orders of which nobody knows yet how they end, the oldest first."""
+    with transaction() as session:
+        waiting = Payment.status.in_((PaymentStatus.OPEN, PaymentStatus.PROCESSING)), Payment.session_id.is_not(None)
+        return [str(found) for found in session.scalars(select(Payment.session_id).where(*waiting).order_by(Payment.id).limit(limit))]
+
+
+def forget_unopened() -> int:
+    """Orders that never reached Stripe and whose time is over are expired; how many."""
+    with transaction() as session:
+        query = select(Payment).where(
+            Payment.status == PaymentStatus.OPEN, Payment.session_id.is_(None), Payment.expires_at < now() - timedelta(days=1)
+        )
+        found = list(session.scalars(query.with_for_update(skip_locked=True)))
+        for payment in found:
+            payment.status = PaymentStatus.EXPIRED
+        return len(found)

@@ -1,0 +1,56 @@
+"""Jobs around payments: what Stripe told too early is applied, what it never told is found, and what fits nothing is pointed at (R20)."""
+
+from datetime import timedelta
+
+import structlog
+
+from reseller import metrics
+from reseller.cashier import LOOK_BACK, reconcile
+from reseller.clients.stripe_api import StripeDown
+from reseller.clock import now
+from reseller.domain import jobs
+from reseller.domain.payments import events, suspense
+from reseller.worker.context import Context
+
+OFF = "Stripe is not configured"
+RECONCILE = "reconcile payments"
+OVERLAP = timedelta(days=1)
+
+log = structlog.get_logger()
+
+
+def apply_events(context: Context) -> str:
+    """Events that could not be applied when they came are."""
+    cashier = context.wiring.cashier
+    if not cashier.is_open:
+        return OFF
+    try:
+        return f"{cashier.catch_up()} wait"
+    except StripeDown as error:
+        return f"put off: {error}"
+
+
+def reconcile_payments(context: Context) -> str:
+    """What Stripe knows of the last days is in the books; staff are alarmed about what lies in suspense for a day (R20)."""
+    cashier = context.wiring.cashier
+    if not cashier.is_open:
+        return OFF
+    found = reconcile(cashier, _look_back())
+    stale = suspense.stale()
+    if stale:
+        metrics.count(metrics.ALARMS, "suspense_stale")
+        log.error("alarm", alarm="suspense_stale", items=stale)
+    return f"{found.sessions} sessions, {found.intents} payments looked at; {found.healed} credited untold; {stale} items stale"
+
+
+def _look_back() -> timedelta:
+    """Over all the time since it last went well, which after a restore is as long as the backup is old."""
+    last = jobs.state_of(RECONCILE)
+    if last is None or last.succeeded_at is None:
+        return LOOK_BACK
+    return max(now() - last.succeeded_at + OVERLAP, LOOK_BACK)
+
+
+def forget_events(context: Context) -> str:  # noqa: ARG001 - every job has the same face
+    """Events that were handled long ago are gone."""
+    return f"{events.prune()} events"
