@@ -1,6 +1,6 @@
 """The entries of one account as its people read them: page by page, newest first, without hashes and without names of staff."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from reseller.database import db, transaction
 from reseller.domain.ledger.tables import Balance, EntryKind, LedgerEntry
 from reseller.errors import NotFound
-from reseller.money import to_nano
+from reseller.money import ZERO_USD, to_nano
 
 SLICE = 500
 
@@ -75,6 +75,23 @@ def entry_of(account_id: UUID, entry_id: UUID) -> EntryLine:
         if row is None or row.account_id != account_id:
             raise NotFound("There is no such entry.")
         return _line(row)
+
+
+def entries_for(account_id: UUID, kinds: Sequence[EntryKind], references: Sequence[str]) -> list[EntryLine]:
+    """The account's entries of these kinds that something of one of these names has caused, the oldest first."""
+    query = select(LedgerEntry).where(
+        LedgerEntry.kind.in_(kinds), LedgerEntry.reference.in_(references), LedgerEntry.account_id == account_id
+    )
+    with transaction() as session:
+        return [_line(row) for row in session.scalars(query.order_by(LedgerEntry.sequence))]
+
+
+def last_taken(account_id: UUID, kinds: Sequence[EntryKind]) -> EntryLine | None:
+    """The account's newest entry of these kinds that took something; None if there is none."""
+    query = select(LedgerEntry).where(LedgerEntry.account_id == account_id, LedgerEntry.kind.in_(kinds), LedgerEntry.amount_usd < ZERO_USD)
+    with transaction() as session:
+        row = session.scalar(query.order_by(LedgerEntry.sequence.desc()).limit(1))
+        return None if row is None else _line(row)
 
 
 def unposted(account_id: UUID) -> Unposted | None:

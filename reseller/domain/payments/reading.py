@@ -11,9 +11,14 @@ from sqlalchemy import literal, select
 
 from reseller.clock import now
 from reseller.database import transaction
+from reseller.domain.ledger import EntryKind, history
+from reseller.domain.ledger.history import EntryLine
 from reseller.domain.payments.tables import Payment, PaymentDispute, PaymentRefund, PaymentStatus, RefundStatus
 from reseller.errors import NotFound
 from reseller.money import ZERO_USD, Usd
+
+KINDS = (EntryKind.TOP_UP, EntryKind.BONUS, EntryKind.REFUND, EntryKind.DISPUTE)
+"""Entries that payments cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,47 @@ def one(account_id: UUID, payment_id: UUID) -> PaymentLine:
         if payment is None or payment.account_id != account_id:
             raise NotFound("There is no such payment.")
         return _lines([payment])[0]
+
+
+def entries_of(account_id: UUID, payment_id: UUID) -> list[EntryLine]:
+    """What the account's ledger has of its payment, the oldest first. Raises NotFound."""
+    with transaction() as session:
+        payment = session.get(Payment, payment_id)
+        if payment is None or payment.account_id != account_id:
+            raise NotFound("There is no such payment.")
+        references = [str(payment_id), *(f"{payment_id}:{number}" for number in range(1, payment.reversals + 1))]
+        return history.entries_for(account_id, KINDS, references)
+
+
+def of_entry(line: EntryLine, account_id: UUID) -> UUID | None:
+    """The payment that caused this entry of the account; None where none did."""
+    if line.kind not in KINDS:
+        return None
+    try:
+        return one(account_id, UUID(line.reference.partition(":")[0])).id
+    except (ValueError, NotFound):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """What took credit off an account: a payment that went back. `payment_id`, `payment_usd` are None where nobody knows it."""
+
+    is_dispute: bool
+    at: datetime
+    payment_id: UUID | None
+    payment_usd: Decimal | None
+
+
+def last_reversal(account_id: UUID) -> Reversal | None:
+    """The newest refund or dispute that took credit off the account."""
+    with transaction():
+        line = history.last_taken(account_id, (EntryKind.REFUND, EntryKind.DISPUTE))
+        if line is None:
+            return None
+        payment_id = of_entry(line, account_id)
+        payment_usd = None if payment_id is None else one(account_id, payment_id).amount_usd
+        return Reversal(line.kind == EntryKind.DISPUTE, line.at, payment_id, payment_usd)
 
 
 @dataclass(frozen=True, slots=True)

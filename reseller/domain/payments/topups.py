@@ -43,11 +43,16 @@ class Order:
     expires_at: datetime
 
 
-def begin(account_id: UUID, user_id: UUID, amount_usd: Decimal, bounds: Bounds) -> Order:
-    """An open order. Raises InvalidRequest for an amount out of bounds, TooManyRequests after MAX_BEGUN of an account WITHIN an hour."""
-    if not amount_usd.is_finite() or amount_usd != amount_usd.quantize(CENT) or not bounds.least_usd <= amount_usd <= bounds.most_usd:
+def check_amount(amount_usd: Decimal, bounds: Bounds) -> None:
+    """Raises InvalidRequest for an amount that is not sold."""
+    if not amount_usd.is_finite() or not bounds.least_usd <= amount_usd <= bounds.most_usd or amount_usd != amount_usd.quantize(CENT):
         words = f"Choose an amount from {display_usd(bounds.least_usd)} to {display_usd(bounds.most_usd)}, in whole cents."
         raise InvalidRequest(words, param="amount_usd")
+
+
+def begin(account_id: UUID, user_id: UUID, amount_usd: Decimal, bounds: Bounds) -> Order:
+    """An open order. Raises InvalidRequest for an amount out of bounds, TooManyRequests after MAX_BEGUN of an account WITHIN an hour."""
+    check_amount(amount_usd, bounds)
     with transaction() as session:
         lock_name(f"payments of {account_id}")
         account, user = session.get(Account, account_id), session.get(User, user_id)

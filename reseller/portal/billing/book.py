@@ -13,11 +13,13 @@ from reseller.database import acting_for, transaction
 from reseller.domain import ledger
 from reseller.domain.ledger import EntryKind, history, statement
 from reseller.domain.ledger.history import EntryLine, Unposted
+from reseller.domain.payments import reading
 from reseller.domain.usage.pace import pace_of
 from reseller.money import places_of, to_usd
 from reseller.portal import acting, outlook
-from reseller.portal.billing import buying, words
+from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
+from reseller.portal.billing.offered import buying_of
 from reseller.web.csv_text import csv_lines, csv_text
 from reseller.web.formats import viewer_zone
 from reseller.web.kinds import has_page
@@ -41,9 +43,10 @@ def show() -> str:
         return render_template(
             "portal/billing/show.html",
             balance=(balance := ledger.balance_now(account_id)),
+            reversal=reading.last_reversal(account_id) if balance.available_nano < 0 else None,
             outlook=outlook.in_words(balance.available_nano, pace_of(account_id)),
             top_up_url=wiring().settings.brand_top_up_url,
-            buying=buying.offered(account_id),
+            buying=buying_of(account_id, request.args.get("amount", "")),
             entries=found[:PAGE],
             running=running,
             places=places_of(nano for line in shown for nano in (line.amount_nano, line.balance_after_nano)),
@@ -80,6 +83,7 @@ def entry(entry_id: str) -> str:
             places=places_of(amounts),
             parts_of_day=parts,
             calls_href=_calls_of(line),
+            payment_id=reading.of_entry(line, account_id),
             words=words,
         )
 

@@ -5,6 +5,10 @@ from datetime import date
 from reseller.domain.ledger import EntryKind
 from reseller.domain.ledger.history import EntryLine
 from reseller.domain.ledger.statement import StatementLine
+from reseller.domain.payments.reading import Reversal
+from reseller.money import display_usd
+
+UNTIL_ABOVE_ZERO = "Paid calls are refused until it is above zero again: after the next top-up, at once."
 
 KINDS = {
     EntryKind.TOP_UP: "Top-up",
@@ -48,6 +52,15 @@ def title_of(kind: EntryKind, amount_nano: int, usage_day: date | None = None) -
     if kind == EntryKind.ADJUSTMENT:
         return "Credit from us" if amount_nano > 0 else "Correction by us"
     return KINDS[kind]
+
+
+def below_zero(reversal: Reversal | None) -> str:
+    """Why the balance is below zero."""
+    if reversal is None:
+        return "Your balance is below zero after a refund or a dispute."
+    amount = "a payment" if reversal.payment_usd is None else f"a payment of {display_usd(reversal.payment_usd)}"
+    became = "was taken back by your bank in a dispute" if reversal.is_dispute else "was refunded"
+    return f"Your balance is below zero: {amount} {became}, and part of the credit that it had bought is spent."
 
 
 def of_entry(line: EntryLine) -> str:

@@ -1,10 +1,13 @@
 """What stands in the way of an account's next call, in its people's words: what it is, and what to do. Pure."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
+from reseller.domain.payments.reading import Reversal
 from reseller.domain.standing import KeySpend, Standing, Use
 from reseller.domain.standing.limiting import CONCURRENT
 from reseller.money import display_usd
+from reseller.portal.billing import words
 from reseller.web.formats import counted
 
 PERIODS = {
@@ -24,14 +27,19 @@ class Obstacle:
     tone: str = "warn"
     needs_support: bool = False
     needs_credit: bool = False
+    payment_id: UUID | None = None  # whose page tells more
 
 
-def obstacles(now: Standing) -> list[Obstacle]:
-    """The most serious first; empty where the next call is let in."""
-    return [*_of_account(now), *(_of_use(use) for use in now.uses if use.is_full), *(_of_key(key) for key in now.near_keys if key.is_full)]
+def obstacles(now: Standing, reversal: Reversal | None = None) -> list[Obstacle]:
+    """The most serious first; empty where the next call is let in. `reversal`: what took credit off the account last."""
+    return [
+        *_of_account(now, reversal),
+        *(_of_use(use) for use in now.uses if use.is_full),
+        *(_of_key(key) for key in now.near_keys if key.is_full),
+    ]
 
 
-def _of_account(now: Standing) -> list[Obstacle]:
+def _of_account(now: Standing, reversal: Reversal | None) -> list[Obstacle]:
     found = []
     if now.is_suspended:
         found.append(
@@ -54,10 +62,11 @@ def _of_account(now: Standing) -> list[Obstacle]:
     if now.is_frozen:
         found.append(
             Obstacle(
-                "Your balance is below zero after a refund or a dispute.",
-                "Paid calls are refused until it is above zero again.",
+                words.below_zero(reversal),
+                words.UNTIL_ABOVE_ZERO,
                 tone="bad",
                 needs_credit=True,
+                payment_id=reversal.payment_id if reversal else None,
             )
         )
     elif now.is_empty and now.balance.held_nano:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from reseller.database import transaction
 from reseller.domain import standing
 from reseller.domain.desk.refusals_told import in_short
+from reseller.domain.payments import reading
 from reseller.domain.standing.limiting import CONCURRENT
 from reseller.domain.standing.steps import Steps
 from reseller.domain.usage import request_id
@@ -42,7 +43,7 @@ def show() -> str:
             now=now,
             live=live.now(scope.account_id),
             outlook=outlook.in_words(now.balance.available_nano, pace),
-            obstacles=obstacles(now),
+            obstacles=obstacles(now, reading.last_reversal(scope.account_id) if now.is_frozen else None),
             labels=LABELS,
             spend=spend,
             dearest_nano=max(day.charge_nano for day in spend),

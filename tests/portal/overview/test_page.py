@@ -80,7 +80,7 @@ def test_every_link_of_overview_and_billing_opens(app: Flask) -> None:
 
 STATES = {
     "empty": ("You have no credit", "Add credit"),
-    "frozen": ("below zero after a refund", "Add credit"),
+    "frozen": ("below zero: a payment was taken back by your bank in a dispute", "Add credit"),
     "suspended": ("Your account is suspended", "balance is untouched"),
     "halted": ("paused while we check", "need not do anything"),
 }
