@@ -97,6 +97,35 @@ def test_a_no_gives_the_credit_back(bank: Bank) -> None:
     assert scenes.problems() == []
 
 
+def test_a_form_whose_refund_was_refused_asks_no_second_time(bank: Bank) -> None:
+    order, nonce = bank.paid("20"), new_id()
+    dispute = bank.fake.dispute(bank.intent_of(order), 1000)  # of which we have not heard
+    with pytest.raises(StripeRefused):
+        bank.cashier.send_refund(ask(order, "20", nonce=nonce))
+    bank.fake.win(dispute["id"])
+    bank.fake.shop.charges[next(iter(bank.fake.shop.charges))]["disputed"] = False
+
+    with pytest.raises(Conflict, match="has refused"):
+        ask(order, "20", nonce=nonce)
+
+    assert (bank.balance, made(bank)) == (Decimal(20), [])
+
+
+def test_a_refund_that_was_made_though_stripe_had_said_no_takes_its_credit(bank: Bank) -> None:
+    """Whatever the reason: what Stripe gave back with our id on it is gone."""
+    order = bank.paid("20")
+    asked = ask(order, "5")
+    refunds.refused(asked.refund_id, words="as if")
+    given_back = bank.balance
+
+    bank.fake.shop.refund(bank.intent_of(order), 500, {"refund_id": str(asked.refund_id)})
+    bank.tell_all()
+
+    assert (given_back, bank.balance) == (Decimal(20), Decimal(15))
+    assert scenes.rows("SELECT status FROM payment_refunds") == [{"status": "succeeded"}]
+    assert scenes.problems() == []
+
+
 def test_stripe_down_keeps_the_credit_taken_and_asks_again(bank: Bank) -> None:
     order = bank.paid("20")
     asked = ask(order, "5")

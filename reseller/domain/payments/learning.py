@@ -16,10 +16,10 @@ from reseller.money import display_usd
 
 STRIPE = "system:stripe"
 _FURTHER = {
-    RefundStatus.ASKED: 0, RefundStatus.PENDING: 1, RefundStatus.SUCCEEDED: 2, RefundStatus.FAILED: 3, RefundStatus.CANCELED: 3,
-    RefundStatus.REFUSED: 3,
+    RefundStatus.ASKED: 0, RefundStatus.REFUSED: 0, RefundStatus.PENDING: 1, RefundStatus.SUCCEEDED: 2, RefundStatus.FAILED: 3,
+    RefundStatus.CANCELED: 3,
 }  # fmt: skip
-"""A refund only moves on: one that failed was perhaps said to have succeeded before."""
+"""A refund only moves on: one that failed was perhaps said to have succeeded before. What Stripe has made after all it has not refused."""
 
 _WAYS = {
     PaymentStatus.OPEN: 0, PaymentStatus.PROCESSING: 1, PaymentStatus.EXPIRED: 2, PaymentStatus.FAILED: 2, PaymentStatus.PAID: 3,

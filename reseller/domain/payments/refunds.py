@@ -124,6 +124,8 @@ def waiting() -> list[Asked]:
 def _same(known: PaymentRefund, payment: Payment, amount_usd: Decimal) -> Asked:
     if known.payment_id != payment.id or known.amount_usd != amount_usd:
         raise Conflict("This form was sent before with something else in it. Open the page again; nothing was changed.")
+    if known.status == RefundStatus.REFUSED:
+        raise Conflict("Stripe has refused this refund. Open the page again to ask for another; nothing was changed.")
     return Asked(known.id, payment.id, str(payment.intent_id), known.amount_usd, known.reason)
 
 
