@@ -1,5 +1,6 @@
 """Payments: every order with what became of it, and the refund screen, which says what can go back and what is spent already."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -22,6 +23,11 @@ from reseller.errors import InvalidRequest, NotFound
 from reseller.money import format_decimal, parse_usd
 from reseller.web import nonces
 from reseller.wiring import wiring
+
+
+def _if_any(amount_usd: Decimal) -> Any:
+    """An amount where there is one; most payments have neither bonus nor refund."""
+    return cells.money(amount_usd) if amount_usd else None
 
 
 class RefundForm(BaseForm):  # type: ignore[misc]
@@ -69,7 +75,7 @@ class Payments(TableView):
         "amount_usd": "Credit",
         "returned_usd": "Refunded",
         "disputed_usd": "Disputed",
-        "fee_usd": "Card fee",
+        "fee_usd": "Stripe’s fee",
         "intent_id": "At Stripe",
     }
     numeric = frozenset({"amount_usd", "bonus_usd", "returned_usd", "disputed_usd", "fee_usd", "total_usd", "tax_usd"})
@@ -77,10 +83,10 @@ class Payments(TableView):
         "account_name": lambda line: cells.account(line.account_id, line.account_name),
         "status": lambda line: cells.status(line.status),
         "amount_usd": lambda line: cells.money(line.amount_usd),
-        "bonus_usd": lambda line: line.bonus_usd and cells.money(line.bonus_usd),
-        "returned_usd": lambda line: line.returned_usd and cells.money(line.returned_usd),
-        "disputed_usd": lambda line: line.disputed_usd and cells.money(line.disputed_usd),
-        "fee_usd": lambda line: None if line.fee_usd is None else cells.money(line.fee_usd),
+        "bonus_usd": lambda line: _if_any(line.bonus_usd),
+        "returned_usd": lambda line: _if_any(line.returned_usd),
+        "disputed_usd": lambda line: _if_any(line.disputed_usd),
+        "fee_usd": lambda line: cells.money(line.fee_usd),
         "intent_id": lambda line: cells.ident(line.intent_id or line.session_id or "not opened"),
     }
     column_filters: ClassVar[tuple[ListFilter, ...]] = (

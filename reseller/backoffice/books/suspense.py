@@ -53,6 +53,7 @@ class Suspense(TableView):
     column_filters: ClassVar[tuple[ListFilter, ...]] = (
         Choice("state", "State", _is_in, options=[("open", "open"), ("resolved", "resolved")]),
         Choice("kind", "Why", lambda kind: SuspenseItem.kind == kind, options=list(WORDS.items())),
+        ListFilter("subject", "At Stripe", lambda words: SuspenseItem.subject == words),
     )
 
     @exposed("/<uuid:item_id>/resolve/", methods=("POST",))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import flash, redirect, request
+from flask import flash, redirect, request, url_for
 from sqlalchemy import ColumnElement
 
 from reseller.backoffice.access import exposed
@@ -13,6 +13,7 @@ from reseller.domain.accounts import Account, AccountStatus
 from reseller.domain.desk import customer as desk
 from reseller.domain.desk.search import Hit, HitKind, about, search
 from reseller.errors import NotFound
+from reseller.web.kinds import has_page
 
 STATUSES = (("active", "active"), ("suspended", "suspended"), ("halted", "halted"), ("frozen", "frozen, below zero"))
 
@@ -82,11 +83,12 @@ class Listing(TableView):
 
     def href(self, hit: Hit) -> str:
         """Where to read about what was found."""
+        if hit.kind == HitKind.PAYMENT and has_page("payments.details_view"):
+            return url_for("payments.details_view", id=hit.id)
         more = {
             HitKind.CALL: {"call": hit.id.hex},
             HitKind.KEY: {"key": str(hit.id), "_anchor": "keys"},
             HitKind.ENTRY: {"entry": str(hit.id), "_anchor": "ledger"},
             HitKind.ADJUSTMENT: {"_anchor": "ledger"},
-            HitKind.PAYMENT: {"_anchor": "payments"},
         }.get(hit.kind, {})
         return str(self.get_url(".show", account_id=hit.account_id, **more))

@@ -4,20 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
 
 from reseller.database import transaction
 from reseller.domain.accounts import Account, User
-from reseller.domain.ledger import EntryKind, LedgerEntry
+from reseller.domain.desk.actors import names_of
+from reseller.domain.ledger import LedgerEntry
 from reseller.domain.payments import Payment, PaymentDispute, PaymentRefund, StripeEvent, SuspenseItem
-from reseller.domain.payments.reading import gone_back
+from reseller.domain.payments.reading import KINDS, gone_back
 from reseller.errors import NotFound
 
+Row = TypeVar("Row")
+
 MAX_ID_CHARACTERS = 255
-KINDS = (EntryKind.TOP_UP, EntryKind.BONUS, EntryKind.REFUND, EntryKind.DISPUTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class WholePayment:
     entries: tuple[LedgerEntry, ...]
     events: tuple[StripeEvent, ...]
     suspense: tuple[SuspenseItem, ...]
+    actors: dict[str, str]  # of refunds → their names
 
 
 def lines(payments: Sequence[Payment]) -> list[PaymentRow]:
@@ -102,19 +106,17 @@ def whole(payment_id: UUID) -> WholePayment:
     """Raises NotFound."""
     with transaction() as session:
         line = one(payment_id)
-        of_it = (
-            LedgerEntry.kind.in_(KINDS),
-            or_(LedgerEntry.reference == str(payment_id), LedgerEntry.reference.startswith(f"{payment_id}:")),
-        )
+        caused = or_(LedgerEntry.reference == str(payment_id), LedgerEntry.reference.startswith(f"{payment_id}:"))
+        entries = select(LedgerEntry).where(LedgerEntry.account_id == line.account_id, LedgerEntry.kind.in_(KINDS), caused)
+        back = _all(session, select(PaymentRefund).where(PaymentRefund.payment_id == payment_id).order_by(PaymentRefund.id))
         found = WholePayment(
-            line,
-            tuple(session.scalars(select(PaymentRefund).where(PaymentRefund.payment_id == payment_id).order_by(PaymentRefund.id))),
-            tuple(session.scalars(select(PaymentDispute).where(PaymentDispute.payment_id == payment_id).order_by(PaymentDispute.id))),
-            tuple(
-                session.scalars(select(LedgerEntry).where(LedgerEntry.account_id == line.account_id, *of_it).order_by(LedgerEntry.sequence))
-            ),
-            tuple(session.scalars(select(StripeEvent).where(StripeEvent.payment_id == payment_id).order_by(StripeEvent.received_at))),
-            tuple(session.scalars(select(SuspenseItem).where(SuspenseItem.payment_id == payment_id).order_by(SuspenseItem.id))),
+            line=line,
+            refunds=back,
+            disputes=_all(session, select(PaymentDispute).where(PaymentDispute.payment_id == payment_id).order_by(PaymentDispute.id)),
+            entries=_all(session, entries.order_by(LedgerEntry.sequence)),
+            events=_all(session, select(StripeEvent).where(StripeEvent.payment_id == payment_id).order_by(StripeEvent.received_at)),
+            suspense=_all(session, select(SuspenseItem).where(SuspenseItem.payment_id == payment_id).order_by(SuspenseItem.id)),
+            actors=names_of(refund.actor for refund in back),
         )
         session.expunge_all()
         return found
@@ -133,6 +135,10 @@ def find(text: str) -> UUID | None:
         by_refund = select(PaymentRefund.payment_id).where(PaymentRefund.refund_id == text)
         by_dispute = select(PaymentDispute.payment_id).where(PaymentDispute.dispute_id == text)
         return session.scalar(by_payment.union_all(by_refund, by_dispute).limit(1))
+
+
+def _all(session: Session, query: Select[Row]) -> tuple[Row, ...]:
+    return tuple(session.scalars(query))
 
 
 def _pairs(session: Any, query: Any) -> list[tuple[Any, Any]]:

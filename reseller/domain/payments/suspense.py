@@ -83,6 +83,13 @@ def resolve(item_id: UUID, *, actor: str, resolution: str) -> None:
         staff.record(actor, "suspense.resolve", "suspense_item", item_id, reason=words)
 
 
+def holds_money_of(payment_id: UUID) -> bool:
+    """Whether money that came for this order waits for somebody to look at it."""
+    with transaction() as session:
+        found = select(SuspenseItem.id).where(SuspenseItem.payment_id == payment_id, SuspenseItem.resolved_at.is_(None)).limit(1)
+        return session.scalar(found) is not None
+
+
 def stale() -> int:
     """How many things have waited too long: items that nobody resolved, events that could not be applied and refunds that Stripe has
     not confirmed within STALE, and payments that a bank has not decided within UNDECIDED."""

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from reseller.clients.stripe_api import StripeDown, StripeRefused
 from reseller.database import acting_as_operator
-from reseller.domain.payments import reading, topups
+from reseller.domain.payments import reading, suspense, topups
 from reseller.domain.payments.reading import PaymentLine
 from reseller.errors import InvalidRequest, Unavailable
 from reseller.money import places_of
@@ -32,7 +32,7 @@ def buy() -> AnyResponse | str:
     try:
         order = topups.begin(scope.account_id, scope.user_id, amount_of(given), cashier.bounds)
     except InvalidRequest:  # the page says why, beside what was typed
-        return redirect(url_for("billing.show", amount=given[:MAX_TYPED_CHARACTERS], _anchor="adding"))
+        return redirect(url_for("billing.show", amount=given[:MAX_TYPED_CHARACTERS]))
     return render_template("portal/billing/to_checkout.html", url=cashier.open_checkout(order), payment_id=order.payment_id)
 
 
@@ -43,8 +43,15 @@ def one_payment(payment_id: str) -> str:
     line = _known(payment_id)
     entries = reading.entries_of(line.account_id, line.id)
     places = places_of(nano for entry in entries for nano in (entry.amount_nano, entry.balance_after_nano))
-    has_left = "left" in request.args
-    return render_template("portal/billing/payment.html", line=line, has_left=has_left, entries=entries, places=places, words=words)
+    return render_template(
+        "portal/billing/payment.html",
+        line=line,
+        has_left="left" in request.args,
+        is_aside=line.is_waiting and suspense.holds_money_of(line.id),
+        entries=entries,
+        places=places,
+        words=words,
+    )
 
 
 @billing.get("/billing/payments/<payment_id>/status")

@@ -28,7 +28,7 @@ from tests.staff import client_of
 
 ORDER = re.compile(r'href="/billing/payments/([0-9a-f-]{36})"')
 TYPED = re.compile(r'id="amount"[^>]* value="([^"]*)"')
-PROBLEM = re.compile(r'<ul class="errors" id="amount-errors" role="alert"><li>([^<]*)')
+PROBLEM = re.compile(r'<ul class="errors" id="amount-errors"><li>([^<]*)')
 
 
 @pytest.fixture
