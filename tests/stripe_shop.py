@@ -31,6 +31,11 @@ class StripeShop:
     def origin(self) -> str:
         return f"http://localhost:{self.shop.web.port}"
 
+    def opened(self, customer: Customer, usd: str = "20") -> Order:
+        """An order of this customer that waits to be paid."""
+        with self.shop.at_work():
+            return Bank(self.shop.app, self.stripe, customer.person).order(usd)
+
     def paid(self, customer: Customer, usd: str = "20") -> Order:
         """An order of this customer that was paid, and the shop has heard of it."""
         bank = Bank(self.shop.app, self.stripe, customer.person)
@@ -43,6 +48,11 @@ class StripeShop:
     def intent_of(self, customer: Customer, order: Order) -> str:
         with self.shop.at_work():
             return Bank(self.shop.app, self.stripe, customer.person).intent_of(order)
+
+    def refunds_of(self, customer: Customer, order: Order) -> list[int]:
+        """What Stripe has given back of it, in cents."""
+        intent_id = self.intent_of(customer, order)
+        return [each["amount"] for each in self.stripe.shop.refunds.values() if each["payment_intent"] == intent_id]
 
     def row(self, order_id: Any) -> dict[str, Any]:
         """The payment's row."""

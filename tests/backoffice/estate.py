@@ -29,11 +29,15 @@ from reseller.domain.letters import LetterKind
 from reseller.domain.limits import LimitPreset
 from reseller.domain.notes import AccountNote
 from reseller.domain.notices import Notice
+from reseller.domain.payments import MoneySeen, events, learn_money, packs
+from reseller.domain.payments.events import Heard
+from reseller.domain.payments.suspense import Aside, Why, put_aside
 from reseller.domain.usage import rollup
 from reseller.errors import Refusal
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
+from tests.domain.payments import paying
 from tests.domain.pricing.samples import make_entry
 from tests.staff import session_of
 
@@ -52,10 +56,15 @@ OUTSIDERS_TEXTS = {
     "ledger_entries": ("reason", "reference"),
     "limit_presets": ("name",),
     "models": ("name", "description", "status_reason", "upstream_model"),
+    "packs": ("label",),
+    "payment_disputes": ("reason", "status"),
+    "payment_refunds": ("reason",),
     "price_versions": ("reason",),
     "processes": ("host",),
     "sessions": ("user_agent", "address"),
     "staff_actions": ("reason", "subject_id", "address"),
+    "stripe_events": ("type", "problem"),
+    "suspense_items": ("subject", "words", "resolution"),
     "throttles": ("name",),
     "usage_logs": ("model", "served_model", "endpoint", "error_code", "generation_id", "flag"),
     "users": ("full_name", "email"),
@@ -132,6 +141,8 @@ def ids_of(person: Person, connection: psycopg.Connection[Any]) -> dict[str, str
         "call_id": "SELECT id FROM usage_logs WHERE account_id = %s AND charge_nano > 0",
         "rule_id": "SELECT id FROM pricing_rules WHERE account_id = %s",
         "adjustment_id": "SELECT id FROM adjustments WHERE account_id = %s AND state = 'waiting'",
+        "payment_id": "SELECT id FROM payments WHERE account_id = %s AND status = 'paid'",
+        "item_id": "SELECT i.id FROM suspense_items i JOIN payments p ON p.id = i.payment_id WHERE p.account_id = %s",
     }.items():
         row = connection.execute(query, (person.account_id,)).fetchone()
         assert row is not None, name
@@ -191,6 +202,8 @@ def sell(app: Flask) -> None:
     pricing.sync("openrouter", [make_entry("acme/one"), make_entry("acme/two")], actor=factories.ACTOR)
     pricing.sync("openrouter", [make_entry("acme/one"), make_entry("acme/two", prompt="0.01")], actor=factories.ACTOR)
     factories.make_rule()
+    packs.set_pack(Decimal(10), label="most bought", actor=factories.ACTOR)
+    packs.set_tier(Decimal(10), Decimal(5), actor=factories.ACTOR)
 
 
 def live(app: Flask) -> Person:
@@ -200,6 +213,7 @@ def live(app: Flask) -> Person:
     factories.grant(person, usd="0.5")
     for kind, nano in ((EntryKind.TOP_UP, 3_000_000_000), (EntryKind.REFUND, -1_000_000_000)):
         ledger.post(EntryDraft(person.account_id, kind, nano, f"payment {new_id()}", factories.ACTOR))
+    buy(person)
     rule = factories.make_rule(account_id=person.account_id, priority=5)
     version = scenes.rows("SELECT max(version) AS version FROM price_versions")[0]["version"]
     terms = PriceTerms(price_version=version, rule_id=rule.id, markup_percent=rule.markup_percent, min_cost_nano=0)
@@ -216,6 +230,18 @@ def live(app: Flask) -> Person:
     except Refusal:
         return person
     raise AssertionError("a hold above the balance must be refused")
+
+
+def buy(person: Person) -> None:
+    """A payment of which some went back, some is disputed, and of which Stripe told something that does not fit; and one that waits."""
+    begun = paying.buy(person, "20")
+    paying.order(person, "10")
+    back = (paying.refund(new_id().hex, "2"),)
+    learn_money(MoneySeen(paying.intent_of(begun), refunds=back, disputes=(paying.dispute(new_id().hex, "3", 1, "3"),)))
+    heard = Heard(f"evt_{new_id().hex}", "charge.refunded", False, now(), {})
+    events.keep(heard)
+    events.done(heard.event_id, begun.payment_id)
+    put_aside(Aside(Why.WRONG_SESSION, f"cs_{new_id().hex}", "another session", begun.payment_id, Decimal(5)))
 
 
 def view(member: Person, customer: Person) -> None:

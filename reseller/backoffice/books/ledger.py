@@ -1,5 +1,6 @@
 """The ledger, to be read: every entry leads to what made it. Entries are posted by verbs of the domain and never edited."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -31,6 +32,7 @@ TONES = {EntryKind.TOP_UP: "good", EntryKind.REFUND: "warn", EntryKind.DISPUTE: 
 NOT_USAGE = text("ledger_entries.kind <> 'usage'")  # word for word the condition of the index of money entries
 
 SETTLEMENT = "system:settlement"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 _READS = pages(STAFF, "index_view", "details_view") | pages(MONEY, "export")
 
@@ -61,8 +63,9 @@ def source_of(line: LedgerLine) -> str | None:
         return url_for("adjustments.index", state="", after=next_greater)
     if line.usage_day is not None and has_page("calls.index_view"):
         return url_for("calls.index_view", account=line.account_id, **_days_of(line.usage_day))
-    if line.kind in PAYMENT_KINDS:
-        return url_for("payments.details_view", id=line.reference.partition(":")[0])
+    payment_id = line.reference.partition(":")[0]
+    if line.kind in PAYMENT_KINDS and _UUID.fullmatch(payment_id):
+        return url_for("payments.details_view", id=payment_id)
     return None
 
 

@@ -19,8 +19,8 @@ from reseller.clock import new_id
 from reseller.domain.desk import payment_lines
 from reseller.domain.identity.sessions import STAFF_LASTS
 from reseller.domain.payments import Payment, PaymentStatus, refunds
-from reseller.errors import InvalidRequest, NotFound
-from reseller.money import format_decimal, parse_usd
+from reseller.errors import Conflict, InvalidRequest, NotFound
+from reseller.money import display_usd, parse_usd
 from reseller.web import nonces
 from reseller.wiring import wiring
 
@@ -34,7 +34,7 @@ class RefundForm(BaseForm):  # type: ignore[misc]
     """No field says which payment it is: the address does."""
 
     nonce = HiddenField()
-    amount = StringField(
+    amount_usd = StringField(
         "Amount in dollars",
         validators=[InputRequired("How much?"), Length(max=30)],
         render_kw={"inputmode": "decimal", "autocomplete": "off"},
@@ -111,21 +111,22 @@ class Payments(TableView):
     @exposed("/<uuid:payment_id>/refund/", methods=("POST",))
     def refund(self, payment_id: UUID) -> Any:
         """The credit is taken and Stripe asked for the refund; sent twice it is one refund."""
+        _check_open()  # before the credit is taken
         form = RefundForm(request.form)
         if not form.validate():
             return self._page(payment_id, form), 400
         try:
-            amount = parse_usd(form.amount.data.strip().removeprefix("$"))
+            amount = parse_usd(form.amount_usd.data.strip().removeprefix("$"))
             asked = refunds.ask(nonces.nonce_given(STAFF_LASTS), payment_id, amount, actor=actor(), reason=form.reason.data)
         except ValueError:
-            form.amount.errors = ["Write dollars as 12.50, without separators."]
+            form.amount_usd.errors = ["Write dollars as 12.50, without separators."]
             return self._page(payment_id, form), 400
         except InvalidRequest as refusal:
             put_on_form(form, refusal)
             return self._page(payment_id, form), 400
         try:
             wiring().cashier.send_refund(asked)
-            flash(f"${format_decimal(amount)} is on its way back.", "success")
+            flash(f"{display_usd(amount)} is on its way back.", "success")
         except StripeRefused as error:
             flash(f"Stripe refused the refund, and its credit is the customer's again: {error}", "error")
         except StripeDown:
@@ -135,6 +136,7 @@ class Payments(TableView):
     @exposed("/<uuid:payment_id>/look/", methods=("POST",))
     def look(self, payment_id: UUID) -> Any:
         """The books know what Stripe knows now."""
+        _check_open()
         line = payment_lines.one(payment_id)
         try:
             if line.session_id is None:
@@ -150,6 +152,11 @@ class Payments(TableView):
         return self.render(
             self.details_template, found=found, form=form, refundable=refunds.refundable(payment_id), is_on=wiring().cashier.is_open
         )
+
+
+def _check_open() -> None:
+    if not wiring().cashier.is_open:
+        raise Conflict("Stripe is not configured here, so it cannot be asked for anything. Nothing was changed.")
 
 
 def href_of(payment_id: UUID) -> str:
