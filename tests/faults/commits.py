@@ -1,4 +1,4 @@
-"""A proxy for PostgreSQL that knows a COMMIT of the till when it sees one, and decides what becomes of it."""
+"""A proxy for PostgreSQL that knows a COMMIT of the till, or of a transaction about something, and decides what becomes of it."""
 
 import asyncio
 import random
@@ -29,16 +29,25 @@ class Fate(Enum):
 
 @dataclass(slots=True)
 class Trap:
-    """Catches COMMITs of tills, as many as `times` says, of those that `chooses` picks."""
+    """Catches COMMITs of tills, as many as `times` says, of those that `chooses` picks.
+
+    With `about`, of transactions of any connection whose statements or values have named it, from the `nth` such on.
+    """
 
     fate: Fate
     times: int | None = 1
     chooses: Callable[[], bool] = lambda: True
+    about: bytes = b""
+    nth: int = 1
+    passed: int = 0
     caught: int = 0
     is_sprung: threading.Event = field(default_factory=threading.Event)  # the first one has met its fate
 
     def takes(self) -> bool:
         if (self.times is not None and self.caught >= self.times) or not self.chooses():
+            return False
+        self.passed += 1
+        if self.passed < self.nth:
             return False
         self.caught += 1
         return True
@@ -58,6 +67,7 @@ class PostgresLink(Link):
         self._unread = bytearray()
         self._is_started = False
         self._is_till = False
+        self._is_about = False  # what the trap is about was named since the last COMMIT
         self._trap: Trap | None = None
         self._answer = bytearray()
 
@@ -102,7 +112,7 @@ class PostgresLink(Link):
         trap = self.proxy.trap
         if self._trap is not None and self._trap.fate is Fate.HELD_BACK:
             return
-        if trap is None or not self._is_till or COMMIT not in message or not trap.takes():
+        if trap is None or not self._is_its(trap, message) or not trap.takes():
             self.to_server(message)
             return
         self._trap = trap
@@ -112,6 +122,15 @@ class PostgresLink(Link):
         if trap.fate is Fate.NEVER_ARRIVES:
             self.cut()
         trap.is_sprung.set()
+
+    def _is_its(self, trap: Trap, message: bytes) -> bool:
+        """Whether this is a COMMIT that the trap waits for."""
+        self._is_about |= bool(trap.about) and trap.about in message
+        if COMMIT not in message:
+            return False
+        is_its = self._is_about if trap.about else self._is_till
+        self._is_about = False
+        return is_its
 
 
 class PostgresProxy(Proxy):
@@ -126,6 +145,11 @@ class PostgresProxy(Proxy):
         trap = Trap(fate, times)
         self.trap = trap
         return trap
+
+    def catch_about(self, fate: Fate, about: str, *, nth: int = 1) -> Trap:
+        """From now on the nth COMMIT of a transaction that has named this meets this fate, whoever makes it."""
+        self.trap = Trap(fate, about=about.encode(), nth=nth)
+        return self.trap
 
     def catch_some(self, fate: Fate, share: float, dice: random.Random) -> Trap:
         """From now on this share of all COMMITs of tills meets this fate."""
