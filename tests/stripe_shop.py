@@ -9,7 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from reseller.domain.payments import packs
+from reseller.domain.payments import pack_changes
+from reseller.domain.payments.pack_changes import PackTerms
 from reseller.domain.payments.topups import Order
 from reseller.wiring import wiring_of
 from tests.cashier.bank import CALLBACK, Bank
@@ -69,7 +70,7 @@ def open_stripe_shop(cluster: Cluster, folder: Path, **environ: str) -> Iterator
         assert wiring_of(shop.app).cashier.is_open
         with shop.at_work():
             for usd in PACKS:
-                packs.set_pack(Decimal(usd), actor="test")
+                pack_changes.add_pack(PackTerms(Decimal(usd)), actor="test", reason="to sell")
         yield opened
 
 

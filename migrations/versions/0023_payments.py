@@ -25,6 +25,18 @@ END $$
 
 def upgrade() -> None:
     _kinds("'bonus', ", "usage_negative", "kind <> 'usage' OR amount_nano < 0", "usage_and_refund_negative")
+    op.create_index('ix_ledger_entries_paid_in', 'ledger_entries', ['account_id', 'created_at'], unique=False,
+        postgresql_include=['amount_nano'], postgresql_where="kind IN ('top_up', 'refund', 'dispute')")
+    op.create_table('credit_days',
+        sa.Column('day', sa.Date(), nullable=False),
+        sa.Column('deferred_nano', sa.BigInteger(), nullable=False),
+        sa.Column('owed_nano', sa.BigInteger(), nullable=False),
+        sa.Column('sold_nano', sa.BigInteger(), nullable=False),
+        sa.Column('back_nano', sa.BigInteger(), nullable=False),
+        sa.Column('given_nano', sa.BigInteger(), nullable=False),
+        sa.Column('used_nano', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('day', name=op.f('pk_credit_days'))
+    )
     op.create_table('bonus_tiers',
         sa.Column('id', sa.Uuid(), nullable=False),
         sa.Column('from_nano', sa.BigInteger(), nullable=False),
@@ -195,6 +207,8 @@ def downgrade() -> None:
     op.drop_table('stripe_events')
     op.drop_table('packs')
     op.drop_table('bonus_tiers')
+    op.drop_table('credit_days')
+    op.drop_index('ix_ledger_entries_paid_in', table_name='ledger_entries')
     _kinds("", "usage_and_refund_negative", "kind NOT IN ('usage', 'refund') OR amount_nano < 0", "usage_negative")
 
 

@@ -40,6 +40,7 @@ JOBS = (
     Job("expire quarantine", 600, prices.expire_quarantine),
     Job("apply payment events", 60, payments.apply_events),
     Job(payments.RECONCILE, 3600, payments.reconcile_payments, at_start=True),
+    Job("close days of credit", 600, payments.close_credit_days, patience=None),
     Job("forget payment events", 86_400, payments.forget_events),
     Job("forget sign-ins", 3600, upkeep.forget_sign_ins),
     Job("close viewings", 300, upkeep.close_viewings),

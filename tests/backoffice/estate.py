@@ -29,8 +29,9 @@ from reseller.domain.letters import LetterKind
 from reseller.domain.limits import LimitPreset
 from reseller.domain.notes import AccountNote
 from reseller.domain.notices import Notice
-from reseller.domain.payments import MoneySeen, events, learn_money, packs
+from reseller.domain.payments import MoneySeen, events, learn_money, pack_changes
 from reseller.domain.payments.events import Heard
+from reseller.domain.payments.pack_changes import PackTerms
 from reseller.domain.payments.suspense import Aside, Why, put_aside
 from reseller.domain.usage import rollup
 from reseller.errors import Refusal
@@ -202,8 +203,8 @@ def sell(app: Flask) -> None:
     pricing.sync("openrouter", [make_entry("acme/one"), make_entry("acme/two")], actor=factories.ACTOR)
     pricing.sync("openrouter", [make_entry("acme/one"), make_entry("acme/two", prompt="0.01")], actor=factories.ACTOR)
     factories.make_rule()
-    packs.set_pack(Decimal(10), label="most bought", actor=factories.ACTOR)
-    packs.set_tier(Decimal(10), Decimal(5), actor=factories.ACTOR)
+    pack_changes.add_pack(PackTerms(Decimal(10), "most bought"), actor=factories.ACTOR, reason="to sell")
+    pack_changes.add_tier(Decimal(10), Decimal(5), actor=factories.ACTOR, reason="to sell")
 
 
 def live(app: Flask) -> Person:

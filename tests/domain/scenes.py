@@ -12,7 +12,7 @@ from uuid import UUID
 
 import gevent
 import pytest
-from sqlalchemy import null, text
+from sqlalchemy import null, select, text
 
 from reseller.clock import new_id
 from reseller.database import transaction
@@ -206,3 +206,9 @@ def refused(till: Till, op: Any) -> Refusal:
     with pytest.raises(Refusal) as refusal:
         till.admit(op)
     return refusal.value
+
+
+def all_of(table: type[Any]) -> list[Any]:
+    """Every row of the table, by its primary key."""
+    with transaction() as session:
+        return list(session.scalars(select(table).order_by(*table.__table__.primary_key)))

@@ -9,6 +9,7 @@ proved: entries carry no real hashes, so `flask ledger verify` would complain.
 from sqlalchemy import text
 
 from reseller.database import db, transaction
+from reseller.domain.payments import deferred
 from reseller.domain.usage import partitions, rollup
 
 DAYS = 90
@@ -104,6 +105,7 @@ def fill(*, accounts: int, calls: int) -> None:
         for statement in _BOOKS:
             session.execute(text(statement))
     rollup.run()
+    deferred.close_days()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(
             text("VACUUM (ANALYZE)")

@@ -15,6 +15,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("performance, 30 days", "/admin/performance/?range=30"),
     ("business, 90 days", "/admin/business/?range=90"),
     ("business, 30 days", "/admin/business/?range=30"),
+    ("finance, 90 days", "/admin/finance/?range=90"),
     ("usage, 90 days", "/admin/usage/?range=90"),
     ("usage, 30 days", "/admin/usage/?range=30"),
     ("health, 90 days", "/admin/health/?range=90"),

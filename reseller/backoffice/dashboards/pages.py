@@ -5,7 +5,7 @@ from typing import ClassVar
 from flask import Response, request
 
 from reseller.backoffice.access import MONEY, STAFF, Page, exposed, pages
-from reseller.backoffice.dashboards import business, health, performance, usage
+from reseller.backoffice.dashboards import business, finance, health, performance, usage
 from reseller.domain.desk.figures import Period
 from reseller.domain.usage import rollup
 from reseller.errors import NotFound
@@ -61,6 +61,14 @@ class Business(ReportPage):
 
     def report(self, period: Period) -> Report:
         return business.report(period)
+
+
+class Finance(ReportPage):
+    access = pages(MONEY, "index", "export")
+    intro = "Credit, money and what is earned, without test calls. Days are UTC, as in the ledger. Each table is a CSV for the bookkeeping."
+
+    def report(self, period: Period) -> Report:
+        return finance.report(period)
 
 
 class Usage(ReportPage):

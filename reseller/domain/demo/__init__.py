@@ -24,6 +24,7 @@ from reseller.domain.demo.logins import PEOPLE, Login, Logins, new_people, worki
 from reseller.domain.demo.people import Resident
 from reseller.domain.keys import keys_of
 from reseller.domain.ledger import EntryKind
+from reseller.domain.payments import BACK_REASONS, deferred
 from reseller.domain.pricing import RuleTerms
 from reseller.domain.usage import partitions, rollup
 
@@ -56,6 +57,8 @@ def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, know
         goods = stock(lists, rules, actor=actor)
         loaded = Loaded(_populate(session, goods, until=until, actor=actor), is_new=True)
     rollup.run()
+    deferred.forget_days()
+    deferred.close_days()
     return loaded
 
 
@@ -79,8 +82,9 @@ def _live_through(session: Session, resident: Resident, goods: Mapping[str, Good
     calls = traffic.attempts(customer, goods, until=until, chance=chance)
     history = replay.opened(resident.account_id, customer.purse, at=resident.joined_at, key_for=resident.ring.key_for, chance=chance)
     history.due.extend(_goodwill(customer, until))
+    history.due.extend(_back(customer, until))
     replay.replay(history, calls, until=until)
-    writing.write(session, history)
+    writing.write(session, history, user_id=resident.user_id)
     writing.count_keys(session, history, periods={key.id: key.spend_period for key in keys_of(resident.account_id)})
 
 
@@ -90,6 +94,15 @@ def _goodwill(customer: Customer, until: datetime) -> list[replay.Payment]:
     day = until.date() - timedelta(days=cast.BAD_AFTERNOON_DAYS_AGO - 1)
     reason = f"Goodwill for the failed calls of {day - timedelta(days=1)}"
     return [replay.Payment(datetime.combine(day, time(9, 12), UTC), customer.goodwill_usd, EntryKind.ADJUSTMENT, reason)]
+
+
+def _back(customer: Customer, until: datetime) -> list[replay.Payment]:
+    """What went back of the payment before, and came again."""
+    noon = datetime.combine(until.date(), time(12, 20), UTC)
+    return [
+        replay.Payment(noon - timedelta(days=days_ago), amount_usd, kind, BACK_REASONS[kind, amount_usd > 0])
+        for days_ago, kind, amount_usd in customer.back
+    ]
 
 
 def _opening(until: datetime) -> datetime:

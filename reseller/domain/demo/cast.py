@@ -6,6 +6,7 @@ Every address lies under `.example`, which no mail ever reaches (RFC 2606).
 from dataclasses import dataclass
 
 from reseller.domain.accounts import Role
+from reseller.domain.ledger import EntryKind
 
 DAYS = 90
 
@@ -65,6 +66,7 @@ class Customer:
     limits: tuple[tuple[str, int], ...] = ()  # names as in limits.LIMIT_COLUMNS; the rest are the defaults
     goodwill_usd: int = 0  # granted by staff after the bad afternoon
     suspended_because: str = ""
+    back: tuple[tuple[int, EntryKind, int], ...] = ()  # days ago, kind and dollars of what went back of the payment before
 
 
 BAD_AFTERNOON_DAYS_AGO = 23
@@ -101,6 +103,7 @@ CUSTOMERS = (
         "Kumo Games",
         Habit(48, ((MINI, 60), (DEEPSEEK, 30), (FLASH, 10)), hours=EVENINGS, weekdays=LEISURE, size_percent=700, stream_percent=95),
         Purse(10),
+        back=((47, EntryKind.DISPUTE, -10), (38, EntryKind.DISPUTE, 10)),
     ),
     Customer(
         "ops@riveralogistics.example",
@@ -120,6 +123,7 @@ CUSTOMERS = (
         Habit(20, ((SONNET, 70), (GPT, 30)), size_percent=600, began_at_percent=80),
         Purse(10, is_prompt=False),
         joined_days_ago=75,
+        back=((33, EntryKind.REFUND, -4),),
     ),
     Customer(
         "priya@lotushealth.example",

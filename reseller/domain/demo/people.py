@@ -47,6 +47,7 @@ class Resident:
 
     customer: Customer
     account_id: UUID
+    user_id: UUID
     joined_at: datetime
     ring: KeyRing
 
@@ -74,7 +75,7 @@ def move_in(customer: Customer, *, password: str, joined_at: datetime, actor: st
     if customer.suspended_because:
         accounts.suspend(person.account_id, reason=customer.suspended_because, actor=actor)
     _date_back(db.session(), person, at=joined_at)
-    return Resident(customer, person.account_id, joined_at, ring), live, test
+    return Resident(customer, person.account_id, person.user_id, joined_at, ring), live, test
 
 
 def _more_keys(ring: KeyRing, person: Person, *, joined_at: datetime, actor: str) -> KeyRing:

@@ -37,12 +37,22 @@ _PAID = (CallStatus.COMPLETED, CallStatus.ABANDONED, CallStatus.PARTIAL)
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """Money that comes in at an instant."""
+    """Money that comes in at an instant, or goes back out of the payment before (a refund, a dispute)."""
 
     at: datetime
     amount_usd: int
     kind: EntryKind = EntryKind.TOP_UP
     reason: str = "Top-up"
+
+
+@dataclass(slots=True)
+class Bought:
+    """A payment of the past. `back`: when, by which kind of entry and how much of it went back (below zero), or came again."""
+
+    payment_id: UUID
+    at: datetime
+    amount_usd: int
+    back: list[tuple[datetime, EntryKind, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -56,6 +66,7 @@ class History:
     state: AccountState
     rows: list[dict[str, Any]] = field(default_factory=list)  # of usage_logs
     due: list[Payment] = field(default_factory=list)
+    bought: list[Bought] = field(default_factory=list)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -115,10 +126,22 @@ def _close_day(history: History, at: datetime) -> None:
 
 
 def _pay(history: History, payment: Payment) -> None:
-    reference = f"demo:{history.account_id}:{history.state.entry_count + 1}"
     amount_nano = payment.amount_usd * NANO
-    _append(history, EntryDraft(history.account_id, payment.kind, amount_nano, reference, ACTOR, payment.reason), at=payment.at)
+    draft = EntryDraft(history.account_id, payment.kind, amount_nano, _reference(history, payment), ACTOR, payment.reason)
+    _append(history, draft, at=payment.at)
     history.state.settled += amount_nano
+
+
+def _reference(history: History, payment: Payment) -> str:
+    """As the product names its entries; the payment is remembered."""
+    if payment.kind == EntryKind.TOP_UP:
+        history.bought.append(Bought(id_at(payment.at, history.chance), payment.at, payment.amount_usd))
+        return str(history.bought[-1].payment_id)
+    if payment.kind in (EntryKind.REFUND, EntryKind.DISPUTE):
+        last = next(bought for bought in reversed(history.bought) if payment.amount_usd < 0 or bought.back)
+        last.back.append((payment.at, payment.kind, payment.amount_usd))
+        return f"{last.payment_id}:{len(last.back)}"
+    return f"demo:{history.account_id}:{history.state.entry_count + 1}"
 
 
 def _append(history: History, draft: EntryDraft, *, at: datetime) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from reseller.clock import instant_of
+from reseller.domain.demo.buying import paid_rows
 from reseller.domain.demo.replay import History
 from reseller.domain.keys import SpendPeriod, period_start
 from reseller.domain.usage import CallStatus
@@ -21,8 +22,11 @@ from reseller.errors import Conflict
 
 ROWS_A_STATEMENT = 2_000
 
-_USAGE = text("INSERT INTO usage_logs SELECT * FROM json_populate_recordset(NULL::usage_logs, CAST(:rows AS json))")
-_ENTRIES = text("INSERT INTO ledger_entries SELECT * FROM json_populate_recordset(NULL::ledger_entries, CAST(:rows AS json))")
+_TABLES = ("ledger_entries", "usage_logs", "payments", "payment_refunds", "payment_disputes", "payment_moves")
+_INSERTS = {
+    table: text(f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, CAST(:rows AS json))")  # noqa: S608
+    for table in _TABLES
+}
 _BALANCE = text(
     """UPDATE balances
           SET settled_nano = :settled, usage_day = :usage_day, unposted_nano = :unposted, entry_count = :entry_count,
@@ -36,8 +40,8 @@ _KEY = text(
 )
 
 
-def write(session: Session, history: History) -> None:
-    """The account's usage rows, entries, balance and key counters are in the caller's transaction. Raises Conflict if it had any."""
+def write(session: Session, history: History, *, user_id: UUID) -> None:
+    """Usage rows, entries, payments by this person, balance and key counters are in the caller's transaction. Raises Conflict if any."""
     state = history.state
     balance = {
         "account_id": state.account_id,
@@ -50,9 +54,9 @@ def write(session: Session, history: History) -> None:
     }
     if session.execute(_BALANCE, balance).rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict(f"account {state.account_id} has a history of its own")
-    for statement, rows in ((_ENTRIES, history.entries), (_USAGE, history.rows)):
+    for table, rows in (("ledger_entries", history.entries), ("usage_logs", history.rows), *paid_rows(history, user_id).items()):
         for part in _parts(rows):
-            session.execute(statement, {"rows": orjson.dumps(part).decode()})
+            session.execute(_INSERTS[table], {"rows": orjson.dumps(part, default=str).decode()})
 
 
 def count_keys(session: Session, history: History, *, periods: dict[UUID, str]) -> None:

@@ -71,6 +71,13 @@ class LedgerEntry(Identified, Created, Base):
         CheckConstraint("kind <> 'usage' OR amount_nano < 0", name="usage_negative"),
         # Payments, refunds, disputes and adjustments among very many days of usage.
         Index("ix_ledger_entries_money", "id", postgresql_where="kind <> 'usage'"),
+        Index(
+            "ix_ledger_entries_paid_in",
+            "account_id",
+            "created_at",
+            postgresql_include=["amount_nano"],
+            postgresql_where="kind IN ('top_up', 'refund', 'dispute')",
+        ),
         Index("ix_ledger_entries_payments", "created_at", postgresql_where="kind IN ('top_up', 'refund', 'dispute')"),
     )
 

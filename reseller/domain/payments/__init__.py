@@ -3,13 +3,15 @@
 A door asks Stripe and tells here what it heard; whatever it was, and in whatever order, the books end the same (R17–R20).
 """
 
-from reseller.domain.payments import events, packs, refunds, suspense, topups
+from reseller.domain.payments import deferred, events, pack_changes, packs, refunds, suspense, topups
 from reseller.domain.payments.audit import mismatches
+from reseller.domain.payments.booking import BACK_REASONS
 from reseller.domain.payments.facts import DisputeSeen, MoneySeen, RefundSeen, SessionSeen, StraySeen
 from reseller.domain.payments.learning import learn_money, learn_session, learn_stray
 from reseller.domain.payments.tables import (
     BonusTier,
     EventState,
+    MoveKind,
     Pack,
     Payment,
     PaymentDispute,
@@ -21,7 +23,8 @@ from reseller.domain.payments.tables import (
 )
 
 __all__ = [
-    "BonusTier", "DisputeSeen", "EventState", "MoneySeen", "Pack", "Payment", "PaymentDispute", "PaymentRefund", "PaymentStatus",
-    "RefundSeen", "RefundStatus", "SessionSeen", "StraySeen", "StripeEvent", "SuspenseItem", "events", "learn_money", "learn_session",
-    "learn_stray", "mismatches", "packs", "refunds", "suspense", "topups",
+    "BACK_REASONS", "BonusTier", "DisputeSeen", "EventState", "MoneySeen", "MoveKind", "Pack", "Payment", "PaymentDispute",
+    "PaymentRefund", "PaymentStatus", "RefundSeen", "RefundStatus", "SessionSeen", "StraySeen", "StripeEvent", "SuspenseItem",
+    "deferred", "events", "learn_money", "learn_session", "learn_stray", "mismatches", "pack_changes", "packs", "refunds",
+    "suspense", "topups",
 ]  # fmt: skip

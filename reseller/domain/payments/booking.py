@@ -18,7 +18,7 @@ from reseller.domain.payments.taken import Taken, taken_of
 from reseller.money import exact_usd, to_nano, to_usd
 
 ACTOR = "system:payments"
-REASONS = {
+BACK_REASONS = {
     (EntryKind.REFUND, False): "Refund of a payment",
     (EntryKind.REFUND, True): "A refund that did not reach you",
     (EntryKind.DISPUTE, False): "Payment disputed with your bank",
@@ -44,7 +44,7 @@ def book(session: Session, payment: Payment) -> None:
     for kind, difference in _differences(payment, taken):
         payment.reversals += 1
         reference = f"{payment.id}:{payment.reversals}"
-        ledger.post(EntryDraft(payment.account_id, kind, difference, reference, ACTOR, reason=REASONS[kind, difference > 0]))
+        ledger.post(EntryDraft(payment.account_id, kind, difference, reference, ACTOR, reason=BACK_REASONS[kind, difference > 0]))
     after = ledger.balance_now(payment.account_id).available_nano
     if after < 0 <= before:
         _tell_of_frozen(session, payment, after)

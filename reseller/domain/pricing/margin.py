@@ -8,19 +8,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from reseller.domain.pricing.arithmetic import marked_up
-from reseller.money import EXACT, percent_of
+from reseller.money import EXACT, ZERO_USD, percent_of
 
 HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """The fees, and the pack that customers typically buy. What arrives of a pack is more than nothing."""
+    """The fees, and the pack that customers typically buy, with the bonus that comes on top of it."""
 
     card_percent: Decimal
     card_fixed_usd: Decimal
     upstream_percent: Decimal
     top_up_usd: Decimal
+    bonus_usd: Decimal = ZERO_USD
+
+    @property
+    def credit_usd(self) -> Decimal:
+        """What can be spent of one pack."""
+        return EXACT.add(self.top_up_usd, self.bonus_usd)
 
     @property
     def arriving_usd(self) -> Decimal:
@@ -29,13 +35,13 @@ class Fees:
 
     @property
     def card_percent_of_pack(self) -> Decimal:
-        """All of the card's fees as percent of the pack."""
-        return percent_of(EXACT.subtract(self.top_up_usd, self.arriving_usd), self.top_up_usd)
+        """All of the card's fees, and the bonus, as percent of what can be spent of the pack."""
+        return percent_of(EXACT.subtract(self.credit_usd, self.arriving_usd), self.credit_usd)
 
     @property
     def break_even_percent(self) -> Decimal:
-        """The markup at which nothing is left and nothing lost."""
-        return EXACT.subtract(percent_of(marked_up(self.top_up_usd, self.upstream_percent), self.arriving_usd), HUNDRED)
+        """The markup at which nothing is left and nothing lost. Something must arrive."""
+        return EXACT.subtract(percent_of(marked_up(self.credit_usd, self.upstream_percent), self.arriving_usd), HUNDRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +68,4 @@ def margin_of(cost_usd: Decimal, markup_percent: Decimal, fees: Fees) -> Margin:
 def is_below_break_even(markup_percent: Decimal, fees: Fees) -> bool:
     """Whether selling at this markup loses money on packs of that size. Compared exactly, without a division."""
     income = EXACT.multiply(EXACT.add(HUNDRED, markup_percent), fees.arriving_usd)
-    return income < EXACT.multiply(EXACT.add(HUNDRED, fees.upstream_percent), fees.top_up_usd)
+    return income < EXACT.multiply(EXACT.add(HUNDRED, fees.upstream_percent), fees.credit_usd)

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import pytest
 from flask import Flask
 
-from reseller.backoffice.dashboards import business, health, performance, usage
+from reseller.backoffice.dashboards import business, finance, health, performance, usage
 from reseller.clock import now
 from reseller.database import acting_as_operator
 from reseller.domain.accounts import Role
@@ -23,17 +23,26 @@ from reseller.web import figures
 from reseller.web.reports import Report
 from tests import factories, staff
 from tests.domain import scenes
+from tests.domain.payments import paying
 from tests.domain.usage import calls
 
-PAGES = ("performance", "business", "usage", "health")
-REPORTS = {"performance": performance.report, "business": business.report, "usage": usage.report, "health": health.report}
+PAGES = ("performance", "business", "finance", "usage", "health")
+REPORTS = {
+    "performance": performance.report,
+    "business": business.report,
+    "finance": finance.report,
+    "usage": usage.report,
+    "health": health.report,
+}
 
 
 @pytest.fixture(scope="module")
 def filled(module_app: Flask) -> Flask:
     """Three weeks of calls of every kind."""
     with module_app.app_context(), acting_as_operator():
-        accounts = [factories.make_person(full_name=f"<b>{name}</b> & sons").account_id for name in ("Ada", "Bob", "=Eve")]
+        people = [factories.make_person(full_name=f"<b>{name}</b> & sons") for name in ("Ada", "Bob", "=Eve")]
+        accounts = [person.account_id for person in people]
+        paying.buy(people[0], "50")
         calls.write(calls.random_rows(Random(21), accounts, 300, start=now() - timedelta(days=21), days=21))
         rollup.run()
     return module_app

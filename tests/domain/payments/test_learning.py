@@ -16,7 +16,7 @@ from reseller.database import acting_as_operator
 from reseller.domain import ledger
 from reseller.domain.accounts import Person
 from reseller.domain.ledger import EntryKind
-from reseller.domain.payments import MoneySeen, learn_money, learn_session, packs, topups
+from reseller.domain.payments import MoneySeen, learn_money, learn_session, pack_changes, topups
 from reseller.domain.payments.topups import Order
 from reseller.money import to_usd
 from tests import factories
@@ -226,7 +226,7 @@ def test_a_spent_payment_that_goes_back_freezes_and_the_next_one_thaws(buyer: Pe
 
 
 def test_a_bonus_comes_once_and_goes_with_its_payment(buyer: Person) -> None:
-    packs.set_tier(Decimal(20), Decimal(10), actor="test")
+    pack_changes.add_tier(Decimal(20), Decimal(10), actor="test", reason="more")
     begun = order(buyer)
 
     learn(paid(begun), paid(begun))

@@ -15,7 +15,8 @@ from config import Settings
 from reseller.clock import new_id
 from reseller.domain import ledger
 from reseller.domain.accounts import Role
-from reseller.domain.payments import packs, topups
+from reseller.domain.payments import pack_changes, topups
+from reseller.domain.payments.pack_changes import PackTerms
 from reseller.domain.payments.topups import Order
 from reseller.money import parse_usd
 from tests import factories
@@ -79,9 +80,9 @@ def entries() -> list[Any]:
 
 def test_packs_bounds_and_bonuses_are_shown(browser: FlaskClient) -> None:
     for usd, label in (("10", ""), ("100", "most bought"), ("2", "below the least"), ("5000", "above the most")):
-        packs.set_pack(Decimal(usd), label=label, actor="test")
-    packs.set_pack(Decimal(50), is_offered=False, actor="test")
-    packs.set_tier(Decimal(100), Decimal(5), actor="test")
+        pack_changes.add_pack(PackTerms(Decimal(usd), label), actor="test", reason="to sell")
+    pack_changes.add_pack(PackTerms(Decimal(50), is_offered=False), actor="test", reason="to sell")
+    pack_changes.add_tier(Decimal(100), Decimal(5), actor="test", reason="to sell")
 
     page = text_of(browser, "/billing")
 
@@ -162,7 +163,7 @@ def test_an_address_may_fill_in_the_field_and_buys_nothing(browser: FlaskClient)
 
 
 def test_a_bonus_is_promised_before_and_given_after(bank: Bank, browser: FlaskClient) -> None:
-    packs.set_tier(Decimal(20), Decimal(10), actor="test")
+    pack_changes.add_tier(Decimal(20), Decimal(10), actor="test", reason="to sell")
     order = bank.paid("20")
 
     page = text_of(browser, page_of(order))
@@ -370,7 +371,7 @@ def test_receipt_and_invoice_stand_on_both_pages(bank: Bank, browser: FlaskClien
 
 
 def test_each_line_of_a_payment_leads_to_it_and_it_to_each_line(bank: Bank, browser: FlaskClient) -> None:
-    packs.set_tier(Decimal(50), Decimal(10), actor="test")
+    pack_changes.add_tier(Decimal(50), Decimal(10), actor="test", reason="to sell")
     bank.paid("30")
     order = bank.paid("50")
     bank.fake.refund(bank.intent_of(order), 1000)

@@ -5,6 +5,7 @@ says so. Nothing here writes.
 """
 
 from reseller.domain.desk.figures.business import BusinessFigures, business
+from reseller.domain.desk.figures.finance import FinanceDay, FinanceFigures, finance, together
 from reseller.domain.desk.figures.health import HealthFigures, health
 from reseller.domain.desk.figures.patterns import PatternFigures, patterns
 from reseller.domain.desk.figures.performance import PerformanceFigures, performance
@@ -12,6 +13,6 @@ from reseller.domain.desk.figures.waiting import Waiting, waiting
 from reseller.domain.usage.period import Period
 
 __all__ = [
-    "BusinessFigures", "HealthFigures", "PatternFigures", "PerformanceFigures", "Period", "Waiting", "business", "health", "patterns",
-    "performance", "waiting",
+    "BusinessFigures", "FinanceDay", "FinanceFigures", "HealthFigures", "PatternFigures", "PerformanceFigures", "Period", "Waiting",
+    "business", "finance", "health", "patterns", "performance", "together", "waiting",
 ]  # fmt: skip
