@@ -30,6 +30,7 @@ from reseller.domain.limits import LimitPreset
 from reseller.domain.notes import AccountNote
 from reseller.domain.notices import Notice
 from reseller.domain.payments import MoneySeen, events, learn_money, pack_changes
+from reseller.domain.payments.deferred import CreditDay
 from reseller.domain.payments.events import Heard
 from reseller.domain.payments.pack_changes import PackTerms
 from reseller.domain.payments.suspense import Aside, Why, put_aside
@@ -120,6 +121,9 @@ def settle(app: Flask, admin_url: str) -> Estate:
         ids = ids_of(person, connection)
     with app.app_context(), acting_as_operator():
         rollup.run()
+        sold = dict.fromkeys(("deferred_nano", "owed_nano", "sold_nano", "back_nano", "given_nano", "used_nano"), 1)
+        with transaction() as session:
+            session.add(CreditDay(day=now().date() - timedelta(days=1), **sold))
     return Estate(app, admin_url, person, ids, secrets)
 
 

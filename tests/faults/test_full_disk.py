@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,19 +40,20 @@ class SmallDisk(Cluster):
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system in memory, gone afterwards."""
+def disk() -> Iterator[Path]:
+    """A small file system in memory, gone afterwards. Not below pytest's folder, which every run of it shuts to others anew."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("a disk that can be filled needs root, who may mount one")
-    place = tmp_path / "disk"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp(prefix="reseller-small-disk-"))
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
+        place.rmdir()
         pytest.skip(f"a disk that can be filled cannot be mounted here: {mounted.stderr.strip()}")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
+    place.rmdir()
 
 
 @pytest.fixture

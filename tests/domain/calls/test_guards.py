@@ -212,7 +212,7 @@ def test_two_entries_of_an_account_cannot_have_one_place(app: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "amount"),
-    [(EntryKind.TOP_UP, -1), (EntryKind.REFUND, 1), (EntryKind.USAGE, 1), (EntryKind.ADJUSTMENT, 0), (EntryKind.DISPUTE, 0)],
+    [(EntryKind.TOP_UP, -1), (EntryKind.USAGE, 1), (EntryKind.ADJUSTMENT, 0), (EntryKind.DISPUTE, 0)],
 )
 def test_an_entry_with_the_wrong_sign_is_refused_by_the_table(app: Any, kind: EntryKind, amount: int) -> None:
     """Guard: the CHECKs of ledger_entries."""
