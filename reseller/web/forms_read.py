@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from flask import abort, request
 from gevent import Timeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import RequestTimeout
 
 from reseller.domain.identity.throttle import network_of
 from reseller.web.client_address import client_address
@@ -20,8 +20,7 @@ OF_A_NETWORK, OF_ALL = 40, 400
 """Forms that are being read at once."""
 
 
-class TooSlow(HTTPException):
-    code = 408
+class TooSlow(RequestTimeout):
     description = "The form did not arrive in time. Nothing was changed; go back and send it again."
 
 
