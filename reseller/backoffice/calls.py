@@ -18,6 +18,7 @@ from reseller.domain.desk.call_story import FLAGS
 from reseller.domain.keys import ApiKey
 from reseller.domain.usage import CallStatus, UsageLog, call_id_of, request_id
 from reseller.errors import NotFound
+from reseller.web.csv_text import pause
 
 ANY_FLAG = "any"
 INDEXED = ("code", "flag")  # partial indexes hold what these leave
@@ -76,6 +77,7 @@ class Calls(TableView):
         """For CSV: as far as there are calls, however long the search for them takes."""
         after, left = None, EXPORT_ROWS
         while left > 0:
+            pause()
             with acting_as_operator():
                 found = call_list.find(wanted(filters), after=after, limit=min(EXPORT_SLICE, left))
             yield from found.calls

@@ -39,6 +39,15 @@ def csv_text(value: Any) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
+def pause() -> None:
+    """Others have had a look in, and the next slice has a request's patience: a long export is many short questions.
+
+    Whoever reads slices that may hold few rows, or none, pauses before each.
+    """
+    sleep(PAUSE_SECONDS)
+    wait_in_all(REQUEST_SECONDS)
+
+
 def csv_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """CSV text, a few rows at a time, with a pause for others after each. Cells are `csv_text` already."""
     buffer = io.StringIO()
@@ -47,8 +56,7 @@ def csv_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterato
     for number, row in enumerate(rows, 1):
         writer.writerow(row)
         if number % ROWS == 0:
-            sleep(PAUSE_SECONDS)
-            wait_in_all(REQUEST_SECONDS)  # for the next slice: a long export is many short questions
+            pause()
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()

@@ -23,7 +23,7 @@ from reseller.portal.usage import choices as choosing
 from reseller.portal.usage.blueprint import own_usage
 from reseller.portal.usage.choices import KINDS, Filters
 from reseller.portal.usage.words import STATUS
-from reseller.web.csv_text import csv_lines, csv_text
+from reseller.web.csv_text import csv_lines, csv_text, pause
 from reseller.web.formats import viewer_zone
 
 PAGE_ROWS = 50
@@ -108,6 +108,7 @@ def _slices(wanted: Wanted, account_id: UUID, keys: dict[UUID, str]) -> Iterator
     """As far as there are calls, however long the search for them takes."""
     after, left = None, EXPORT_ROWS
     while left > 0:
+        pause()
         with acting_for(account_id):
             found = call_list.find(wanted, after=after, limit=min(EXPORT_SLICE, left))
         yield from (_cells(call, keys) for call in found.calls)
