@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -21,7 +22,7 @@ from reseller.web import streams
 from tests import factories
 from tests.authenticator import standing_clock
 from tests.domain import scenes
-from tests.staff import client_of
+from tests.staff import ApartClient, client_of
 
 TABLES = ("users", "accounts", "memberships", "api_keys", "balances", "ledger_entries", "sessions", "rate_limits", "staff_actions")
 
@@ -247,3 +248,117 @@ def test_a_live_figure_ends_with_the_viewing(app: Flask, monkeypatch: pytest.Mon
 
     assert b"$12.34" in shown
     assert list(stream)[-1].startswith(b"event: over")
+
+
+def press(client: FlaskClient, customer: Person) -> int:
+    return client.post(f"/admin/customers/{customer.account_id}/view-as/", data={"reason": "a ticket"}).status_code
+
+
+def in_same_browser(client: FlaskClient) -> FlaskClient:
+    """Another request of the same browser, which may run at the same time."""
+    app, name = client.application, client.application.config["SESSION_COOKIE_NAME"]
+    cookie = client.get_cookie(name)
+    assert cookie is not None
+    twin = ApartClient(app, app.response_class, use_cookies=True)
+    twin.set_cookie(name, cookie.value)
+    return twin
+
+
+def whose_sessions() -> set[UUID]:
+    """Who is signed in, anywhere."""
+    return {row["user_id"] for row in scenes.rows("SELECT user_id FROM sessions")}
+
+
+def audited() -> list[str]:
+    return sorted(row["action"] for row in scenes.rows("SELECT action FROM staff_actions WHERE action LIKE 'viewing.%'"))
+
+
+def still_open() -> list[UUID]:
+    return [row["account_id"] for row in scenes.rows("SELECT account_id FROM viewings WHERE ended_at IS NULL")]
+
+
+def test_pressing_the_button_twice_leaves_one_viewing_and_one_way_out(app: Flask) -> None:
+    """The same form again, as after "back"; then one end is the end."""
+    customer, person = factories.make_person(usd="12.34"), factories.make_person(role=Role.SUPPORT)
+    client = viewer_of(app, customer, person=person)
+
+    again = press(client, customer)
+    seen, changed = text_of(client, "/overview"), client.post("/settings/company", data={"account_name": "Mallory"}).status_code
+    open_then = still_open()
+    ended, after = client.post("/viewing/end").location, text_of(client, "/overview")
+
+    assert (again, changed, open_then) == (302, 403, [customer.account_id])
+    assert seen.count("End viewing") == 1
+    assert ended == f"/admin/customers/{customer.account_id}/"
+    assert "$12.34" not in after
+    assert "End viewing" not in after
+    assert audited() == ["viewing.begin", "viewing.begin", "viewing.end", "viewing.end"]
+    assert whose_sessions() == {person.user_id}
+    assert person.email in text_of(client, "/settings"), "the browser is the viewer's own, as before"
+
+
+def test_pressing_it_many_times_at_once_leaves_one_viewing(app: Flask) -> None:
+    """Guard: the lock on the session's row. Nobody sees a mistake of ours, and nobody sees two customers."""
+    first, second = factories.make_person(usd="12.34"), factories.make_person(usd="56.78")
+    person = factories.make_person(role=Role.SUPPORT)
+    client = client_of(app, person=person)
+    customers = iter([first, second] * 4)
+
+    answers = scenes.in_threads(8, lambda: press(in_same_browser(client), next(customers)))
+
+    assert answers == [302] * 8
+    [seen] = still_open()
+    page = text_of(client, "/overview")
+    assert ("$12.34" in page, "$56.78" in page) == (seen == first.account_id, seen == second.account_id)
+    assert audited() == ["viewing.begin"] * 8 + ["viewing.end"] * 7
+    assert whose_sessions() == {person.user_id}
+
+
+def test_nothing_is_changed_between_one_viewing_and_the_next(app: Flask) -> None:
+    """R24: a form of the first customer's page must find neither a gap in which the viewer acts nor the second customer's account."""
+    first, second = factories.make_person(full_name="Ann"), factories.make_person(full_name="Bob")
+    person = factories.make_person(role=Role.SUPPORT, full_name="Sue")
+    client = viewer_of(app, first, person=person)
+    turns = iter(range(16))
+
+    def step() -> int:
+        browser, turn = in_same_browser(client), next(turns)
+        if turn % 2:
+            return press(browser, second if turn % 4 == 1 else first)
+        return browser.post("/settings/company", data={"account_name": "Mallory"}).status_code
+
+    answers = scenes.in_threads(8, step) + scenes.in_threads(8, step)
+
+    assert sorted(answers) == [302] * 8 + [403] * 8
+    assert sorted(row["name"] for row in scenes.rows("SELECT name FROM accounts")) == ["Ann", "Bob", "Sue"]
+    assert len(still_open()) == 1
+
+
+def test_two_browsers_of_one_viewer_see_a_customer_each_and_end_one_each(app: Flask) -> None:
+    first, second = factories.make_person(usd="12.34"), factories.make_person(usd="56.78")
+    person = factories.make_person(role=Role.SUPPORT)
+    here, there = viewer_of(app, first, person=person), viewer_of(app, second, person=person)
+    pages = [text_of(browser, "/overview") for browser in (here, there)]
+
+    left = here.post("/viewing/end").location
+    own, other = here.post("/settings/company", data={"account_name": "Sue's"}), there.post("/settings/company", data={"account_name": "x"})
+
+    assert [("$12.34" in page, "$56.78" in page) for page in pages] == [(True, False), (False, True)]
+    assert left == f"/admin/customers/{first.account_id}/"
+    assert (own.status_code, other.status_code) == (302, 403)
+    assert accounts.name_of(person.account_id) == "Sue's", "who views nobody acts as themselves"
+    assert still_open() == [second.account_id]
+    assert whose_sessions() == {person.user_id}
+    assert accounts.name_of(second.account_id) != "x"
+
+
+def test_the_form_of_an_ended_viewing_ends_no_other_persons(app: Flask) -> None:
+    """Two members of staff look at the same customer; one goes, twice."""
+    customer = factories.make_person(usd="12.34")
+    one, other = viewer_of(app, customer), viewer_of(app, customer, Role.FINANCE)
+
+    left = [one.post("/viewing/end").location for _ in range(2)]
+
+    assert left == [f"/admin/customers/{customer.account_id}/", "/"]
+    assert "End viewing" in text_of(other, "/overview")
+    assert other.post("/settings/company", data={"account_name": "Mallory"}).status_code == 403
