@@ -31,10 +31,18 @@ class Visitor:
 
     def post(self, path: str, *, seen: str | None = None, **fields: str) -> TestResponse:
         """The form on `seen`, or on the page itself, sent to `path`."""
-        page = self.get(seen or path).get_data(as_text=True)
+        return self.send(path, self.token_on(seen or path), **fields)
+
+    def token_on(self, path: str) -> str:
+        """The token of the form that is there."""
+        page = self.get(path).get_data(as_text=True)
         token = TOKEN.search(page)
-        assert token, f"no form on {seen or path}: {page[-600:]}"
-        return self.client.post(path, data={"csrf_token": token[1], **fields}, environ_base=self._environ, base_url=self._origin)
+        assert token, f"no form on {path}: {page[-600:]}"
+        return token[1]
+
+    def send(self, path: str, token: str, **fields: str) -> TestResponse:
+        """A form that was looked at before."""
+        return self.client.post(path, data={"csrf_token": token, **fields}, environ_base=self._environ, base_url=self._origin)
 
     def sign_in(self, email: str, password: str = factories.PASSWORD, *, path: str = "/sign-in") -> TestResponse:
         """The first step."""
