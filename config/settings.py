@@ -22,6 +22,10 @@ OUR_PREFIXES = (
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
+STRIPES_OWN = "https://api.stripe.com"
+LIVE_KEYS = ("sk_live_", "rk_live_")
+"""How keys begin with which real money moves (docs.stripe.com/keys); the client takes every other one for test mode."""
+
 DEFAULT_SECRETS = frozenset({"", "change-me", "changeme", "secret", "dev", "development", "test"})
 
 
@@ -47,7 +51,10 @@ class Settings(BaseModel):
 
     stripe_secret_key: SecretStr = Field(SecretStr(""), description="empty switches buying off")
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="required when Stripe is on")
-    stripe_api_base: str = Field("", description="another address for Stripe's API, for tests")
+    stripe_api_base: str = Field("", description="another address for Stripe's API, for tests; refused in production")
+    stripe_allow_test_key: bool = Field(
+        False, description="let production sell with a key of Stripe's test mode: free credit for test cards"
+    )
 
     stripe_automatic_tax: bool = Field(False, description="let Stripe add tax on top of what is credited")
     stripe_collects_tax_id: bool = Field(False, description="ask business customers for their tax id when they pay")
@@ -234,4 +241,17 @@ def _production_problems(settings: Settings) -> list[str]:
         problems.append("PUBLIC_URL is missing: links in letters and pages need it")
     elif settings.public_url.startswith("http://"):
         problems.append("PUBLIC_URL is plain http: customers would send their keys in clear; use https")
+    return problems + _pretended_money(settings)
+
+
+def _pretended_money(settings: Settings) -> list[str]:
+    """How somebody could get real credit without paying: with a test card, or from whoever answers in Stripe's place."""
+    problems = []
+    key = settings.stripe_secret_key.get_secret_value()
+    if key and not key.startswith(LIVE_KEYS) and not settings.stripe_allow_test_key:
+        problems.append(
+            "STRIPE_SECRET_KEY is no live key: test cards would buy real credit; set STRIPE_ALLOW_TEST_KEY=true if that is meant"
+        )
+    if settings.stripe_api_base not in ("", STRIPES_OWN):
+        problems.append("STRIPE_API_BASE is not Stripe's address: whoever answers there could say that anything is paid; leave it empty")
     return problems

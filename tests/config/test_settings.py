@@ -14,6 +14,7 @@ PRODUCTION = {
     "SECRET_KEY": "b7" * 20,
     "PUBLIC_URL": "https://gateway.test",
 }
+STRIPE = {"STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
 TESTING = {"RESELLER_ENV": "testing"}
 
 
@@ -48,6 +49,12 @@ def test_production_names_every_missing_secret_at_once() -> None:
         ({"DATABASE_URL": "sqlite:///reseller.db"}, "DATABASE_URL"),
         ({"DATABASE_URL": "mysql://db/reseller"}, "DATABASE_URL"),
         ({"STRIPE_SECRET_KEY": "sk_live_x"}, "STRIPE_WEBHOOK_SECRET"),
+        ({**STRIPE, "STRIPE_SECRET_KEY": "sk_test_x"}, "STRIPE_SECRET_KEY"),
+        ({**STRIPE, "STRIPE_SECRET_KEY": "rk_test_x"}, "STRIPE_SECRET_KEY"),
+        ({**STRIPE, "STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_ALLOW_TEST_KEY": "false"}, "STRIPE_ALLOW_TEST_KEY"),
+        ({**STRIPE, "STRIPE_API_BASE": "http://127.0.0.1:4242"}, "STRIPE_API_BASE"),
+        ({**STRIPE, "STRIPE_API_BASE": "https://api.stripe.com.evil.test"}, "STRIPE_API_BASE"),
+        ({**STRIPE, "STRIPE_API_BASE": "http://api.stripe.com"}, "STRIPE_API_BASE"),
         ({"OIDC_ISSUER": "https://login.test"}, "OIDC_CLIENT_ID"),
         ({"GOOGLE_CLIENT_ID": "id"}, "GOOGLE_CLIENT_SECRET"),
         ({"FLASK_DEBUG": "1"}, "FLASK_DEBUG"),
@@ -75,6 +82,25 @@ def test_an_unsafe_or_impossible_value_is_one_line_that_names_it(change: dict[st
     assert len(problems) == 1
     assert named in problems[0]
     assert "\n" not in problems[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"STRIPE_SECRET_KEY": "sk_live_x"},
+        {"STRIPE_SECRET_KEY": "rk_live_x", "STRIPE_API_BASE": "https://api.stripe.com/"},
+        {"STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_ALLOW_TEST_KEY": "true"},
+    ],
+)
+def test_production_sells_for_real_money_or_says_that_it_does_not(change: dict[str, str]) -> None:
+    """R40."""
+    assert read_settings({**PRODUCTION, **STRIPE, **change}).stripe_secret_key.get_secret_value() == change["STRIPE_SECRET_KEY"]
+
+
+def test_a_shop_that_is_not_in_production_sells_for_test_money() -> None:
+    given = {**TESTING, **STRIPE, "STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_API_BASE": "http://127.0.0.1:4242"}
+
+    assert read_settings(given).stripe_api_base == "http://127.0.0.1:4242"
 
 
 def test_a_refusal_does_not_repeat_the_secret() -> None:
