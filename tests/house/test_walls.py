@@ -18,7 +18,9 @@ from reseller.domain.identity.viewings import Viewing
 from reseller.domain.ledger import Adjustment
 from reseller.domain.notes import AccountNote
 from reseller.domain.notices import Notice
-from reseller.domain.payments import MoneySeen, learn_money, learn_session
+from reseller.domain.payments import MoneySeen, events, learn_money, learn_session, suspense
+from reseller.domain.payments.events import Heard
+from reseller.domain.payments.suspense import Aside, Why
 from reseller.domain.usage import rollup
 from reseller.wiring import wiring_of
 from tests import factories
@@ -31,6 +33,7 @@ OWNED = sorted(
     table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name not in (*READ_BY_ALL, *OPERATORS)
 )
 OF_ALL_ACCOUNTS = ("traffic_hours", "traffic_days", "traffic_totals", "active_windows")  # sums over everybody's calls
+OF_STRIPE = ("stripe_events", "suspense_items")  # what Stripe told, be it about an account or about nobody of ours
 FORBIDDEN = "row-level security policy"
 
 
@@ -66,9 +69,11 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
 
 
 def buy_and_return(person: Person) -> None:
-    """A payment of which part was refunded and part is disputed."""
+    """A payment of which part was refunded and part is disputed; it was told of, and once more with another amount."""
     order = paying.order(person)
     learn_session(paying.paid(order), expects_live=False)
+    learn_session(paying.paid(order, amount_usd=Decimal(900)), expects_live=False)
+    events.keep(Heard(f"evt_{order.payment_id.hex}", "checkout.session.completed", False, now(), {"id": f"cs_{order.payment_id.hex}"}))
     name = paying.intent_of(order)
     learn_money(MoneySeen(name, refunds=(paying.refund(name, "5"),), disputes=(paying.dispute(name, "5", 1, "5"),)))
 
@@ -164,7 +169,24 @@ def test_sums_over_all_accounts_are_the_operators(two: tuple[scenes.Customer, sc
     assert found == []
 
 
-@pytest.mark.parametrize("table", [*OWNED, "accounts", *READ_BY_ALL, *OPERATORS, *OF_ALL_ACCOUNTS])
+@pytest.mark.parametrize("table", OF_STRIPE)
+def test_what_stripe_told_is_the_operators(two: tuple[scenes.Customer, scenes.Customer], table: str) -> None:
+    """R23: it holds names and addresses of whoever paid; no account reads it, changes it or makes it up."""
+    everybodys = scenes.rows(f"SELECT * FROM {table}")
+
+    with acting_for(two[0].account_id):
+        found = scenes.rows(f"SELECT * FROM {table}")
+        changed = affected(f"UPDATE {table} SET payment_id = NULL") + affected(f"DELETE FROM {table}")
+        with pytest.raises(ProgrammingError, match=FORBIDDEN):
+            events.keep(Heard("evt_made_up", "checkout.session.completed", False, now(), {}))
+        with pytest.raises(ProgrammingError, match=FORBIDDEN):
+            suspense.put_aside(Aside(Why.FOREIGN, "cs_made_up", "made up"))
+
+    assert len(everybodys) == 2
+    assert (found, changed) == ([], 0)
+
+
+@pytest.mark.parametrize("table", [*OWNED, "accounts", *READ_BY_ALL, *OPERATORS, *OF_ALL_ACCOUNTS, *OF_STRIPE])
 def test_a_transaction_that_says_nothing_finds_nothing(two: Any, module_database_url: str, table: str) -> None:
     """R23: a forgotten filter and a forgotten `acting_for`; rules for everybody are the open exception."""
     factories.make_rule(account_id=two[0].account_id)

@@ -47,7 +47,7 @@ def one_payment(payment_id: str) -> str:
         "portal/billing/payment.html",
         line=line,
         has_left="left" in request.args,
-        is_aside=line.is_waiting and suspense.holds_money_of(line.id),
+        is_aside=line.is_waiting and _is_aside(line),
         entries=entries,
         places=places,
         words=words,
@@ -81,6 +81,12 @@ def _look(line: PaymentLine, session_id: str) -> None:
             wiring().cashier.look(session_id)
     except (StripeDown, StripeRefused, Unavailable) as error:
         log.warning("payment_not_looked_up", payment_id=str(line.id), error=str(error))
+
+
+def _is_aside(line: PaymentLine) -> bool:
+    """Of what is put aside a customer learns this much, of their own payment; the rest is the operator's alone."""
+    with acting_as_operator():
+        return suspense.holds_money_of(line.id)
 
 
 def _uuid(given: str) -> UUID:
