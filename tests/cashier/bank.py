@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from random import Random
 from typing import Any
+from uuid import UUID
 
 from flask import Flask
 
+from reseller.clock import new_id
 from reseller.domain import ledger
-from reseller.domain.accounts import Person
-from reseller.domain.payments import reading, topups
+from reseller.domain.accounts import Person, Role
+from reseller.domain.payments import reading, refunds, topups
+from reseller.domain.payments.refunds import Asked, RefundDraft
 from reseller.domain.payments.topups import Order
 from reseller.money import to_usd
 from reseller.wiring import wiring_of
@@ -45,6 +49,16 @@ class Bank:
             self.fake.pay(self.session_of(begun))
         self.tell(*events)
         return begun
+
+    @cached_property
+    def clerk(self) -> Person:
+        """Whoever refunds."""
+        return factories.make_person(role=Role.FINANCE)
+
+    def ask(self, begun: Order, usd: str, *, nonce: UUID | None = None, reason: str = "asked for it") -> Asked:
+        """A refund whose credit is taken, and of which Stripe has not heard yet."""
+        draft = RefundDraft(nonce or new_id(), begun.payment_id, Decimal(usd), reason)
+        return refunds.ask(draft, self.clerk.user_id, {Role.FINANCE: Decimal(500)})
 
     def line(self, begun: Order) -> reading.PaymentLine:
         return reading.one(begun.account_id, begun.payment_id)

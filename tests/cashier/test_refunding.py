@@ -1,7 +1,6 @@
 """Money back by staff: the credit goes first, Stripe is asked once, and a no gives the credit back (R19)."""
 
 from decimal import Decimal
-from uuid import UUID
 
 import pytest
 
@@ -10,15 +9,9 @@ from reseller.clients.stripe_api import StripeDown, StripeRefused
 from reseller.clock import new_id
 from reseller.domain import ledger
 from reseller.domain.payments import refunds
-from reseller.domain.payments.refunds import Asked
-from reseller.domain.payments.topups import Order
 from reseller.errors import Conflict, InvalidRequest
 from tests.cashier.bank import Bank
 from tests.domain import scenes
-
-
-def ask(order: Order, usd: str, *, nonce: UUID | None = None, reason: str = "asked for it") -> Asked:
-    return refunds.ask(nonce or new_id(), order.payment_id, Decimal(usd), actor="test", reason=reason)
 
 
 def made(bank: Bank) -> list[int]:
@@ -28,8 +21,8 @@ def made(bank: Bank) -> list[int]:
 def test_a_refund_takes_credit_and_gives_money(bank: Bank) -> None:
     order = bank.paid("20")
 
-    bank.cashier.send_refund(ask(order, "5"))
-    bank.cashier.send_refund(ask(order, "2.50"))
+    bank.cashier.send_refund(bank.ask(order, "5"))
+    bank.cashier.send_refund(bank.ask(order, "2.50"))
     bank.tell_all()
 
     assert (bank.balance, made(bank), bank.line(order).returned_usd) == (Decimal("12.50"), [500, 250], Decimal("7.50"))
@@ -40,11 +33,11 @@ def test_the_same_form_twice_is_one_refund(bank: Bank) -> None:
     order, nonce = bank.paid("20"), new_id()
 
     for _ in range(2):
-        bank.cashier.send_refund(ask(order, "5", nonce=nonce))
+        bank.cashier.send_refund(bank.ask(order, "5", nonce=nonce))
 
     assert (bank.balance, made(bank)) == (Decimal(15), [500])
     with pytest.raises(Conflict, match="sent before"):
-        ask(order, "6", nonce=nonce)
+        bank.ask(order, "6", nonce=nonce)
 
 
 @pytest.mark.parametrize("usd", ["20.01", "0", "-1", "0.001", "NaN", "Infinity"])
@@ -52,17 +45,17 @@ def test_never_more_than_was_paid_and_whole_cents(bank: Bank, usd: str) -> None:
     order = bank.paid("20")
 
     with pytest.raises(InvalidRequest):
-        ask(order, usd)
+        bank.ask(order, usd)
 
     assert (bank.balance, made(bank)) == (Decimal(20), [])
 
 
 def test_together_never_more_than_was_paid(bank: Bank) -> None:
     order = bank.paid("20")
-    bank.cashier.send_refund(ask(order, "15"))
+    bank.cashier.send_refund(bank.ask(order, "15"))
 
     with pytest.raises(InvalidRequest, match="At most \\$5"):
-        ask(order, "5.01")
+        bank.ask(order, "5.01")
 
 
 def test_what_a_bank_holds_back_cannot_go_back_as_well(bank: Bank) -> None:
@@ -84,7 +77,7 @@ def test_the_screen_knows_what_is_spent(bank: Bank) -> None:
 
 def test_a_no_gives_the_credit_back(bank: Bank) -> None:
     order = bank.paid("20")
-    asked = ask(order, "20")
+    asked = bank.ask(order, "20")
     bank.fake.shop.refund(bank.intent_of(order), None)  # in Stripe's pages, at the same time
 
     with pytest.raises(StripeRefused):
@@ -101,12 +94,12 @@ def test_a_form_whose_refund_was_refused_asks_no_second_time(bank: Bank) -> None
     order, nonce = bank.paid("20"), new_id()
     dispute = bank.fake.dispute(bank.intent_of(order), 1000)  # of which we have not heard
     with pytest.raises(StripeRefused):
-        bank.cashier.send_refund(ask(order, "20", nonce=nonce))
+        bank.cashier.send_refund(bank.ask(order, "20", nonce=nonce))
     bank.fake.win(dispute["id"])
     bank.fake.shop.charges[next(iter(bank.fake.shop.charges))]["disputed"] = False
 
     with pytest.raises(Conflict, match="has refused"):
-        ask(order, "20", nonce=nonce)
+        bank.ask(order, "20", nonce=nonce)
 
     assert (bank.balance, made(bank)) == (Decimal(20), [])
 
@@ -114,7 +107,7 @@ def test_a_form_whose_refund_was_refused_asks_no_second_time(bank: Bank) -> None
 def test_a_refund_that_was_made_though_stripe_had_said_no_takes_its_credit(bank: Bank) -> None:
     """Whatever the reason: what Stripe gave back with our id on it is gone."""
     order = bank.paid("20")
-    asked = ask(order, "5")
+    asked = bank.ask(order, "5")
     refunds.refused(asked.refund_id, words="as if")
     given_back = bank.balance
 
@@ -128,7 +121,7 @@ def test_a_refund_that_was_made_though_stripe_had_said_no_takes_its_credit(bank:
 
 def test_stripe_down_keeps_the_credit_taken_and_asks_again(bank: Bank) -> None:
     order = bank.paid("20")
-    asked = ask(order, "5")
+    asked = bank.ask(order, "5")
     bank.fake.is_down = True
     with pytest.raises(StripeDown):
         bank.cashier.send_refund(asked)
@@ -143,7 +136,7 @@ def test_stripe_down_keeps_the_credit_taken_and_asks_again(bank: Bank) -> None:
 
 def test_an_answer_that_got_lost_is_no_second_refund(bank: Bank) -> None:
     order = bank.paid("20")
-    asked = ask(order, "5")
+    asked = bank.ask(order, "5")
     bank.fake.loses_answers = 3
     with pytest.raises(StripeDown):
         bank.cashier.send_refund(asked)
@@ -158,7 +151,7 @@ def test_an_answer_that_got_lost_is_no_second_refund(bank: Bank) -> None:
 
 def test_a_crash_between_taking_and_asking_is_made_up_for(bank: Bank) -> None:
     order = bank.paid("20")
-    ask(order, "5")  # and the process dies here
+    bank.ask(order, "5")  # and the process dies here
 
     reconcile(bank.cashier)
 
@@ -168,7 +161,7 @@ def test_a_crash_between_taking_and_asking_is_made_up_for(bank: Bank) -> None:
 def test_an_answer_that_cannot_be_read_is_no_no(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     """The money may be on its way: the credit stays taken, and somebody asks again."""
     order = bank.paid("20")
-    asked = ask(order, "5")
+    asked = bank.ask(order, "5")
     monkeypatch.setattr(bank.fake.api, "answer", _without_currency(bank.fake.api.answer))
 
     with pytest.raises(StripeDown):
@@ -190,14 +183,14 @@ def _without_currency(answer: object) -> object:
 
 def test_an_order_that_nobody_paid_has_nothing_to_give_back(bank: Bank) -> None:
     with pytest.raises(Conflict, match="Only a payment that was paid"):
-        ask(bank.order(), "5")
+        bank.ask(bank.order(), "5")
 
 
 def test_a_spent_payment_that_goes_back_freezes_the_account(bank: Bank) -> None:
     order = bank.paid("20")
     ledger.grant(bank.buyer.account_id, Decimal(-15), reason="as if spent", actor="test")
 
-    bank.cashier.send_refund(ask(order, "20"))
+    bank.cashier.send_refund(bank.ask(order, "20"))
     frozen = bank.balance
     bank.paid("30")
 

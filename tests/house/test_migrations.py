@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from flask import Flask
 from flask_migrate import check, downgrade, upgrade
 from psycopg import sql
 
+from reseller.clock import new_id
 from reseller.database import acting_as_operator, db
+from reseller.domain.accounts import Role
 from reseller.domain.calls import Till
+from reseller.domain.ledger import AdjustmentDraft, adjustments
 from reseller.wiring import wiring_of
+from tests import factories
 from tests.deployment import Cluster, named, running_app, settings_over
 from tests.domain import scenes
 from tests.house.source import ROOT
@@ -127,6 +132,24 @@ def test_the_newest_migrations_keep_the_books_of_a_filled_database(app: Flask) -
     assert scenes.money(who) == (880, 100)
     assert len(scenes.usage(who)) == 3
     assert scenes.problems() == []
+
+
+def test_nobodys_cap_begins_anew_with_a_migration(app: Flask) -> None:
+    """R25: what was adjusted alone today counts on where refunds count too; what waited or was approved does not."""
+    staff, colleague, customer = (factories.make_person(role=role) for role in (Role.SUPPORT, Role.FINANCE, Role.CUSTOMER))
+    cap, drafts = {Role.SUPPORT: Decimal(50)}, [AdjustmentDraft(new_id(), customer.account_id, Decimal(usd), "x") for usd in (20, 40, 60)]
+    for each in drafts:
+        adjustments.request(each, staff.user_id, cap)
+    adjustments.approve(drafts[2].id, colleague.user_id)
+    wiring_of(app).till.close()
+    query = "SELECT id, user_id, amount_nano FROM cap_uses"
+    before = scenes.rows(query)
+
+    downgrade(DIRECTORY, "0024_words_of_stripe")
+    upgrade(DIRECTORY)
+
+    assert scenes.rows(query) == before
+    assert [row["id"] for row in before] == [drafts[0].id]
 
 
 def test_models_and_migrations_agree(app: Flask, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from reseller.database import Base, acting_as_operator, acting_for, db, transact
 from reseller.domain.accounts import Person
 from reseller.domain.calls import Till
 from reseller.domain.identity.viewings import Viewing
-from reseller.domain.ledger import Adjustment
+from reseller.domain.ledger import Adjustment, caps
 from reseller.domain.notes import AccountNote
 from reseller.domain.notices import Notice
 from reseller.domain.payments import MoneySeen, events, learn_money, learn_session, suspense
@@ -32,7 +32,7 @@ OPERATORS = ("account_notes", "adjustments", "viewings", "notices")  # about an 
 OWNED = sorted(
     table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name not in (*READ_BY_ALL, *OPERATORS)
 )
-OF_ALL_ACCOUNTS = ("traffic_hours", "traffic_days", "traffic_totals", "active_windows")  # sums over everybody's calls
+OF_ALL_ACCOUNTS = ("traffic_hours", "traffic_days", "traffic_totals", "active_windows", "cap_uses")  # sums over everybody's, and staff's
 OF_STRIPE = ("stripe_events", "suspense_items")  # what Stripe told, be it about an account or about nobody of ours
 FORBIDDEN = "row-level security policy"
 
@@ -63,6 +63,8 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
         till.settle(scenes.settlement(op, response_metadata={"ended_ms": 900}))
         till.admit(scenes.admission(who))
         buy_and_return(person)
+        with transaction():
+            caps.use(new_id(), person.user_id, Decimal(1))
         people.append(who)
     rollup.run()
     return people[0], people[1]

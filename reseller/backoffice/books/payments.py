@@ -7,18 +7,20 @@ from uuid import UUID
 from flask import flash, redirect, request, url_for
 from flask_admin.form import BaseForm
 from wtforms import HiddenField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from reseller.backoffice import cells
-from reseller.backoffice.access import MONEY, STAFF, actor, exposed, pages
+from reseller.backoffice.access import MONEY, STAFF, exposed, me, pages
 from reseller.backoffice.editing import put_on_form
 from reseller.backoffice.filters import AccountIs, Choice, ListFilter, between_days
+from reseller.backoffice.own_caps import caps, room
 from reseller.backoffice.tables import Formatter, TableView
 from reseller.clients.stripe_api import StripeDown, StripeRefused
 from reseller.clock import new_id
 from reseller.domain.desk import payment_lines
 from reseller.domain.identity.sessions import STAFF_LASTS
 from reseller.domain.payments import Payment, PaymentStatus, refunds
+from reseller.domain.payments.refunds import RefundDraft
 from reseller.errors import Conflict, InvalidRequest, NotFound
 from reseller.money import display_usd, parse_usd
 from reseller.web import nonces
@@ -45,6 +47,16 @@ class RefundForm(BaseForm):  # type: ignore[misc]
         render_kw={"rows": 3},
         description="The audit log and Stripe keep it.",
     )
+
+    def validate_amount_usd(self, field: Any) -> None:
+        try:
+            self.amount()
+        except ValueError:
+            raise ValidationError("Write dollars as 12.50, without separators.") from None
+
+    def amount(self) -> Decimal:
+        """Raises ValueError for what is no amount."""
+        return parse_usd(self.amount_usd.data.strip().removeprefix("$"))
 
 
 class Payments(TableView):
@@ -116,17 +128,14 @@ class Payments(TableView):
         if not form.validate():
             return self._page(payment_id, form), 400
         try:
-            amount = parse_usd(form.amount_usd.data.strip().removeprefix("$"))
-            asked = refunds.ask(nonces.nonce_given(STAFF_LASTS), payment_id, amount, actor=actor(), reason=form.reason.data)
-        except ValueError:
-            form.amount_usd.errors = ["Write dollars as 12.50, without separators."]
-            return self._page(payment_id, form), 400
+            draft = RefundDraft(nonces.nonce_given(STAFF_LASTS), payment_id, form.amount(), form.reason.data)
+            asked = refunds.ask(draft, me().user_id, caps())
         except InvalidRequest as refusal:
             put_on_form(form, refusal)
             return self._page(payment_id, form), 400
         try:
             wiring().cashier.send_refund(asked)
-            flash(f"{display_usd(amount)} is on its way back.", "success")
+            flash(f"{display_usd(asked.amount_usd)} is on its way back.", "success")
         except StripeRefused as error:
             flash(f"Stripe refused the refund, and its credit is the customer's again: {error}", "error")
         except StripeDown:
@@ -150,7 +159,13 @@ class Payments(TableView):
     def _page(self, payment_id: UUID, form: RefundForm) -> Any:
         found = payment_lines.whole(payment_id)
         return self.render(
-            self.details_template, found=found, form=form, refundable=refunds.refundable(payment_id), is_on=wiring().cashier.is_open
+            self.details_template,
+            found=found,
+            form=form,
+            refundable=refunds.refundable(payment_id),
+            room=room(),
+            is_own=refunds.is_own(payment_id, me().user_id),
+            is_on=wiring().cashier.is_open,
         )
 
 

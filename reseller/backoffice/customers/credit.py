@@ -13,27 +13,16 @@ from wtforms.validators import DataRequired, InputRequired, Length, ValidationEr
 from reseller.backoffice.access import Page, exposed, me
 from reseller.backoffice.customers.actions import nonce_given
 from reseller.backoffice.editing import put_on_form
+from reseller.backoffice.own_caps import caps, room
 from reseller.clock import new_id
 from reseller.database import transaction
-from reseller.domain.accounts import Account, Role
+from reseller.domain.accounts import Account
 from reseller.domain.ledger import Adjustment, AdjustmentDraft, AdjustmentState, adjustments, balance_now
-from reseller.domain.ledger.adjustments import Caps
 from reseller.errors import InsufficientBalance, InvalidRequest
-from reseller.money import display_usd, parse_usd, to_usd
+from reseller.money import display_usd, parse_usd
 from reseller.web.signed_in import person
-from reseller.wiring import wiring
 
 SIGNS = {"credit": 1, "debit": -1}
-
-
-def caps() -> Caps:
-    """What each role may adjust alone in a day, as this deployment says."""
-    settings = wiring().settings
-    return {
-        Role.SUPPORT: settings.credit_cap_support_usd,
-        Role.FINANCE: settings.credit_cap_finance_usd,
-        Role.ADMIN: settings.credit_cap_admin_usd,
-    }
 
 
 class CreditForm(BaseForm):  # type: ignore[misc]
@@ -90,12 +79,12 @@ class Credit(Page):
             account = session.get(Account, account_id)
             balance = balance_now(account_id)
             name = account.name if account else ""
-        return self.render("customers/credit.html", form=form, account_id=account_id, name=name, balance=balance, **_room()), status
+        return self.render("customers/credit.html", form=form, account_id=account_id, name=name, balance=balance, room=room()), status
 
     def _ask(self, account_id: UUID, form: CreditForm) -> Any:
         draft = AdjustmentDraft(nonce_given(), account_id, form.amount_usd(), form.reason.data)
         who = person()
-        if abs(draft.amount_usd) > _room()["left_usd"] and not (who and who.is_confirmed):
+        if abs(draft.amount_usd) > room().left_usd and not (who and who.is_confirmed):
             return _confirm_first(account_id, form)
         is_repeated = adjustments.is_known(draft.id)
         made = adjustments.request(draft, me().user_id, caps())
@@ -103,14 +92,6 @@ class Credit(Page):
         words = f"This form had been sent before; nothing more has moved. {_words(made)}" if is_repeated else _words(made)
         flash(words, "success" if is_done else "info")
         return redirect(self.get_url(".show", account_id=account_id, _anchor="ledger"))
-
-
-def _room() -> dict[str, Decimal]:
-    """What the person at the browser may still adjust alone today."""
-    cap = caps().get(me().role, Decimal(0))
-    with transaction():
-        spent = adjustments.spent_today(me().user_id)
-    return {"cap_usd": cap, "spent_usd": spent, "left_usd": max(cap - spent, to_usd(0))}
 
 
 def _confirm_first(account_id: UUID, form: CreditForm) -> Any:

@@ -2,9 +2,11 @@
 
 from reseller.domain.ledger.adjustments import Adjustment, AdjustmentDraft, AdjustmentState
 from reseller.domain.ledger.audit import AuditReport, Mismatch, verify
+from reseller.domain.ledger.caps import Caps, CapUse
 from reseller.domain.ledger.posting import (
     BalanceNow,
     EntryDraft,
+    balance_locked,
     balance_now,
     chained,
     grant,
@@ -15,6 +17,7 @@ from reseller.domain.ledger.posting import (
 from reseller.domain.ledger.tables import Balance, EntryKind, Hold, LedgerEntry
 
 __all__ = [
-    "Adjustment", "AdjustmentDraft", "AdjustmentState", "AuditReport", "Balance", "BalanceNow", "EntryDraft", "EntryKind", "Hold",
-    "LedgerEntry", "Mismatch", "balance_now", "chained", "grant", "post", "post_usage_day", "usage_draft", "verify",
+    "Adjustment", "AdjustmentDraft", "AdjustmentState", "AuditReport", "Balance", "BalanceNow", "CapUse", "Caps", "EntryDraft", "EntryKind",
+    "Hold", "LedgerEntry", "Mismatch", "balance_locked", "balance_now", "chained", "grant", "post", "post_usage_day", "usage_draft",
+    "verify",
 ]  # fmt: skip

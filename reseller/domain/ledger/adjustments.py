@@ -1,33 +1,28 @@
-"""Credit and debit by staff: a reason, a cap for each role and day, and a different person above it (promise R25).
+"""Credit and debit by staff: a reason, a cap for each role and day, and a different person above it (promise R25)."""
 
-The cap is counted under a lock on the requester's own row, so that of two requests sent at the same instant
-the second sees the first. Roles are read under that lock too: what a session remembers does not count.
-"""
-
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, func, select, type_coerce
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
 from reseller.database import Base, Created, Identified, db, transaction
 from reseller.domain import staff
-from reseller.domain.accounts import Account, Role, User, is_member
+from reseller.domain.accounts import Account, Role, is_member
+from reseller.domain.ledger.caps import Caps, left_today, lock_person, use
 from reseller.domain.ledger.posting import EntryDraft, post
 from reseller.domain.ledger.tables import EntryKind, LedgerEntry
 from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from reseller.money import Usd, display_usd, format_decimal, to_nano, to_usd
+from reseller.money import Usd, display_usd, format_decimal, to_nano
 
 MOST_USD = Decimal(1_000_000)
 MAX_REASON_CHARACTERS = 500
 APPROVERS = frozenset({Role.FINANCE, Role.ADMIN})
-Caps = Mapping[Role, Decimal]
 
 
 class AdjustmentState(StrEnum):
@@ -80,12 +75,12 @@ def request(draft: AdjustmentDraft, requester_id: UUID, caps: Caps) -> Adjustmen
     draft = _usable(draft)
     try:
         with transaction() as session:
-            role = _lock_person(requester_id)
+            role = lock_person(requester_id)
             known = session.get(Adjustment, draft.id)
             if known is not None:
                 return _same(known, draft, requester_id)
             _check_strangers(requester_id, draft.account_id)
-            is_within_cap = role in caps and abs(draft.amount_usd) <= caps[role] - spent_today(requester_id)
+            is_within_cap = abs(draft.amount_usd) <= left_today(requester_id, role, caps)
             return _begin(draft, requester_id, is_posted=is_within_cap)
     except IntegrityError:  # somebody else's form brought the same nonce at the same instant
         raise _other_nonce() from None
@@ -95,19 +90,6 @@ def is_known(adjustment_id: UUID) -> bool:
     """Whether a form with this nonce has been used: what it asks for again moves nothing."""
     with transaction() as session:
         return session.get(Adjustment, adjustment_id) is not None
-
-
-def spent_today(requester_id: UUID) -> Decimal:
-    """What this person has adjusted alone in this UTC day, up or down."""
-    midnight = datetime.combine(now().date(), time(), UTC)
-    nano = type_coerce(Adjustment.amount_usd, BigInteger)
-    query = select(func.sum(func.abs(nano))).where(
-        Adjustment.requested_by_id == requester_id,
-        Adjustment.created_at >= midnight,
-        Adjustment.state == AdjustmentState.POSTED,
-        Adjustment.decided_by_id.is_(None),
-    )
-    return to_usd(int(db.session.scalar(query) or 0))
 
 
 def approve(adjustment_id: UUID, approver_id: UUID, *, note: str = "") -> Adjustment:
@@ -120,7 +102,7 @@ def approve(adjustment_id: UUID, approver_id: UUID, *, note: str = "") -> Adjust
         adjustment = _lock_waiting(adjustment_id)
         if adjustment.requested_by_id == approver_id:
             raise Forbidden("You asked for this yourself. Somebody else must approve it.")
-        if _lock_person(approver_id) not in APPROVERS:
+        if lock_person(approver_id) not in APPROVERS:
             raise Forbidden("Only finance and admins approve adjustments.")
         _check_strangers(approver_id, adjustment.account_id)
         if is_member(adjustment.requested_by_id, adjustment.account_id):  # since they asked
@@ -135,7 +117,7 @@ def reject(adjustment_id: UUID, decider_id: UUID, *, note: str) -> Adjustment:
     """Nothing will move, on the word of somebody who might have approved it. Raises as `approve`, InvalidRequest without a note."""
     with transaction():
         adjustment = _lock_waiting(adjustment_id)
-        if _lock_person(decider_id) not in APPROVERS:
+        if lock_person(decider_id) not in APPROVERS:
             raise Forbidden("Only finance and admins decide on adjustments of others.")
         _check_strangers(decider_id, adjustment.account_id)
         return _end(adjustment, decider_id, "reject", note)
@@ -185,6 +167,7 @@ def _begin(draft: AdjustmentDraft, requester_id: UUID, *, is_posted: bool) -> Ad
     db.session.add(adjustment)
     db.session.flush()
     if is_posted:
+        use(adjustment.id, requester_id, adjustment.amount_usd)
         _post(adjustment, staff.actor_of(requester_id))
     _record(adjustment, requester_id, "post" if is_posted else "request", None, draft.reason)
     return adjustment
@@ -217,14 +200,6 @@ def _record(adjustment: Adjustment, person_id: UUID, verb: str, before: str | No
         reason=reason,
         changes=changes,
     )
-
-
-def _lock_person(user_id: UUID) -> Role:
-    """The person's role; nobody else counts their cap or changes their role until this transaction ends."""
-    role = db.session.scalar(select(User.role).where(User.id == user_id).with_for_update(key_share=True))
-    if role is None or role == Role.CUSTOMER:
-        raise Forbidden("Only staff adjust credit.")
-    return Role(role)
 
 
 def _lock_waiting(adjustment_id: UUID) -> Adjustment:

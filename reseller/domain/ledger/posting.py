@@ -186,6 +186,12 @@ class BalanceNow:
         }
 
 
+def balance_locked(account_id: UUID) -> BalanceNow:
+    """What the account has, and goes on having until the caller's transaction changes it or ends. Raises NotFound."""
+    row = _locked(account_id)
+    return BalanceNow(row["settled_nano"], row["held_nano"], row["open_calls"])
+
+
 def balance_now(account_id: UUID) -> BalanceNow:
     """What the account has. Raises NotFound."""
     row = db.session.execute(

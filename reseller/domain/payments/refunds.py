@@ -1,17 +1,27 @@
-"""Money back to a customer by staff: first the credit is taken, then Stripe is asked. If Stripe says no, the credit returns (R19)."""
+"""Money back to a customer by staff: first the credit is taken, then Stripe is asked. If Stripe says no, the credit returns (R19).
+
+What is spent already goes back at our cost, so that part counts like an adjustment of that size (R25): against the same cap of the
+day, under the same lock. Above the cap nothing is refunded: the way there is to give the account the missing credit first, which
+somebody else approves.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from reseller.database import transaction
 from reseller.domain import ledger, staff
+from reseller.domain.accounts import is_member
+from reseller.domain.ledger import Caps, adjustments
+from reseller.domain.ledger import caps as own
 from reseller.domain.payments.booking import book
 from reseller.domain.payments.packs import CENT
 from reseller.domain.payments.tables import Payment, PaymentDispute, PaymentRefund, PaymentStatus, RefundStatus
-from reseller.errors import Conflict, InvalidRequest, NotFound
+from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from reseller.money import ZERO_USD, display_usd, format_decimal, to_usd
 
 MAX_REASON_CHARACTERS = 500
@@ -34,6 +44,16 @@ class Refundable:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundDraft:
+    """What a form asks for. `id` is its nonce."""
+
+    id: UUID
+    payment_id: UUID
+    amount_usd: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What Stripe is to be asked: `refund_id` is the idempotency key."""
 
@@ -53,41 +73,40 @@ def refundable(payment_id: UUID) -> Refundable:
         return _refundable(payment)
 
 
-def ask(refund_id: UUID, payment_id: UUID, amount_usd: Decimal, *, actor: str, reason: str) -> Asked:
-    """The credit is taken, and the refund waits to be told to Stripe. `refund_id` is the form's nonce: sent twice, it is one refund.
+def ask(draft: RefundDraft, requester_id: UUID, caps: Caps) -> Asked:
+    """The credit is taken, and the refund waits to be told to Stripe. Sent twice, the same draft is one refund.
 
-    Raises InvalidRequest for an amount or reason that will not do, NotFound, Conflict for a payment that cannot be refunded.
+    Raises InvalidRequest for an amount or reason that will not do and for more of what is spent than the requester may still move alone
+    today, NotFound, Forbidden for whoever may not refund this payment, Conflict for a payment that cannot be refunded.
     """
-    words = reason.strip()
-    if not words or len(words) > MAX_REASON_CHARACTERS:
+    words = draft.reason.strip()
+    if not words or len(words) > MAX_REASON_CHARACTERS or "\x00" in words:
         raise InvalidRequest(f"Say why, in at most {MAX_REASON_CHARACTERS} characters.", param="reason")
+    try:
+        with transaction() as session:
+            role = own.lock_person(requester_id)
+            if role not in adjustments.APPROVERS:
+                raise Forbidden("Only finance and admins refund.")
+            payment = session.get(Payment, draft.payment_id, with_for_update=True, populate_existing=True)
+            if payment is None:
+                raise NotFound("There is no such payment.")
+            known = session.get(PaymentRefund, draft.id)
+            if known is not None:
+                return _same(known, draft, payment, requester_id)
+            _check_stranger(requester_id, payment)
+            spent = _spent_part(payment, draft.amount_usd, own.left_today(requester_id, role, caps))
+            if spent:
+                own.use(draft.id, requester_id, spent)
+            return _begin(session, draft, payment, staff.actor_of(requester_id), spent)
+    except IntegrityError:  # somebody else's form brought the same nonce
+        raise _other_nonce() from None
+
+
+def is_own(payment_id: UUID, person_id: UUID) -> bool:
+    """Whether the money would go to this person or into an account of theirs, so that somebody else must refund it."""
     with transaction() as session:
-        payment = session.get(Payment, payment_id, with_for_update=True, populate_existing=True)
-        if payment is None:
-            raise NotFound("There is no such payment.")
-        known = session.get(PaymentRefund, refund_id)
-        if known is not None:
-            return _same(known, payment, amount_usd)
-        if payment.status != PaymentStatus.PAID or payment.intent_id is None:
-            raise Conflict("Only a payment that was paid can be refunded.")
-        most = _refundable(payment).most_usd
-        if not amount_usd.is_finite() or amount_usd != amount_usd.quantize(CENT) or not 0 < amount_usd <= most:
-            raise InvalidRequest(f"At most {display_usd(most)} of this payment can go back, in whole cents.", param="amount_usd")
-        row = PaymentRefund(
-            id=refund_id,
-            payment_id=payment.id,
-            account_id=payment.account_id,
-            amount_usd=amount_usd,
-            status=RefundStatus.ASKED,
-            reason=words,
-            actor=actor,
-        )
-        session.add(row)
-        changes = {"amount_usd": [None, format_decimal(amount_usd)]}
-        staff.record(actor, "payment.refund", "payment", payment.id, account_id=payment.account_id, reason=words, changes=changes)
-        session.flush()
-        book(session, payment)
-        return Asked(row.id, payment.id, payment.intent_id, amount_usd, words)
+        payment = session.get(Payment, payment_id)
+        return payment is not None and _is_own(person_id, payment)
 
 
 def refused(refund_id: UUID, *, words: str) -> None:
@@ -107,6 +126,7 @@ def refused(refund_id: UUID, *, words: str) -> None:
         )
         session.flush()
         book(session, payment)
+        own.give_back(refund_id)
 
 
 def waiting() -> list[Asked]:
@@ -121,12 +141,72 @@ def waiting() -> list[Asked]:
         return [Asked(row.id, row.payment_id, str(intent_id), row.amount_usd, row.reason) for row, intent_id in session.execute(query)]
 
 
-def _same(known: PaymentRefund, payment: Payment, amount_usd: Decimal) -> Asked:
-    if known.payment_id != payment.id or known.amount_usd != amount_usd:
-        raise Conflict("This form was sent before with something else in it. Open the page again; nothing was changed.")
+def _spent_part(payment: Payment, amount_usd: Decimal, left_usd: Decimal) -> Decimal:
+    """How much of this amount is spent already. Raises Conflict and InvalidRequest as `ask` does.
+
+    The balance stays locked: of two refunds of one account at once, the second sees what the first has left of it.
+    """
+    if payment.status != PaymentStatus.PAID or payment.intent_id is None:
+        raise Conflict("Only a payment that was paid can be refunded.")
+    ledger.balance_locked(payment.account_id)
+    found = _refundable(payment)
+    if not amount_usd.is_finite() or not 0 < amount_usd <= found.most_usd or amount_usd != amount_usd.quantize(CENT):
+        most = display_usd(found.most_usd)
+        raise InvalidRequest(f"At most {most} of this payment can go back, in whole cents.", param="amount_usd")
+    spent = max(amount_usd - found.unspent_usd, ZERO_USD)
+    if spent > left_usd:
+        words = (
+            f"{display_usd(spent)} of it is spent already, and of what is spent you may refund {display_usd(left_usd)} more today: "
+            f"refund at most {display_usd(found.unspent_usd + left_usd)}, ask somebody who has more left, such as an admin, or give the "
+            "account the missing credit first, which somebody else approves. Nothing was changed."
+        )
+        raise InvalidRequest(words, param="amount_usd")
+    return spent
+
+
+def _begin(session: Session, draft: RefundDraft, payment: Payment, actor: str, spent_usd: Decimal) -> Asked:
+    """The row first, so that its nonce is taken before anything moves."""
+    words = draft.reason.strip()
+    row = PaymentRefund(
+        id=draft.id,
+        payment_id=payment.id,
+        account_id=payment.account_id,
+        amount_usd=draft.amount_usd,
+        status=RefundStatus.ASKED,
+        reason=words,
+        actor=actor,
+    )
+    session.add(row)
+    changes = {"amount_usd": [None, format_decimal(draft.amount_usd)]}
+    if spent_usd:
+        changes["of_it_spent_usd"] = [None, format_decimal(spent_usd)]
+    staff.record(actor, "payment.refund", "payment", payment.id, account_id=payment.account_id, reason=words, changes=changes)
+    session.flush()
+    book(session, payment)
+    return Asked(row.id, payment.id, str(payment.intent_id), draft.amount_usd, words)
+
+
+def _same(known: PaymentRefund, draft: RefundDraft, payment: Payment, requester_id: UUID) -> Asked:
+    facts = (known.payment_id, known.amount_usd, known.actor)
+    if facts != (payment.id, draft.amount_usd, staff.actor_of(requester_id)):
+        raise _other_nonce()
     if known.status == RefundStatus.REFUSED:
         raise Conflict("Stripe has refused this refund. Open the page again to ask for another; nothing was changed.")
     return Asked(known.id, payment.id, str(payment.intent_id), known.amount_usd, known.reason)
+
+
+def _other_nonce() -> Conflict:
+    return Conflict("This form was sent before with something else in it. Open the page again; nothing was changed.")
+
+
+def _check_stranger(person_id: UUID, payment: Payment) -> None:
+    if _is_own(person_id, payment):
+        raise Forbidden("This payment is your own or that of an account of yours. Somebody else must refund it.")
+
+
+def _is_own(person_id: UUID, payment: Payment) -> bool:
+    """The money goes back to whoever paid, the credit is their account's: neither may be the person's own."""
+    return payment.user_id == person_id or is_member(person_id, payment.account_id)
 
 
 def _refundable(payment: Payment) -> Refundable:

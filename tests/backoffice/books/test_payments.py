@@ -344,6 +344,43 @@ def test_a_refund_of_what_is_spent_freezes_and_the_page_of_the_customer_says_so(
     assert "frozen below zero" in page(client, f"/admin/customers/{bank.buyer.account_id}/")
 
 
+def test_a_refund_of_what_is_spent_counts_like_an_adjustment_and_the_screen_says_so(app: Flask, bank: Bank, client: FlaskClient) -> None:
+    """R25."""
+    order = bank.paid("900")
+    before = page(client, of(order))
+    spend(bank, "700")
+    during = page(client, of(order))
+
+    too_much = refund(client, order, "900", reason="an outage")
+    enough = refund(client, order, "600")
+
+    assert "counts like an adjustment" not in before
+    assert "of your $500.00 today $500.00 is left" in during
+    assert (too_much.status_code, enough.status_code, made(bank)) == (400, 302, [60_000])
+    assert "$700.00 of it is spent already" in too_much.text
+    assert "refund at most $700.00" in too_much.text
+    assert 'value="900"' in too_much.text
+    assert "an outage" in too_much.text
+    assert "of your $500.00 today $100.00 is left" in page(client, of(order))
+    assert "$100.00" in page(client, f"/admin/customers/{bank.buyer.account_id}/credit/")
+
+
+def test_nobody_refunds_what_they_paid_themselves(app: Flask, fake: FakeStripe) -> None:
+    """R25."""
+    person = factories.make_person(role=Role.FINANCE)
+    bank = Bank(app, fake, person)
+    order, client = bank.paid("900"), client_of(app, Role.FINANCE, person=person)
+    spend(bank, "900")
+
+    text, answer = page(client, of(order)), refund(client, order, "900")
+
+    assert "somebody else must refund it" in text
+    assert f"/admin/payments/{order.payment_id}/refund/" not in text
+    assert answer.status_code == 403
+    assert "Somebody else must refund it" in answer.text
+    assert (bank.balance, made(bank)) == (0, [])
+
+
 def test_a_payment_that_is_not_there_is_not_refunded(bank: Bank, client: FlaskClient) -> None:
     answer = client.post(f"/admin/payments/{new_id()}/refund/", data={"amount_usd": "5", "reason": "r", "nonce": str(new_id())})
 

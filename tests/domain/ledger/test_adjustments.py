@@ -13,7 +13,7 @@ from reseller.clock import new_id
 from reseller.database import acting_as_operator, transaction
 from reseller.domain import ledger
 from reseller.domain.accounts import Membership, Person, Role
-from reseller.domain.ledger import Adjustment, AdjustmentDraft, adjustments
+from reseller.domain.ledger import Adjustment, AdjustmentDraft, adjustments, caps
 from reseller.errors import Conflict, Forbidden, InsufficientBalance, InvalidRequest, NotFound, Refusal
 from tests import factories
 from tests.domain import scenes
@@ -81,12 +81,12 @@ def test_many_small_ones_count_together_up_and_down(support: Person, customer: P
     states = [ask(support, customer, usd).state for usd in ("20", "-20", "9.99", "0.01", "0.000000001")]
 
     assert states == ["posted"] * 4 + ["waiting"]
-    assert adjustments.spent_today(support.user_id) == Decimal(50)
+    assert caps.spent_today(support.user_id) == Decimal(50)
 
 
 def test_what_was_adjusted_yesterday_does_not_count_today(support: Person, customer: Person) -> None:
     ask(support, customer, "50")
-    scenes.execute("UPDATE adjustments SET created_at = created_at - interval '1 day'")
+    scenes.execute("UPDATE cap_uses SET created_at = created_at - interval '1 day'")
 
     assert ask(support, customer, "50").state == "posted"
 
@@ -231,7 +231,7 @@ def test_a_second_person_approves_and_both_are_named(support: Person, finance: P
 
     assert (approved.state, approved.decided_by_id, settled(customer)) == ("posted", finance.user_id, Decimal(410))
     assert [row["actor"] for row in actions("approve")] == [f"user:{finance.user_id}"]
-    assert [adjustments.spent_today(who.user_id) for who in (support, finance)] == [Decimal(0), Decimal(0)]
+    assert [caps.spent_today(who.user_id) for who in (support, finance)] == [Decimal(0), Decimal(0)]
     assert scenes.problems() == []
 
 
