@@ -5,7 +5,6 @@ between costs nothing but time: the event comes again, or the reconciling finds 
 """
 
 from collections.abc import Iterable
-from uuid import UUID
 
 import structlog
 
@@ -13,9 +12,10 @@ from config import Settings
 from reseller.cashier.seen import refund_seen
 from reseller.cashier.told import HANDLERS, Fact, known_now
 from reseller.clients.stripe_api import CheckoutWanted, StripeApi, StripeDown, StripeRefused, Unreadable
+from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import payments
-from reseller.domain.payments import EventState, MoneySeen, SessionSeen, events, refunds, topups
+from reseller.domain.payments import EventState, Learned, MoneySeen, SessionSeen, StraySeen, events, own_orders_of, refunds, topups
 from reseller.domain.payments.events import Heard
 from reseller.domain.payments.refunds import Asked
 from reseller.domain.payments.suspense import Aside, Why, put_aside
@@ -32,6 +32,7 @@ class Cashier:
         key, secret = settings.stripe_secret_key.get_secret_value(), settings.stripe_webhook_secret.get_secret_value()
         self._stripe = StripeApi(key, secret, api_base=settings.stripe_api_base) if key else None
         self._settings = settings
+        self._own_orders = own_orders_of(settings.secret_key.get_secret_value(), is_live=self._stripe is not None and self._stripe.is_live)
 
     @property
     def is_open(self) -> bool:
@@ -69,7 +70,9 @@ class Cashier:
         """
         event = self.stripe.read_event(raw, signature)
         heard = Heard(event.event_id, event.type, event.is_live, event.created_at, event.body)
-        if events.keep(heard) == EventState.RECEIVED:
+        if event.account is not None:
+            self._set_aside(heard, Why.FOREIGN, f"{heard.type} of a connected account.")
+        elif events.keep(heard) == EventState.RECEIVED:
             self.apply(heard)
 
     def apply(self, heard: Heard) -> None:
@@ -79,7 +82,7 @@ class Cashier:
             events.done(heard.event_id, None)
             return
         if heard.is_live != self.stripe.is_live:
-            self._set_aside(heard)
+            self._set_aside(heard, Why.WRONG_MODE, f"{heard.type} of {'live' if heard.is_live else 'test'} mode.")
             return
         try:
             facts = list(handler(self.stripe, heard))
@@ -87,7 +90,8 @@ class Cashier:
             events.put_off(heard.event_id, str(error))
             raise
         with transaction():
-            events.done(heard.event_id, self.learn(facts, heard.event_id))
+            learned = self.learn(facts, heard.event_id)
+            events.done(heard.event_id, None if learned is None else learned.payment_id)
 
     def look(self, session_id: str) -> None:
         """The books know of this session's payment what Stripe knows now. Raises StripeDown, StripeRefused."""
@@ -107,28 +111,50 @@ class Cashier:
         except StripeRefused as error:
             refunds.refused(asked.refund_id, words=str(error))
             raise
-        payments.learn_money(MoneySeen(asked.intent_id, asked.payment_id, refunds=(refund_seen(told),)))
+        payments.learn_money(MoneySeen(asked.intent_id, refunds=(refund_seen(told),)))
 
     def catch_up(self) -> int:
-        """Events that were put off are applied; how many still wait. Raises StripeDown."""
-        for heard in events.unapplied():
-            try:
-                self.apply(heard)
-            except StripeRefused as error:
-                log.error("payment_event_waits", event_id=heard.event_id, type=heard.type, error=str(error))
-        return len(events.unapplied())
+        """Every event that waits was tried once; how many wait still.
 
-    def learn(self, facts: Iterable[Fact], event_id: str | None = None) -> UUID | None:
-        """These are in the books; the payment that they are about."""
-        found: UUID | None = None
+        Raises StripeDown at the first that Stripe does not answer for. That one is tried last the next time, so that no event keeps
+        the others waiting for long.
+        """
+        began = now()
+        while due := events.unapplied(began):
+            for heard in due:
+                self._try_again(heard)
+        return events.waiting()
+
+    def learn(self, facts: Iterable[Fact], event_id: str | None = None) -> Learned | None:
+        """These are in the books; what the last of them was about, and whether one of them has credited it."""
+        found: Learned | None = None
         for fact in facts:
-            if isinstance(fact, SessionSeen):
-                found = payments.learn_session(fact, expects_live=self.stripe.is_live, event_id=event_id) or found
-            elif isinstance(fact, MoneySeen):
-                found = payments.learn_money(fact, event_id=event_id) or found
-            else:
-                payments.learn_stray(fact, event_id=event_id)
+            learned = self._learn(fact, event_id)
+            if learned is not None:
+                found = Learned(learned.payment_id, learned.has_credited or (found is not None and found.has_credited))
         return found
+
+    def _learn(self, fact: Fact, event_id: str | None) -> Learned | None:
+        match fact:
+            case SessionSeen():
+                return payments.learn_session(fact, self._own_orders, event_id=event_id)
+            case MoneySeen():
+                return payments.learn_money(fact, event_id=event_id)
+            case StraySeen():
+                payments.learn_stray(fact, event_id=event_id)
+        return None
+
+    def _try_again(self, heard: Heard) -> None:
+        told = {"event_id": heard.event_id, "type": heard.type}
+        try:
+            self.apply(heard)
+        except StripeDown:
+            raise
+        except StripeRefused as error:
+            log.error("payment_event_waits", error=str(error), **told)
+        except Exception as error:  # a mistake of ours in one event must not keep all others waiting; it stays in sight as this one's
+            log.exception("payment_event_failed", **told)
+            events.put_off(heard.event_id, f"Failed here: {type(error).__name__}")
 
     def _wanted(self, order: Order) -> CheckoutWanted:
         settings = self._settings
@@ -137,6 +163,8 @@ class Cashier:
             payment_id=order.payment_id,
             account_id=order.account_id,
             amount_usd=order.amount_usd,
+            bonus_usd=order.bonus_usd,
+            mark=self._own_orders.mark(order.payment_id, order.account_id, order.amount_usd, order.bonus_usd),
             product_name=f"{settings.brand_name} credit",
             email=order.email,
             customer_id=order.customer_id,
@@ -149,8 +177,10 @@ class Cashier:
         )
 
     @staticmethod
-    def _set_aside(heard: Heard) -> None:
-        words = f"{heard.type} of {'live' if heard.is_live else 'test'} mode."
+    def _set_aside(heard: Heard, why: Why, words: str) -> None:
+        """Stored and done with in one commit, so that nobody applies it later; an event that is about nothing of ours alarms nobody."""
         with transaction():
-            put_aside(Aside(Why.WRONG_MODE, heard.event_id, words, event_id=heard.event_id))
+            events.keep(heard)
+            if heard.type in HANDLERS:
+                put_aside(Aside(why, heard.event_id, words, event_id=heard.event_id))
             events.done(heard.event_id, None)

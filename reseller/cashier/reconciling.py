@@ -1,82 +1,111 @@
 """Stripe's last days against the books: what no event told is found, and what waited is done (R20)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
 from reseller import metrics
 from reseller.cashier.desk import Cashier
-from reseller.cashier.seen import money_seen, session_seen
-from reseller.cashier.told import Fact, known_now
-from reseller.clients.stripe_api import StripeRefused
+from reseller.cashier.seen import session_seen
+from reseller.cashier.told import known_now, money_now
+from reseller.clients.stripe_api import SessionFacts, StripeRefused, Unreadable
 from reseller.clock import now
-from reseller.domain import payments
-from reseller.domain.payments import SessionSeen, refunds, topups
+from reseller.domain.payments import Learned, refunds, topups
 from reseller.domain.payments.refunds import Asked
+from reseller.domain.payments.suspense import Aside, Why, put_aside
 
 LOOK_BACK = timedelta(days=3)
 """How far it looks back unless told otherwise: Stripe itself repeats events for three days."""
+MAX_TROUBLES = 20
+"""So many things without an answer are a Stripe that is down; each may have cost a timeout."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reconciled:
-    """What was looked at, what was credited that no event had told, and what Stripe told that could not be read."""
+    """What was looked at, what was credited that no event had told, and what Stripe told that could not be used and lies in suspense."""
 
-    sessions: int
-    intents: int
-    healed: int
-    unread: int
+    sessions: int = 0
+    intents: int = 0
+    healed: int = 0
+    unread: int = 0
 
 
 def reconcile(cashier: Cashier, look_back: timedelta = LOOK_BACK) -> Reconciled:
-    """What Stripe knows of the last days is in the books, and what waited is done. Raises StripeDown.
+    """What Stripe knows of the last days is in the books, and what waited is done.
 
-    What cannot be read is counted and logged, and keeps nothing else from being looked at.
+    Raises StripeDown and StripeRefused where Stripe cannot be asked at all. Whatever is wrong with one thing keeps no other from being
+    looked at, and is raised at the end, unless it lies in suspense.
     """
-    stripe, since = cashier.stripe, now() - look_back
-    for asked in refunds.waiting():
-        _send_again(cashier, asked)
-    healed = sessions = intents = unread = 0
-    for seen in map(session_seen, stripe.sessions_since(since)):
-        sessions += 1
-        healed += _learn_anew(cashier, (seen,))
+    stripe, since, run = cashier.stripe, now() - look_back, _Run(cashier)
+    for facts in stripe.sessions_since(since):
+        run.found.sessions += 1
+        run.look(facts.subject if isinstance(facts, Unreadable) else facts.session_id, _learn_listed, facts)
     for session_id in topups.unsettled():
-        try:
-            healed += _learn_anew(cashier, tuple(known_now(stripe, session_id)))
-        except StripeRefused as error:
-            unread += _odd(session_id, error)
-    for intent_id in dict.fromkeys(stripe.changed_since(since)):
-        intents += 1
-        try:
-            payments.learn_money(money_seen(stripe.money_of(intent_id)))
-        except StripeRefused as error:
-            unread += _odd(intent_id, error)
+        run.look(session_id, _learn_session, session_id)
+    for intent_id in stripe.changed_since(since):
+        run.found.intents += 1
+        run.look(intent_id, _learn_money, intent_id)
+    for asked in refunds.waiting():
+        run.look(str(asked.refund_id), _send_again, asked)
     topups.forget_unopened()
-    return Reconciled(sessions, intents, healed, unread)
+    if run.troubles:
+        raise run.troubles[0]
+    return run.found
+
+
+class _Run:
+    """One reconciling."""
+
+    def __init__(self, cashier: Cashier) -> None:
+        self.cashier = cashier
+        self.found = Reconciled()
+        self.troubles: list[Exception] = []
+
+    def look(self, subject: str, learn: Callable[[Cashier, T], Learned | None], item: T) -> None:
+        """What Stripe says of it is in the books, or what is wrong with it is kept."""
+        try:
+            learned = learn(self.cashier, item)
+        except StripeRefused as error:
+            self.found.unread += 1
+            put_aside(Aside(Why.UNREADABLE, subject, f"What Stripe says of it cannot be used: {error}"))
+        except Exception as error:
+            log.exception("payment_not_read", subject=subject)
+            self.troubles.append(error)
+            if len(self.troubles) == MAX_TROUBLES:
+                raise
+        else:
+            self._tell_of(learned)
+
+    def _tell_of(self, learned: Learned | None) -> None:
+        if learned is not None and learned.has_credited:
+            self.found.healed += 1
+            metrics.count(metrics.ALARMS, "payment_event_lost")
+            log.error("alarm", alarm="payment_event_lost", payment_id=str(learned.payment_id))
+
+
+def _learn_listed(cashier: Cashier, facts: SessionFacts | Unreadable) -> Learned | None:
+    if isinstance(facts, Unreadable):
+        raise facts
+    return cashier.learn((session_seen(facts),))
+
+
+def _learn_session(cashier: Cashier, session_id: str) -> Learned | None:
+    return cashier.learn(tuple(known_now(cashier.stripe, session_id)))
+
+
+def _learn_money(cashier: Cashier, intent_id: str) -> Learned | None:
+    return cashier.learn(tuple(money_now(cashier.stripe, intent_id)))
 
 
 def _send_again(cashier: Cashier, asked: Asked) -> None:
     try:
         cashier.send_refund(asked)
-    except StripeRefused as error:
+    except StripeRefused as error:  # its credit is back, and the payment's page says so
         log.error("refund_refused", payment_id=str(asked.payment_id), error=str(error))
-
-
-def _learn_anew(cashier: Cashier, facts: tuple[Fact, ...]) -> int:
-    """1 if this credited what no event had told, else 0."""
-    payment_id = facts[0].payment_id if isinstance(facts[0], SessionSeen) else None
-    was_paid = payment_id is not None and topups.is_paid(payment_id)
-    found = cashier.learn(facts)
-    if found is None or was_paid or not topups.is_paid(found):
-        return 0
-    metrics.count(metrics.ALARMS, "payment_event_lost")
-    log.error("alarm", alarm="payment_event_lost", payment_id=str(found))
-    return 1
-
-
-def _odd(subject: str, error: StripeRefused) -> int:
-    log.error("payment_not_read", subject=subject, error=str(error))
-    return 1

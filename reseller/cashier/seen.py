@@ -13,6 +13,9 @@ def session_seen(facts: SessionFacts, *, has_failed: bool = False) -> SessionSee
         payment_status=facts.payment_status,
         amount_usd=facts.amount_usd,
         total_usd=facts.total_usd,
+        tax_usd=facts.tax_usd,
+        bonus_usd=facts.bonus_usd,
+        mark=facts.mark,
         currency=facts.currency,
         is_live=facts.is_live,
         created_at=facts.created_at,
@@ -26,7 +29,6 @@ def session_seen(facts: SessionFacts, *, has_failed: bool = False) -> SessionSee
 def money_seen(facts: MoneyFacts) -> MoneySeen:
     return MoneySeen(
         intent_id=facts.intent_id,
-        payment_id=facts.payment_id,
         charge_id=facts.charge_id,
         receipt_url=facts.receipt_url,
         fee_usd=facts.fee_usd,

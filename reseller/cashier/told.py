@@ -15,7 +15,6 @@ from reseller.domain.payments.events import Heard
 Fact = SessionSeen | MoneySeen | StraySeen
 Handler = Callable[[StripeApi, Heard], Iterator[Fact]]
 
-
 FAILED = ("requires_payment_method", "canceled")
 """How an intent stands whose payment the bank has refused in the end; its session stays complete and unpaid for ever."""
 
@@ -29,20 +28,32 @@ def known_now(stripe: StripeApi, session_id: str) -> Iterator[Fact]:
         yield money_seen(money)
 
 
-def _of_session(stripe: StripeApi, heard: Heard) -> Iterator[Fact]:  # noqa: ARG001 - nobody has to be asked
-    yield session_seen(session_in(heard.body), has_failed=heard.type.endswith("async_payment_failed"))
-
-
-def _of_intent(stripe: StripeApi, heard: Heard) -> Iterator[Fact]:
-    intent_id = intent_id_in(heard.type, heard.body)
-    if intent_id is None:
-        return
+def intent_now(stripe: StripeApi, intent_id: str) -> Iterator[Fact]:
+    """What Stripe knows of this intent at present: its session first, which alone says whose it is. Raises StripeDown, StripeRefused."""
     session, money = stripe.session_of_intent(intent_id), stripe.money_of(intent_id)
     if session is not None:
         yield session_seen(session)
         yield money_seen(money)
     elif money.received_usd:
         yield StraySeen(intent_id, money.received_usd, money.currency)
+
+
+def money_now(stripe: StripeApi, intent_id: str) -> Iterator[Fact]:
+    """What Stripe knows of this intent's money, and whose it is unless we know. Raises StripeDown, StripeRefused."""
+    if topups.is_known_by(intent_id):
+        yield money_seen(stripe.money_of(intent_id))
+    else:
+        yield from intent_now(stripe, intent_id)
+
+
+def _of_session(stripe: StripeApi, heard: Heard) -> Iterator[Fact]:  # noqa: ARG001 - nobody has to be asked
+    yield session_seen(session_in(heard.body), has_failed=heard.type.endswith("async_payment_failed"))
+
+
+def _of_intent(stripe: StripeApi, heard: Heard) -> Iterator[Fact]:
+    intent_id = intent_id_in(heard.type, heard.body)
+    if intent_id is not None:
+        yield from intent_now(stripe, intent_id)
 
 
 def _of_refund(stripe: StripeApi, heard: Heard) -> Iterator[Fact]:
@@ -61,10 +72,8 @@ def _of_money(stripe: StripeApi, intent_id: str | None, **told: Any) -> Iterator
         return
     if topups.is_known_by(intent_id):
         yield MoneySeen(intent_id, **told)
-        return
-    money = stripe.money_of(intent_id)
-    if money.payment_id is not None:
-        yield money_seen(money)
+    else:
+        yield from intent_now(stripe, intent_id)
 
 
 HANDLERS: Mapping[str, Handler] = {

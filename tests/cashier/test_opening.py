@@ -26,7 +26,7 @@ def test_the_page_is_of_this_order(bank: Bank) -> None:
     assert (session["url"], session["client_reference_id"], session["metadata"]) == (
         url,
         str(order.payment_id),
-        {"payment_id": str(order.payment_id), "account_id": str(order.account_id)},
+        {"payment_id": str(order.payment_id), "account_id": str(order.account_id), "bonus_usd": "0", "mark": session["metadata"]["mark"]},
     )
     assert (session["amount_subtotal"], session["currency"], session["customer_email"]) == (2550, "usd", bank.buyer.email)
     assert session["success_url"] == f"http://localhost:8000/billing/payments/{order.payment_id}"

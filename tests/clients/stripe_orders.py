@@ -18,6 +18,8 @@ def order(**changes: Any) -> CheckoutWanted:
         payment_id=new_id(),
         account_id=new_id(),
         amount_usd=Decimal(25),
+        bonus_usd=Decimal("2.50"),
+        mark="a mark",
         product_name="Example credit",
         email="ann@example.com",
         customer_id=None,

@@ -34,7 +34,8 @@ def test_an_order_becomes_a_page_that_carries_our_ids(stripe: StripeApi, fake: F
     carried = {"payment_id": str(wanted.payment_id), "account_id": str(wanted.account_id)}
     assert opened.url.startswith(fake.url)
     assert opened.expires_at == wanted.expires_at.replace(microsecond=0)
-    assert asked["metadata"] == asked["payment_intent_data"]["metadata"] == carried
+    assert asked["payment_intent_data"]["metadata"] == carried
+    assert asked["metadata"] == carried | {"bonus_usd": "2.5", "mark": "a mark"}
     assert asked["client_reference_id"] == str(wanted.payment_id)
     assert asked["line_items"][0]["price_data"]["unit_amount"] == "2500"
     assert (asked["customer_email"], asked["customer_creation"]) == ("ann@example.com", "always")

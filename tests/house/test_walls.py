@@ -73,8 +73,8 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
 def buy_and_return(person: Person) -> None:
     """A payment of which part was refunded and part is disputed; it was told of, and once more with another amount."""
     order = paying.order(person)
-    learn_session(paying.paid(order), expects_live=False)
-    learn_session(paying.paid(order, amount_usd=Decimal(900)), expects_live=False)
+    learn_session(paying.paid(order), paying.OWN_ORDERS)
+    learn_session(paying.paid(order, amount_usd=Decimal(900)), paying.OWN_ORDERS)
     events.keep(Heard(f"evt_{order.payment_id.hex}", "checkout.session.completed", False, now(), {"id": f"cs_{order.payment_id.hex}"}))
     name = paying.intent_of(order)
     learn_money(MoneySeen(name, refunds=(paying.refund(name, "5"),), disputes=(paying.dispute(name, "5", 1, "5"),)))

@@ -20,6 +20,7 @@ WORDS = {
     Why.WRONG_MODE: "test and live mixed",
     Why.WRONG_SESSION: "another session",
     Why.UNKNOWN_MONEY: "went back in another currency",
+    Why.UNREADABLE: "what Stripe says cannot be used",
 }
 
 

@@ -76,10 +76,14 @@ class StripeApi:
             return session_in(found)
         return None
 
-    def sessions_since(self, at: datetime) -> Iterator[SessionFacts]:
-        """Every session created at or after this instant, the newest first."""
+    def sessions_since(self, at: datetime) -> Iterator[SessionFacts | Unreadable]:
+        """Every session created at or after this instant, the newest first; one that cannot be read is what is wrong with it."""
         for found in self._all(self._client.v1.checkout.sessions.list, created=_since(at), expand=["data.invoice"]):
-            yield session_in(found)
+            try:
+                yield session_in(found)
+            except Unreadable as error:
+                error.subject = id_of(found) or "a Checkout Session without an id"
+                yield error
 
     def money_of(self, intent_id: str) -> MoneyFacts:
         """What became of the payment's money, with every refund and dispute.

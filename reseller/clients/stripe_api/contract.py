@@ -37,7 +37,9 @@ class StripeRefused(StripeTrouble):
 
 
 class Unreadable(StripeRefused):
-    """An object that lacks what Stripe's reference promises."""
+    """An object that lacks what Stripe's reference promises. `subject`: its id, where one of several is told of."""
+
+    subject: str = ""
 
 
 class NotGenuine(StripeTrouble):
@@ -51,6 +53,8 @@ class CheckoutWanted:
     payment_id: UUID
     account_id: UUID
     amount_usd: Decimal
+    bonus_usd: Decimal  # travels along, so that an order which a restored database forgot can be made anew
+    mark: str  # ours, of the four above
     product_name: str
     email: str
     customer_id: str | None  # Stripe's; None makes a new one
@@ -80,7 +84,9 @@ class SessionFacts:
     payment_status: str  # unpaid, paid, no_payment_required
     payment_id: UUID | None  # ours; None if the session carries none, or two that differ
     account_id: UUID | None
-    amount_usd: Decimal  # what the order is about, without tax
+    bonus_usd: Decimal | None  # as it was opened with; this and the mark mean something only together
+    mark: str | None
+    amount_usd: Decimal  # what the order is about, before tax and discounts
     total_usd: Decimal  # what the customer pays
     tax_usd: Decimal
     currency: str
@@ -137,7 +143,7 @@ class MoneyFacts:
     is_live: bool
     charge_id: str | None
     receipt_url: str | None
-    fee_usd: Decimal | None  # None until Stripe has booked the charge, and where it books in another currency
+    fee_usd: Decimal | None  # None until Stripe has booked the charge, and where it does not say what its currency is worth
     refunds: tuple[RefundFacts, ...]
     disputes: tuple[DisputeFacts, ...]
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from reseller.clients.stripe_api.cents import cents_of
 from reseller.clients.stripe_api.contract import CheckoutWanted
+from reseller.money import format_decimal
 
 if TYPE_CHECKING:
     from stripe.params import RefundCreateParams
@@ -25,6 +26,7 @@ def checkout_params(wanted: CheckoutWanted) -> "SessionCreateParams":
     Our ids go on the session and on the payment intent, because metadata is not handed down (docs.stripe.com/metadata).
     """
     carried = {"payment_id": str(wanted.payment_id), "account_id": str(wanted.account_id)}
+    order = {**carried, "bonus_usd": format_decimal(wanted.bonus_usd), "mark": wanted.mark}
     params: SessionCreateParams = {
         "mode": "payment",
         "line_items": [
@@ -39,7 +41,7 @@ def checkout_params(wanted: CheckoutWanted) -> "SessionCreateParams":
             }
         ],
         "client_reference_id": str(wanted.payment_id),
-        "metadata": carried,
+        "metadata": order,
         "payment_intent_data": {"metadata": carried},
         "success_url": wanted.success_url,
         "cancel_url": wanted.cancel_url,

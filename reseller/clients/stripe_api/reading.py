@@ -13,7 +13,7 @@ from uuid import UUID
 
 from reseller.clients.stripe_api.cents import usd_of
 from reseller.clients.stripe_api.contract import DisputeFacts, MoneyFacts, RefundFacts, SessionFacts, Unreadable
-from reseller.money import ZERO_USD
+from reseller.money import ZERO_USD, parse_usd
 
 Object = Mapping[str, Any]
 P = ParamSpec("P")
@@ -45,6 +45,8 @@ def session_in(body: Object) -> SessionFacts:
         payment_status=body.get("payment_status") or "",
         payment_id=_one(body.get("client_reference_id"), metadata.get("payment_id")),
         account_id=uuid_of(metadata.get("account_id")),
+        bonus_usd=_bonus(metadata.get("bonus_usd")),
+        mark=metadata.get("mark"),
         amount_usd=_amount(body.get("amount_subtotal")),
         total_usd=total,
         tax_usd=_amount((body.get("total_details") or {}).get("amount_tax")),
@@ -80,14 +82,14 @@ def dispute_in(body: Object) -> DisputeFacts:
     """The dispute's facts. Raises Unreadable.
 
     `balance_transactions` lists none, one or two: money withdrawn (a negative amount), then reinstated. They are in the currency that
-    Stripe pays us in; where that is not the dispute's, the sign of their sum says whether the disputed amount is gone.
+    Stripe pays us in; where that is not the dispute's, the rate differs from one to the other, and the last says where the money is.
     """
-    moved = body.get("balance_transactions") or []
+    moved = sorted(body.get("balance_transactions") or [], key=lambda each: each.get("created") or 0)
     currency = _text(body["currency"])
     amount = usd_of(body["amount"])
     net = -sum((usd_of(each["amount"]) for each in moved), ZERO_USD)
     if any(each["currency"] != currency for each in moved):
-        net = amount if net > 0 else ZERO_USD
+        net = amount if usd_of(moved[-1]["amount"]) < 0 else ZERO_USD
     due = (body.get("evidence_details") or {}).get("due_by")
     return DisputeFacts(
         dispute_id=_text(body["id"]),
@@ -99,7 +101,7 @@ def dispute_in(body: Object) -> DisputeFacts:
         reason=body.get("reason"),
         movements=len(moved),
         net_withdrawn_usd=max(net, ZERO_USD),
-        fee_usd=sum((usd_of(each["fee"]) for each in moved if each["currency"] == currency), ZERO_USD),
+        fee_usd=sum((_fee(each, currency) or ZERO_USD for each in moved), ZERO_USD),
         evidence_due_at=None if due is None else instant(due),
         created_at=instant(body["created"]),
     )
@@ -111,7 +113,6 @@ def money_in(intent: Object, refunds: tuple[RefundFacts, ...], disputes: tuple[D
     charge = intent.get("latest_charge")
     details: Object = charge if isinstance(charge, Mapping) else {}
     booked = details.get("balance_transaction")
-    has_fee = isinstance(booked, Mapping) and booked["currency"] == intent["currency"]
     return MoneyFacts(
         intent_id=_text(intent["id"]),
         payment_id=uuid_of((intent.get("metadata") or {}).get("payment_id")),
@@ -121,7 +122,7 @@ def money_in(intent: Object, refunds: tuple[RefundFacts, ...], disputes: tuple[D
         is_live=intent.get("livemode") is True,
         charge_id=id_of(charge),
         receipt_url=details.get("receipt_url"),
-        fee_usd=usd_of(booked["fee"]) if has_fee and isinstance(booked, Mapping) else None,
+        fee_usd=_fee(booked, _text(intent["currency"])) if isinstance(booked, Mapping) else None,
         refunds=refunds,
         disputes=disputes,
     )
@@ -169,3 +170,25 @@ def _text(value: Any) -> str:
 
 def _amount(value: Any) -> Decimal:
     return ZERO_USD if value is None else usd_of(value)
+
+
+def _bonus(value: Any) -> Decimal | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_usd(value)
+    except ValueError:
+        return None
+
+
+def _fee(booked: Object, currency: str) -> Decimal | None:
+    """What Stripe kept of a movement whose object is in this currency; None if nobody says what it is worth in it.
+
+    "If money was converted from currency A to currency B, then the amount in A, times exchange_rate, would be the amount in B"
+    (docs.stripe.com/api/balance_transactions/object, `exchange_rate`).
+    """
+    fee = usd_of(booked["fee"])
+    if booked["currency"] == currency:
+        return fee
+    rate = booked.get("exchange_rate")
+    return None if not rate else (fee / Decimal(str(rate))).quantize(fee)

@@ -6,6 +6,8 @@ signatures while a secret is being replaced; five minutes of tolerance.
 
 import hashlib
 import json
+import math
+import re
 from typing import Any
 
 import stripe
@@ -15,6 +17,8 @@ from reseller.clients.stripe_api.reading import instant
 from reseller.clock import unix_seconds
 
 TOLERANCE_SECONDS = 300
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What JSON can say and PostgreSQL cannot keep: NUL, and half a pair of surrogates."""
 
 
 def read_event(raw: bytes, signature: str, secret: str) -> Event:
@@ -60,9 +64,12 @@ def _verify(raw: bytes, signature: str, secret: str) -> None:
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
-    """Fractions stay floats: they are rates. Amounts are integers, and anything else in their place is refused where they are read."""
+    """Fractions stay floats: they are rates. Amounts are integers, and anything else in their place is refused where they are read.
+
+    What no database can keep is replaced: names are typed by customers, and a payment must not fail over one.
+    """
     try:
-        event = json.loads(raw, object_pairs_hook=_object, parse_constant=_refused)
+        event = _storable(json.loads(raw, object_pairs_hook=_object, parse_constant=_refused))
     except (ValueError, RecursionError):
         raise NotGenuine("the body is no JSON that means one thing") from None
     if not isinstance(event, dict):
@@ -75,6 +82,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         raise ValueError("a name stands twice")
     return made
+
+
+def _storable(value: Any) -> Any:
+    """The same without characters and numbers that PostgreSQL's JSON has not."""
+    match value:
+        case str():
+            return _NO_TEXT.sub("\ufffd", value)
+        case dict():
+            return {_storable(name): _storable(inner) for name, inner in value.items()}
+        case list():
+            return [_storable(inner) for inner in value]
+        case float():
+            return value if math.isfinite(value) else None
+    return value
 
 
 def _refused(constant: str) -> Any:

@@ -7,7 +7,8 @@ from reseller.domain.payments import deferred, events, pack_changes, packs, refu
 from reseller.domain.payments.audit import mismatches
 from reseller.domain.payments.booking import BACK_REASONS
 from reseller.domain.payments.facts import DisputeSeen, MoneySeen, RefundSeen, SessionSeen, StraySeen
-from reseller.domain.payments.learning import learn_money, learn_session, learn_stray
+from reseller.domain.payments.learning import Learned, learn_money, learn_session, learn_stray
+from reseller.domain.payments.own_orders import OwnOrders, own_orders_of
 from reseller.domain.payments.tables import (
     BonusTier,
     EventState,
@@ -23,8 +24,8 @@ from reseller.domain.payments.tables import (
 )
 
 __all__ = [
-    "BACK_REASONS", "BonusTier", "DisputeSeen", "EventState", "MoneySeen", "MoveKind", "Pack", "Payment", "PaymentDispute",
-    "PaymentRefund", "PaymentStatus", "RefundSeen", "RefundStatus", "SessionSeen", "StraySeen", "StripeEvent", "SuspenseItem",
-    "deferred", "events", "learn_money", "learn_session", "learn_stray", "mismatches", "pack_changes", "packs", "refunds",
-    "suspense", "topups",
+    "BACK_REASONS", "BonusTier", "DisputeSeen", "EventState", "Learned", "MoneySeen", "MoveKind", "OwnOrders", "Pack",
+    "Payment", "PaymentDispute", "PaymentRefund", "PaymentStatus", "RefundSeen", "RefundStatus", "SessionSeen", "StraySeen",
+    "StripeEvent", "SuspenseItem", "deferred", "events", "learn_money", "learn_session", "learn_stray", "mismatches",
+    "own_orders_of", "pack_changes", "packs", "refunds", "suspense", "topups",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from reseller.clock import now
@@ -54,17 +54,27 @@ def done(event_id: str, payment_id: UUID | None) -> None:
 
 
 def put_off(event_id: str, problem: str) -> None:
-    """The event stays unapplied, and says why."""
+    """The event stays unapplied, and says why; those that were tried less lately come before it."""
     with transaction() as session:
         event = session.get_one(StripeEvent, event_id, with_for_update=True)
-        event.problem = problem[:MAX_PROBLEM_CHARACTERS]
+        if event.state == EventState.RECEIVED:  # else another process has applied it meanwhile
+            event.problem, event.handled_at = problem[:MAX_PROBLEM_CHARACTERS], now()
 
 
-def unapplied(limit: int = 200) -> list[Heard]:
-    """Events that wait, the oldest first."""
+def unapplied(tried_before: datetime, limit: int = 100) -> list[Heard]:
+    """Events that wait and were not tried since then: first what was never tried, then what was tried longest ago."""
+    is_due = StripeEvent.handled_at.is_(None) | (StripeEvent.handled_at < tried_before)
     with transaction() as session:
-        query = select(StripeEvent).where(StripeEvent.state == EventState.RECEIVED).order_by(StripeEvent.received_at).limit(limit)
-        return [Heard(row.id, row.type, row.is_live, row.happened_at, row.body) for row in session.scalars(query)]
+        query = select(StripeEvent).where(StripeEvent.state == EventState.RECEIVED, is_due)
+        found = session.scalars(query.order_by(StripeEvent.handled_at.nulls_first(), StripeEvent.received_at).limit(limit))
+        return [Heard(row.id, row.type, row.is_live, row.happened_at, row.body) for row in found]
+
+
+def waiting() -> int:
+    """How many events are not applied yet."""
+    with transaction() as session:
+        query = select(func.count()).select_from(StripeEvent).where(StripeEvent.state == EventState.RECEIVED)
+        return int(session.scalar(query) or 0)
 
 
 def prune() -> int:

@@ -13,18 +13,24 @@ USD = "usd"
 
 @dataclass(frozen=True, slots=True)
 class SessionSeen:
-    """A Checkout Session. `amount_usd` is without tax, `total_usd` with it."""
+    """A Checkout Session. `amount_usd` is what was ordered, `total_usd` what the customer pays, with `tax_usd` of tax in it.
+
+    `bonus_usd` and `mark` are as we wrote them into it (see `own_orders`).
+    """
 
     session_id: str
     payment_id: UUID | None  # as it was opened with; None if it is none of ours
     account_id: UUID | None
     status: str
     payment_status: str
-    amount_usd: Decimal | None
-    total_usd: Decimal | None
+    amount_usd: Decimal
+    total_usd: Decimal
     currency: str
     is_live: bool
     created_at: datetime
+    tax_usd: Decimal = Decimal(0)
+    bonus_usd: Decimal | None = None
+    mark: str | None = None
     intent_id: str | None = None
     customer_id: str | None = None
     invoice_url: str | None = None
@@ -34,6 +40,16 @@ class SessionSeen:
     def is_paid(self) -> bool:
         """Money is there; `complete` alone says only that the customer has done their part."""
         return self.payment_status == "paid"
+
+    @property
+    def is_usd(self) -> bool:
+        """Whether its amounts are dollars."""
+        return self.currency.lower() == USD
+
+    @property
+    def paid_in_usd(self) -> Decimal | None:
+        """The money that came; None where it is not dollars."""
+        return self.total_usd if self.is_usd else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +86,6 @@ class MoneySeen:
     """What became of a payment's money. Fields that are None are not known to whoever tells."""
 
     intent_id: str
-    payment_id: UUID | None = None
     charge_id: str | None = None
     receipt_url: str | None = None
     fee_usd: Decimal | None = None

@@ -32,7 +32,7 @@ def write_moves(session: Session, payment: Payment, taken: Taken) -> None:
 
 
 def _wanted(payment: Payment, taken: Taken) -> dict[MoveKind, Moved]:
-    total, amount = to_nano(payment.total_usd or payment.amount_usd), to_nano(payment.amount_usd)
+    total, amount = to_nano(payment.whole_usd), to_nano(payment.amount_usd)
     return {
         MoveKind.PAYMENT: Moved(total, amount, total - amount),
         MoveKind.FEE: Moved(0 if payment.fee_usd is None else -to_nano(payment.fee_usd)),

@@ -33,7 +33,8 @@ class Why(StrEnum):
     WRONG_CURRENCY = "wrong_currency"
     WRONG_MODE = "wrong_mode"  # test money where live money is expected, or the other way round
     WRONG_SESSION = "wrong_session"  # another session or payment than the order's
-    UNKNOWN_MONEY = "unknown_money"  # a refund or dispute in another currency, or of more than was paid
+    UNKNOWN_MONEY = "unknown_money"  # a refund or dispute in another currency
+    UNREADABLE = "unreadable"  # what Stripe says of it, or refuses to say, cannot be used
 
 
 @dataclass(frozen=True, slots=True)

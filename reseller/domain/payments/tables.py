@@ -126,6 +126,11 @@ class Payment(Identified, Created, Base):
     taken_bonus_usd: Mapped[Decimal] = mapped_column("taken_bonus_nano", Usd, default=ZERO_USD)
     reversals: Mapped[int] = mapped_column(default=0)  # entries that took or gave back
 
+    @property
+    def whole_usd(self) -> Decimal:
+        """What the customer has paid or is to pay, with tax as far as it is known."""
+        return self.amount_usd if self.total_usd is None else self.total_usd
+
 
 class PaymentRefund(Identified, Created, Base):
     """Money given back, by us or in Stripe's own pages. Our id is the idempotency key."""
@@ -201,7 +206,7 @@ class StripeEvent(Base):
     is_live: Mapped[bool]
     happened_at: Mapped[datetime]
     received_at: Mapped[datetime] = mapped_column(default=now)
-    handled_at: Mapped[datetime | None]
+    handled_at: Mapped[datetime | None]  # last tried, whatever came of it
     state: Mapped[str] = mapped_column(Text, default=EventState.RECEIVED)
     payment_id: Mapped[UUID | None] = mapped_column(index=True)
     problem: Mapped[str] = mapped_column(Text, default="")  # why it is not applied yet

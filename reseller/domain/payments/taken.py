@@ -26,7 +26,7 @@ class Taken:
 def taken_of(session: Session, payment: Payment) -> Taken:
     """What has gone back now. Of credit and tax never more than there was, though money may go back twice: by refund and by dispute."""
     refunded, (disputed, dispute_fees) = _refunded(session, payment), _disputed(session, payment)
-    total, amount = to_nano(payment.total_usd or payment.amount_usd), to_nano(payment.amount_usd)
+    total, amount = to_nano(payment.whole_usd), to_nano(payment.amount_usd)
     by_refunds = min(refunded, total)
     by_disputes = min(disputed, total - by_refunds)
     credit = _share(amount, by_refunds, total)

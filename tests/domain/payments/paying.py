@@ -9,12 +9,13 @@ from reseller.clock import now
 from reseller.domain import ledger
 from reseller.domain.accounts import Person
 from reseller.domain.ledger import EntryKind
-from reseller.domain.payments import DisputeSeen, RefundSeen, SessionSeen, learn_session, topups
+from reseller.domain.payments import DisputeSeen, RefundSeen, SessionSeen, learn_session, own_orders_of, topups
 from reseller.domain.payments.topups import Bounds, Order
 from reseller.money import to_usd
 from tests.domain import scenes
 
 BOUNDS = Bounds(Decimal(5), Decimal(1000))
+OWN_ORDERS = own_orders_of("secret of the tests", is_live=False)
 
 
 def order(person: Person, usd: str = "20") -> Order:
@@ -43,10 +44,18 @@ def paid(begun: Order, **facts: object) -> SessionSeen:
     return replace(seen, **facts)  # type: ignore[arg-type]
 
 
+def marked(seen: SessionSeen, bonus: str = "0") -> SessionSeen:
+    """As we open it."""
+    assert seen.payment_id is not None
+    assert seen.account_id is not None
+    bonus_usd = Decimal(bonus)
+    return replace(seen, bonus_usd=bonus_usd, mark=OWN_ORDERS.mark(seen.payment_id, seen.account_id, seen.amount_usd, bonus_usd))
+
+
 def buy(person: Person, usd: str = "20", **facts: object) -> Order:
     """An order that was paid."""
     begun = order(person, usd)
-    learn_session(paid(begun, **facts), expects_live=False)
+    learn_session(paid(begun, **facts), OWN_ORDERS)
     return begun
 
 

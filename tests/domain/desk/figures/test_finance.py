@@ -41,7 +41,7 @@ def use(who: Person, usd: str) -> None:
 
 def back(begun: paying.Order, *usd: str) -> None:
     refunds = tuple(paying.refund(f"{begun.payment_id}-{number}", amount) for number, amount in enumerate(usd))
-    learn_money(MoneySeen(paying.intent_of(begun), begun.payment_id, refunds=refunds))
+    learn_money(MoneySeen(paying.intent_of(begun), refunds=refunds))
 
 
 def test_credit_is_deferred_until_calls_use_it(ann: Person) -> None:
@@ -92,8 +92,8 @@ def test_one_account_below_zero_takes_nothing_of_anothers_credit(ann: Person) ->
 
 
 def test_tax_and_fees_are_neither_sold_nor_earned(ann: Person) -> None:
-    begun = paying.buy(ann, "20", total_usd=Decimal("23.80"))
-    learn_money(MoneySeen(paying.intent_of(begun), begun.payment_id, fee_usd=Decimal("0.99"), refunds=(paying.refund("1", "11.90"),)))
+    begun = paying.buy(ann, "20", total_usd=Decimal("23.80"), tax_usd=Decimal("3.80"))
+    learn_money(MoneySeen(paying.intent_of(begun), fee_usd=Decimal("0.99"), refunds=(paying.refund("1", "11.90"),)))
 
     day = today()
 
@@ -144,7 +144,7 @@ def test_open_disputes_stand_by_the_day_their_evidence_is_due(ann: Person) -> No
         begun = paying.buy(ann, "20")
         seen = paying.dispute(name, "20", 1, "20", state)
         due = now() + timedelta(days=days)
-        learn_money(MoneySeen(paying.intent_of(begun), begun.payment_id, disputes=(replace(seen, evidence_due_at=due),)))
+        learn_money(MoneySeen(paying.intent_of(begun), disputes=(replace(seen, evidence_due_at=due),)))
 
     assert [each.dispute_id for each in finance(Period.latest(7, UTC_ZONE)).disputes] == ["dp_soon", "dp_late"]
 
