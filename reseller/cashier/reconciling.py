@@ -19,6 +19,8 @@ from reseller.domain.payments.suspense import Aside, Why, put_aside
 
 LOOK_BACK = timedelta(days=3)
 """How far it looks back unless told otherwise: Stripe itself repeats events for three days."""
+MISSING = "resource_missing"
+"""Stripe knows no such thing (docs.stripe.com/error-codes): it was made in the other mode, or with another account's keys."""
 MAX_TROUBLES = 20
 """So many things without an answer are a Stripe that is down; each may have cost a timeout."""
 
@@ -97,7 +99,13 @@ def _learn_listed(cashier: Cashier, facts: SessionFacts | Unreadable) -> Learned
 
 
 def _learn_session(cashier: Cashier, session_id: str) -> Learned | None:
-    return cashier.learn(tuple(known_now(cashier.stripe, session_id)))
+    try:
+        facts = tuple(known_now(cashier.stripe, session_id))
+    except StripeRefused as error:
+        if error.code == MISSING and topups.end_lost(session_id):
+            return None
+        raise
+    return cashier.learn(facts)
 
 
 def _learn_money(cashier: Cashier, intent_id: str) -> Learned | None:

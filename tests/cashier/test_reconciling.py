@@ -129,6 +129,18 @@ def test_an_order_that_never_reached_stripe_ends(bank: Bank) -> None:
     assert bank.line(order).status == "expired"
 
 
+def test_an_order_that_was_opened_with_other_keys_ends(bank: Bank) -> None:
+    """Test keys were replaced by live ones meanwhile: Stripe does not know the session any more."""
+    order = bank.order()
+    bank.fake.shop.sessions.clear()
+    young = reconcile(bank.cashier)
+    scenes.execute("UPDATE payments SET expires_at = now() - interval '2 days'")
+
+    old = reconcile(bank.cashier)
+
+    assert (young.unread, old.unread, bank.line(order).status) == (1, 0, "expired")
+
+
 @pytest.mark.parametrize(
     "old",
     [

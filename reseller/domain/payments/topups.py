@@ -18,6 +18,8 @@ from reseller.money import display_usd
 STAYS_OPEN = timedelta(hours=2)
 """How long a Checkout page can be paid; Stripe takes from 30 minutes to 24 hours."""
 
+GRACE = timedelta(days=1)
+"""After its time an order is over for us as well, unless Stripe says otherwise."""
 LOOK_PAUSE = timedelta(seconds=5)
 MAX_BEGUN, WITHIN = 20, timedelta(hours=1)
 
@@ -138,11 +140,19 @@ def unsettled(limit: int = 500) -> list[str]:
         return [str(found) for found in session.scalars(select(Payment.session_id).where(*waiting).order_by(Payment.id).limit(limit))]
 
 
+def end_lost(session_id: str) -> bool:
+    """An order whose time is over and whose session Stripe does not know is expired; whether it is. Money that comes after all counts."""
+    with transaction() as session:
+        is_over = Payment.status == PaymentStatus.OPEN, Payment.expires_at < now() - GRACE
+        query = update(Payment).where(Payment.session_id == session_id, *is_over).values(status=PaymentStatus.EXPIRED)
+        return session.execute(query.returning(Payment.id)).first() is not None
+
+
 def forget_unopened() -> int:
     """Orders that never reached Stripe and whose time is over are expired; how many."""
     with transaction() as session:
         query = select(Payment).where(
-            Payment.status == PaymentStatus.OPEN, Payment.session_id.is_(None), Payment.expires_at < now() - timedelta(days=1)
+            Payment.status == PaymentStatus.OPEN, Payment.session_id.is_(None), Payment.expires_at < now() - GRACE
         )
         found = list(session.scalars(query.with_for_update(skip_locked=True)))
         for payment in found:
