@@ -135,7 +135,11 @@ class Payments(TableView):
             return self._page(payment_id, form), 400
         try:
             wiring().cashier.send_refund(asked)
-            flash(f"{display_usd(asked.amount_usd)} is on its way back.", "success")
+            amount = display_usd(asked.amount_usd)
+            if refunds.is_under_way(asked.refund_id):
+                flash(f"{amount} is on its way back.", "success")
+            else:
+                flash(f"The refund of {amount} {refunds.UNREACHED}.", "error")
         except StripeRefused as error:
             flash(f"Stripe refused the refund, and its credit is the customer's again: {error}", "error")
         except StripeDown:

@@ -25,6 +25,7 @@ from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from reseller.money import ZERO_USD, display_usd, format_decimal, to_usd
 
 MAX_REASON_CHARACTERS = 500
+UNREACHED = "did not reach the customer, and its credit is theirs again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,12 @@ def is_own(payment_id: UUID, person_id: UUID) -> bool:
     with transaction() as session:
         payment = session.get(Payment, payment_id)
         return payment is not None and _is_own(person_id, payment)
+
+
+def is_under_way(refund_id: UUID) -> bool:
+    """Whether the money is with the customer, or on its way there."""
+    with transaction() as session:
+        return RefundStatus(session.get_one(PaymentRefund, refund_id, populate_existing=True).status).is_returned
 
 
 def refused(refund_id: UUID, *, words: str) -> None:
@@ -192,6 +199,8 @@ def _same(known: PaymentRefund, draft: RefundDraft, payment: Payment, requester_
         raise _other_nonce()
     if known.status == RefundStatus.REFUSED:
         raise Conflict("Stripe has refused this refund. Open the page again to ask for another; nothing was changed.")
+    if not RefundStatus(known.status).is_returned:
+        raise Conflict(f"This refund {UNREACHED}. Open the page again to ask for another; nothing was changed.")
     return Asked(known.id, payment.id, str(payment.intent_id), known.amount_usd, known.reason)
 
 

@@ -264,6 +264,42 @@ def test_the_form_of_the_page_sent_twice_is_one_refund(bank: Bank, client: Flask
     assert (bank.balance, made(bank)) == (Decimal(15), [500])
 
 
+@pytest.mark.parametrize("becomes", ["failed", "canceled"])
+def test_the_form_of_a_refund_that_did_not_reach_the_customer_says_so(bank: Bank, client: FlaskClient, becomes: str) -> None:
+    """And asks Stripe nothing more: its idempotency key would only repeat what it said at first."""
+    order, nonce = bank.paid("20"), new_id()
+    refund(client, order, "5", nonce=nonce)
+    page(client, of(order))
+    [refund_id] = bank.fake.shop.refunds
+    bank.fake.fail_refund(refund_id)
+    for each in bank.fake.events_of("refund.updated", "refund.failed", "charge.refund.updated"):
+        each["data"]["object"]["status"] = becomes
+    bank.tell(*bank.fake.events)
+
+    answer = refund(client, order, "5", nonce=nonce)
+
+    assert answer.status_code == 409
+    assert "did not reach the customer, and its credit is theirs again. Open the page again" in answer.text
+    assert "is on its way back" not in page(client, of(order))
+    assert (bank.balance, len(made(bank))) == (Decimal(20), 1)
+
+
+def test_a_refund_that_fails_at_once_is_not_said_to_be_on_its_way(bank: Bank, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    order, answer = bank.paid("20"), bank.fake.api.answer
+
+    def failing(method: str, path: str, *rest: Any) -> Any:
+        status, more, found = answer(method, path, *rest)
+        return status, more, found | {"status": "failed"} if (method, path) == ("POST", "/v1/refunds") else found
+
+    monkeypatch.setattr(bank.fake.api, "answer", failing)
+    refund(client, order, "5")
+
+    text = page(client, of(order))
+    assert "The refund of $5.00 did not reach the customer, and its credit is theirs again." in text
+    assert "is on its way back" not in text
+    assert bank.balance == Decimal(20)
+
+
 @pytest.mark.parametrize("nonce", ["", "zzz", "0", "00000000-0000-4000-8000-000000000000", "ffffffff-ffff-7fff-bfff-ffffffffffff"])
 def test_a_form_without_its_nonce_refunds_nothing(bank: Bank, client: FlaskClient, nonce: str) -> None:
     order = bank.paid("20")
