@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import flash, redirect, request, url_for
 from flask_admin.form import BaseForm
+from werkzeug.wrappers import Response
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
@@ -20,7 +21,7 @@ from reseller.clock import new_id
 from reseller.domain.desk import payment_lines
 from reseller.domain.identity.sessions import STAFF_LASTS
 from reseller.domain.payments import Payment, PaymentStatus, refunds
-from reseller.domain.payments.refunds import RefundDraft
+from reseller.domain.payments.refunds import Asked, RefundDraft
 from reseller.errors import Conflict, InvalidRequest, NotFound
 from reseller.money import display_usd, parse_usd
 from reseller.web import nonces
@@ -116,7 +117,7 @@ class Payments(TableView):
         payment_id = payment_lines.find(request.args.get("id", ""))
         if payment_id is None:
             raise NotFound("There is no such payment.")
-        form = RefundForm()
+        form = RefundForm(request.args)
         form.nonce.data = str(new_id())
         return self._page(payment_id, form)
 
@@ -133,17 +134,7 @@ class Payments(TableView):
         except InvalidRequest as refusal:
             put_on_form(form, refusal)
             return self._page(payment_id, form), 400
-        try:
-            wiring().cashier.send_refund(asked)
-            amount = display_usd(asked.amount_usd)
-            if refunds.is_under_way(asked.refund_id):
-                flash(f"{amount} is on its way back.", "success")
-            else:
-                flash(f"The refund of {amount} {refunds.UNREACHED}.", "error")
-        except StripeRefused as error:
-            flash(f"Stripe refused the refund, and its credit is the customer's again: {error}", "error")
-        except StripeDown:
-            flash("Stripe does not answer just now. The credit is taken; the refund is asked for again within the hour.", "conflict")
+        _send(asked)
         return redirect(self.get_url(".details_view", id=payment_id))
 
     @exposed("/<uuid:payment_id>/look/", methods=("POST",))
@@ -160,6 +151,14 @@ class Payments(TableView):
             flash(f"Stripe could not be asked: {error}", "error")
         return redirect(self.get_url(".details_view", id=payment_id))
 
+    def to_confirm(self, name: str, **given: Any) -> Response:
+        """Back to the refund with what was typed, which is sent anew by whoever has shown their second factor."""
+        if name != "refund":
+            return super().to_confirm(name, **given)
+        amount, reason = (request.form.get(field, "") for field in ("amount_usd", "reason"))
+        here = url_for("payments.details_view", id=given["payment_id"], amount_usd=amount, reason=reason, _anchor="refund")
+        return redirect(url_for("sign_in.confirm", next=here))
+
     def _page(self, payment_id: UUID, form: RefundForm) -> Any:
         found = payment_lines.whole(payment_id)
         return self.render(
@@ -171,6 +170,22 @@ class Payments(TableView):
             is_own=refunds.is_own(payment_id, me().user_id),
             is_on=wiring().cashier.is_open,
         )
+
+
+def _send(asked: Asked) -> None:
+    """Stripe is asked for it, and the page that comes next says what it answered."""
+    amount = display_usd(asked.amount_usd)
+    try:
+        wiring().cashier.send_refund(asked)
+    except StripeRefused as error:
+        flash(f"Stripe refused the refund, and its credit is the customer's again: {error}", "error")
+    except StripeDown:
+        flash("Stripe does not answer just now. The credit is taken; the refund is asked for again within the hour.", "conflict")
+    else:
+        if refunds.is_under_way(asked.refund_id):
+            flash(f"{amount} is on its way back.", "success")
+        else:
+            flash(f"The refund of {amount} {refunds.UNREACHED}.", "error")
 
 
 def _check_open() -> None:

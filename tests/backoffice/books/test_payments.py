@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
@@ -19,6 +20,7 @@ from reseller.clock import new_id
 from reseller.domain import ledger
 from reseller.domain.accounts import Role
 from reseller.domain.payments.topups import Order
+from reseller.web.signed_in import own_path
 from tests import factories
 from tests.cashier.bank import Bank
 from tests.deployment import settings_over
@@ -458,13 +460,21 @@ def test_money_back_asks_for_the_second_factor_again(bank: Bank, client: FlaskCl
     order = bank.paid("20")
     scenes.execute("UPDATE sessions SET confirmed_at = now() - interval '11 minutes'")
 
-    text, answer = page(client, of(order)), refund(client, order)
+    text, answer = page(client, of(order)), refund(client, order, "7.50", reason="bought twice, “€” & <b>")
 
     assert "first confirm that it is you" in text
     assert f"/admin/payments/{order.payment_id}/refund/" not in text
     assert answer.status_code == 302
     assert answer.location.startswith("/sign-in/confirm")
     assert (bank.balance, made(bank)) == (Decimal(20), [])
+
+    scenes.execute("UPDATE sessions SET confirmed_at = now()")
+    back = parse_qs(urlsplit(answer.location).query)["next"][0]
+    again = page(client, own_path(back, "/"))
+
+    assert 'value="7.50"' in again
+    assert "bought twice, “€” &amp; &lt;b&gt;</textarea>" in again
+    assert made(bank) == []
 
 
 def test_a_form_from_elsewhere_refunds_nothing(app: Flask, bank: Bank, client: FlaskClient) -> None:
