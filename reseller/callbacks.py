@@ -1,47 +1,117 @@
-"""DOOR: POST /callbacks/stripe. Signed by Stripe, or nothing happens; 2xx only when it is in the books or safely stored (R17, R18)."""
+"""DOOR: POST /callbacks/stripe. Signed by Stripe, or nothing happens; 2xx only when it is in the books or safely stored (R17, R18).
+
+Whoever forges events is braked by address, and staff hear of it once a minute; only what was not signed counts, and what Stripe
+has signed passes even from an address that is braked, so that no forger comes between Stripe and us.
+"""
+
+from math import ceil, inf
 
 import structlog
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, current_app, request
 
 from reseller import metrics, web
 from reseller.clients.stripe_api import NotGenuine, StripeDown, StripeRefused
+from reseller.clock import monotonic
 from reseller.database import acting_as_operator
+from reseller.domain.identity.throttle import network_of
+from reseller.errors import TooManyFailures
+from reseller.web.client_address import client_address
+from reseller.web.failures import FailureThrottle
 from reseller.wiring import wiring
 
 MAX_BYTES = 262_144
 """Stripe's events have some kilobytes."""
+BRAKED_BYTES = 65_536
+"""So much is read, to look for a signature, of whoever forged before."""
+FORGED_PER_MINUTE = 30
+ALARM_SECONDS = 60.0
+FORGERIES = "forged_events"
 
 callbacks = Blueprint("callbacks", __name__)
 
 log = structlog.get_logger()
 
 
+class Forgeries:
+    """Events of one process that Stripe has not signed: who sent too many of them, and when staff were last alarmed."""
+
+    def __init__(self) -> None:
+        self._throttle = FailureThrottle(FORGED_PER_MINUTE, "Too many events that Stripe has not signed.")
+        self._alarmed_at, self._untold = -inf, 0
+
+    def braked_seconds(self, address: str) -> float:
+        """How long the address must still wait; 0 if it need not."""
+        try:
+            self._throttle.check(network_of(address))
+        except TooManyFailures as refusal:
+            return refusal.retry_after_seconds
+        return 0.0
+
+    def note(self, address: str, problem: str) -> None:
+        """One more, counted; it alarms unless another one has within the last minute, and then tells of those between."""
+        self._throttle.failed(network_of(address))
+        metrics.count(metrics.ALARMS, "payment_event_forged")
+        self._untold += 1
+        if monotonic() - self._alarmed_at >= ALARM_SECONDS:
+            log.error("alarm", alarm="payment_event_forged", error=problem, address=address, events=self._untold)
+            self._alarmed_at, self._untold = monotonic(), 0
+
+
 def install(app: Flask) -> None:
     """Stripe can tell this app of payments."""
+    app.extensions[FORGERIES] = Forgeries()
     app.register_blueprint(callbacks)
     web.exempt(app, callbacks)
 
 
 @callbacks.post("/callbacks/stripe")
 def stripe() -> Response:
-    """200: done, or none of ours. 400: not Stripe's word. 503: tell us again, as Stripe does for three days."""
-    cashier = wiring().cashier
-    if not cashier.is_open:
+    """200: done, or none of ours. 400, 413, 429: not Stripe's word. 503: tell us again, as Stripe does for three days."""
+    if not wiring().cashier.is_open:
         return _answer("Payments are switched off here.", 503)
-    raw = request.stream.read(MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:
-        return _answer("Too large for an event.", 413)
+    address, forgeries = client_address(request, wiring().settings.trusted_proxies), _forgeries()
+    wait_seconds = forgeries.braked_seconds(address)
+    raw = _read(BRAKED_BYTES if wait_seconds else MAX_BYTES)
+    if raw is None:
+        problem, refusal = "larger than any event", _answer("Too large for an event.", 413)
+    else:
+        try:
+            return _heard(raw)
+        except NotGenuine as error:
+            problem, refusal = str(error), _answer("Not signed by Stripe for us.", 400)
+    forgeries.note(address, problem)
+    return _braked(wait_seconds) if wait_seconds else refusal
+
+
+def _read(most: int) -> bytes | None:
+    """The body; None for one of more bytes than that, of which none or no more is read."""
+    if (request.content_length or 0) > most:
+        return None
+    raw = request.stream.read(most + 1)
+    return None if len(raw) > most else raw
+
+
+def _heard(raw: bytes) -> Response:
+    """What Stripe said is in the books or stored. Raises NotGenuine."""
     try:
         with acting_as_operator():
-            cashier.hear(raw, request.headers.get("Stripe-Signature", ""))
-    except NotGenuine as error:
-        metrics.count(metrics.ALARMS, "payment_event_forged")
-        log.error("alarm", alarm="payment_event_forged", error=str(error), address=request.remote_addr)
-        return _answer("Not signed by Stripe for us.", 400)
+            wiring().cashier.hear(raw, request.headers.get("Stripe-Signature", ""))
     except (StripeDown, StripeRefused) as error:
         log.warning("payment_event_put_off", error=str(error))
         return _answer("Stored; it could not be applied yet.", 503)
     return _answer("ok", 200)
+
+
+def _forgeries() -> Forgeries:
+    found = current_app.extensions[FORGERIES]
+    assert isinstance(found, Forgeries)
+    return found
+
+
+def _braked(wait_seconds: float) -> Response:
+    answer = _answer("Too many events that Stripe has not signed. Wait a minute.", 429)
+    answer.headers["Retry-After"] = str(ceil(wait_seconds))
+    return answer
 
 
 def _answer(words: str, status: int) -> Response:

@@ -4,43 +4,18 @@ Wrong keys are counted per address before any database work; the limit is well a
 mistaken client sends. A key that this process already knows is never slowed down.
 """
 
-from collections import OrderedDict
 from uuid import UUID
 
 from flask import Request
 
 from reseller.clock import monotonic
 from reseller.domain.keys import Caller, has_key_shape
-from reseller.errors import InvalidKey, TooManyFailures
+from reseller.errors import InvalidKey
 from reseller.web.client_address import client_address
+from reseller.web.failures import FailureThrottle
 from reseller.wiring import Wiring
 
 FAILURES_PER_MINUTE = 240
-MAX_ADDRESSES = 10_000
-WINDOW_SECONDS = 60.0
-
-
-class FailureThrottle:
-    """Failed attempts per address in fixed minutes; the oldest addresses are forgotten first."""
-
-    def __init__(self, limit: int = FAILURES_PER_MINUTE) -> None:
-        self._limit = limit
-        self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def check(self, address: str) -> None:
-        """Raises TooManyFailures while the address is over its limit."""
-        started, count = self._seen.get(address, (0.0, 0))
-        left = started + WINDOW_SECONDS - monotonic()
-        if count >= self._limit and left > 0:
-            raise TooManyFailures("Too many requests with invalid API keys from this address.", retry_after_seconds=left)
-
-    def failed(self, address: str) -> None:
-        started, count = self._seen.pop(address, (0.0, 0))
-        if monotonic() - started > WINDOW_SECONDS:
-            started, count = monotonic(), 0
-        self._seen[address] = (started, count + 1)
-        if len(self._seen) > MAX_ADDRESSES:
-            self._seen.popitem(last=False)
 
 
 class LookUps:
@@ -59,7 +34,7 @@ class LookUps:
         return self._left >= 0
 
 
-_throttle = FailureThrottle()
+_throttle = FailureThrottle(FAILURES_PER_MINUTE, "Too many requests with invalid API keys from this address.")
 _look_ups = LookUps()
 
 

@@ -168,7 +168,7 @@ def test_a_forged_event_does_nothing_and_alarms(bank: Bank, logged: list[Any]) -
 
     assert answers == [400] * 7
     assert (bank.balance, scenes.rows("SELECT 1 FROM stripe_events")) == (0, [])
-    assert [event["alarm"] for event in logged if event["event"] == "alarm"] == ["payment_event_forged"] * 7
+    assert [event["alarm"] for event in logged if event["event"] == "alarm"] == ["payment_event_forged"]
 
 
 def test_a_replay_is_heard_and_changes_nothing(bank: Bank) -> None:

@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from reseller.errors import TooManyFailures
-from reseller.gateway import access
 from reseller.gateway import stream as stream_module
-from reseller.gateway.access import FailureThrottle, LookUps
+from reseller.gateway.access import LookUps
 from reseller.gateway.body import MAX_DEPTH, too_deep
 from reseller.gateway.stream import Stream
 from reseller.gateway.watching import HangUpWatch
@@ -71,19 +69,6 @@ def test_a_client_that_takes_nothing_is_cut_off_and_its_call_ends(monkeypatch: p
     assert ends == ["abandoned"]
     ours.close()
     theirs.close()
-
-
-def test_an_address_full_of_wrong_keys_is_slowed_down() -> None:
-    throttle = FailureThrottle(limit=3)
-    for _ in range(3):
-        throttle.check("a")
-        throttle.failed("a")
-
-    with pytest.raises(TooManyFailures) as refused:
-        throttle.check("a")
-
-    assert 0 < refused.value.retry_after_seconds <= access.WINDOW_SECONDS
-    throttle.check("b")
 
 
 def test_a_few_well_formed_keys_a_second_are_looked_up_all_the_same() -> None:
