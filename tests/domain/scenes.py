@@ -57,8 +57,8 @@ def customer(*, nano: int = 1_000, limits: dict[str, Any] | None = None, **key_t
     return made
 
 
-def put_in(who: Customer, nano: int, *, kind: EntryKind = EntryKind.TOP_UP, reference: str | None = None) -> None:
-    """One more ledger entry."""
+def put_in(who: Customer, nano: int, *, kind: EntryKind = EntryKind.ADJUSTMENT, reference: str | None = None) -> None:
+    """One more ledger entry: credit that needs no payment behind it, unless told otherwise."""
     ledger.post(EntryDraft(who.account_id, kind, nano, reference or str(new_id()), ACTOR))
 
 
@@ -193,6 +193,11 @@ def make_it_yesterday(who: Customer) -> None:
 def problems() -> list[str]:
     """What the audit of the books complains about: nothing, if all is well (R1)."""
     return [f"{mismatch.row}: {mismatch.problem}" for mismatch in books.verify().mismatches]
+
+
+def problems_of_the_ledger() -> list[str]:
+    """The same of the ledger by itself, where entries of payments are made up and no payment is behind them."""
+    return [f"{mismatch.row}: {mismatch.problem}" for mismatch in ledger.verify().mismatches]
 
 
 def counted(who: Customer) -> dict[str, int]:

@@ -1,8 +1,11 @@
-"""Payments against the ledger and against the money that moved: each paid one is in both exactly once, any other in neither (R17, R19)."""
+"""Payments against the ledger and against the money that moved: each paid one is in both exactly once, any other in neither (R17, R19).
+
+Money comes in by payments alone: what staff or a trial give is an adjustment, and no entry of a payment's kinds is without its payment.
+"""
 
 from collections.abc import Iterator
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 
 from reseller.database import transaction
 from reseller.domain.ledger import Mismatch
@@ -25,15 +28,17 @@ WITH entries AS (
            CASE WHEN status = 'paid' THEN coalesce(total_nano, amount_nano) ELSE 0 END AS paid
       FROM payments
 )
-SELECT w.id, w.account_id, w.top_up AS wanted_top_up, w.bonus AS wanted_bonus, w.back AS wanted_back, w.paid AS wanted_paid,
+SELECT coalesce(w.id::text, e.payment_id, m.payment_id::text) AS id, coalesce(w.account_id, e.account_id, m.account_id) AS account_id,
+       w.id IS NULL AS is_nobodys, w.top_up AS wanted_top_up, w.bonus AS wanted_bonus, w.back AS wanted_back, w.paid AS wanted_paid,
        w.top_up + w.back AS wanted_credit, coalesce(e.top_up, 0) AS top_up, coalesce(e.bonus, 0) AS bonus, coalesce(e.back, 0) AS back,
        coalesce(m.paid, 0) AS paid, coalesce(m.credit, 0) AS credit
   FROM wanted w
-  LEFT JOIN entries e ON e.payment_id = w.id::text AND e.account_id = w.account_id
-  LEFT JOIN moves m ON m.payment_id = w.id AND m.account_id = w.account_id
- WHERE (w.top_up, w.bonus, w.back, w.paid, w.top_up + w.back)
+  FULL JOIN entries e ON e.payment_id = w.id::text AND e.account_id = w.account_id
+  FULL JOIN moves m ON m.payment_id = w.id AND m.account_id = w.account_id
+ WHERE w.id IS NULL
+    OR (w.top_up, w.bonus, w.back, w.paid, w.top_up + w.back)
        IS DISTINCT FROM (coalesce(e.top_up, 0), coalesce(e.bonus, 0), coalesce(e.back, 0), coalesce(m.paid, 0), coalesce(m.credit, 0))
- ORDER BY w.id
+ ORDER BY 1, 2
 """)
 _WORDS = {
     "top_up": "top-up entries of it",
@@ -45,11 +50,19 @@ _WORDS = {
 
 
 def mismatches() -> Iterator[Mismatch]:
-    """Every payment that the ledger or the moves have otherwise than its row says. Nothing is changed."""
+    """Every payment that the ledger or the moves have otherwise than its row says, and what they have of none. Nothing is changed."""
     with transaction() as session:
         rows = list(session.execute(_COMPARED).mappings())
     for row in rows:
-        for name, words in _WORDS.items():
-            if row[name] != row[f"wanted_{name}"]:
-                problem = f"{words} come to {format_nano(int(row[name]))} instead of {format_nano(int(row[f'wanted_{name}']))}"
-                yield Mismatch(row["account_id"], f"payments {row['id']}", problem)
+        for problem in _problems(row):
+            yield Mismatch(row["account_id"], f"payments {row['id']}", problem)
+
+
+def _problems(row: RowMapping) -> Iterator[str]:
+    if row["is_nobodys"]:
+        moved = (f"{words} come to {format_nano(int(row[name]))}" for name, words in _WORDS.items() if row[name])
+        yield f"this account has no such payment, but {', '.join(moved) or 'entries or moves that cancel out'}"
+        return
+    for name, words in _WORDS.items():
+        if row[name] != row[f"wanted_{name}"]:
+            yield f"{words} come to {format_nano(int(row[name]))} instead of {format_nano(int(row[f'wanted_{name}']))}"

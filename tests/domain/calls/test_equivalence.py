@@ -277,7 +277,7 @@ def test_a_batch_equals_its_operations_one_by_one(shared_till: Till) -> None:
     with acting_as_operator():
         tell()
 
-        assert scenes.problems() == []
+        assert scenes.problems_of_the_ledger() == []
 
 
 def check_laws(state: dict[str, list[Any]], purses: list[Purse]) -> None:
@@ -316,7 +316,7 @@ def test_five_hundred_calls_at_once_from_two_processes_spend_exactly_what_is_the
     assert len(admitted) == 10
     assert scenes.money(who) == (1_000, 1_000)
     assert len(scenes.holds(who)) == 10
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_calls_that_come_and_go_from_two_processes_never_overspend(app: Any, database_url: str) -> None:
@@ -341,7 +341,7 @@ def test_calls_that_come_and_go_from_two_processes_never_overspend(app: Any, dat
         assert settled >= 0
         assert settled == 2_000 - sum(row["charge_nano"] for row in scenes.usage(who))
     assert sum(charges) == sum(2_000 - scenes.money(who)[0] for who in people)
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_ten_thousand_calls_below_a_millionth_of_a_dollar_add_up_exactly(till: Till) -> None:
@@ -353,4 +353,4 @@ def test_ten_thousand_calls_below_a_millionth_of_a_dollar_add_up_exactly(till: T
         scenes.in_one_commit(till, [scenes.settlement(op, charge=400, cost_usd=Decimal("0.00000032")) for op in ops])
 
     assert to_usd(10**10 - scenes.money(who)[0]) == Decimal("0.004")
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []

@@ -65,7 +65,7 @@ def test_an_account_below_zero_pays_no_more_than_the_hold(till: Till) -> None:
     assert settled is not None
     assert (settled.charge_nano, settled.overage_loss_nano) == (100, 30)
     assert scenes.money(who) == (-80, 0)
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_an_estimate_never_costs_more_than_was_held(till: Till) -> None:

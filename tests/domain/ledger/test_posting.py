@@ -36,7 +36,7 @@ def test_an_entry_and_its_balance_are_one_commit(app: Any) -> None:
     assert scenes.money(who) == (500, 0)
     assert (entry.sequence, entry.amount_usd, entry.balance_after_usd) == (1, Decimal("0.0000005"), Decimal("0.0000005"))
     assert (entry.previous_hash, entry.actor, entry.reason, entry.reference) == (GENESIS, "stripe", "a payment", "payment-1")
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_a_transaction_that_fails_later_leaves_neither(app: Any) -> None:
@@ -85,7 +85,7 @@ def test_the_same_cause_from_many_threads_moves_money_once(app: Flask) -> None:
     assert len(posted) == 8
     assert len(set(posted)) == 1
     assert scenes.money(who) == (500, 0)
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_many_causes_at_once_make_one_chain_without_a_gap(app: Flask) -> None:
@@ -104,7 +104,7 @@ def test_many_causes_at_once_make_one_chain_without_a_gap(app: Flask) -> None:
 
     assert [entry["sequence"] for entry in scenes.entries(who)] == list(range(1, 9))
     assert scenes.money(who) == (sum(10 + number for number in range(8)), 0)
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 @pytest.mark.parametrize("change", ["amount", "account"])
@@ -144,7 +144,7 @@ def test_staff_may_take_what_is_available_and_no_more(till: Till) -> None:
 
     assert refused.value.available_usd == Decimal("0.0000003")
     assert scenes.money(who) == (200, 200)
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 @pytest.mark.parametrize(("amount", "reason"), [("1", " "), ("1", ""), ("0", "why not")])
@@ -179,7 +179,7 @@ def test_money_taken_back_may_leave_the_account_below_zero_and_frozen(till: Till
     assert scenes.balance(who) == {"settled": -400, "held": 0, "open_calls": 0, "unposted": 400, "floor": 400}
     with pytest.raises(AccountFrozen):
         till.admit(scenes.admission(who, hold=1))
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_a_top_up_thaws_the_account_and_the_floor_shrinks_with_it(till: Till) -> None:
@@ -204,7 +204,7 @@ def test_a_dispute_that_was_won_comes_back(app: Any) -> None:
     scenes.put_in(who, 100, kind=EntryKind.DISPUTE, reference="dp_1:reinstated")
 
     assert scenes.money(who) == (100, 0)
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_a_refund_while_a_call_is_in_flight_leaves_the_hold_whole(till: Till) -> None:
@@ -219,7 +219,7 @@ def test_a_refund_while_a_call_is_in_flight_leaves_the_hold_whole(till: Till) ->
 
     assert (below["settled"], below["held"], below["floor"]) == (0, 200, 200)
     assert scenes.balance(who) == {"settled": -150, "held": 0, "open_calls": 0, "unposted": 150, "floor": 150}
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_a_correction_refers_to_the_entry_it_corrects(app: Any) -> None:
@@ -233,7 +233,7 @@ def test_a_correction_refers_to_the_entry_it_corrects(app: Any) -> None:
 
     assert scenes.entries(who)[1]["corrects_id"] == wrong.id
     assert scenes.money(who) == (10**9, 0)
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_the_balance_is_told_as_decimal_strings(till: Till) -> None:

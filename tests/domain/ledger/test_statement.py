@@ -51,14 +51,14 @@ def test_every_month_adds_up_and_goes_on_where_the_last_one_ended(app: Flask, se
     assert all(one.closing_nano == other.opening_nano for one, other in pairwise(found))
     assert found[-1].closing_nano == scenes.balance(who)["settled"]
     assert [each.is_running for each in found] == [False, False, True]
-    assert scenes.problems() == []
+    assert scenes.problems_of_the_ledger() == []
 
 
 def test_usage_belongs_to_its_day_whenever_it_is_posted(app: Flask) -> None:
     """The last day of a month becomes an entry in the next; a top-up of the next month may stand before it in the book."""
     last_day = this_month() - timedelta(days=1)
     who = histories.opened(last_day)
-    scenes.put_in(who, 1_000)
+    scenes.put_in(who, 1_000, kind=EntryKind.TOP_UP)
     scenes.execute("ALTER TABLE ledger_entries DISABLE TRIGGER USER")
     scenes.execute("UPDATE ledger_entries SET created_at = :at", at=histories.midnight(last_day))
     histories.charge(who, last_day, [30, 12])
@@ -77,7 +77,7 @@ def test_usage_belongs_to_its_day_whenever_it_is_posted(app: Flask) -> None:
 
 def test_the_running_month_holds_charges_that_no_entry_holds_yet(app: Flask) -> None:
     who = histories.opened(now().date())
-    scenes.put_in(who, 1_000)
+    scenes.put_in(who, 1_000, kind=EntryKind.TOP_UP)
     histories.charge(who, now().date(), [60])
 
     found = statement.of_month(who.account_id, this_month())
@@ -93,7 +93,7 @@ def test_the_running_month_holds_charges_that_no_entry_holds_yet(app: Flask) -> 
 def test_charges_whose_calls_are_not_kept_any_more_are_still_in_the_sum(app: Flask) -> None:
     day = this_month() - timedelta(days=1)
     who = histories.opened(day)
-    scenes.put_in(who, 1_000)
+    scenes.put_in(who, 1_000, kind=EntryKind.TOP_UP)
     histories.charge(who, day, [60, 40])
     scenes.execute("DELETE FROM usage_logs WHERE charge_nano = 60")
 

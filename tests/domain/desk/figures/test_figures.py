@@ -97,7 +97,7 @@ def test_latencies_are_of_completed_calls_by_model_and_upstream(accounts: list[U
 
 def test_revenue_is_what_came_in_and_margin_what_is_left_of_charges(app: Flask, accounts: list[UUID]) -> None:
     who = scenes.customer(nano=0)
-    scenes.put_in(who, 5_000)
+    scenes.put_in(who, 5_000, kind=EntryKind.TOP_UP)
     scenes.put_in(who, -1_000, kind=EntryKind.REFUND)
     scenes.put_in(who, 700, kind=EntryKind.ADJUSTMENT)
     today = now()
