@@ -8,8 +8,8 @@ import pytest
 
 from reseller.cashier import reconcile
 from reseller.clients.stripe_api import StripeDown
-from reseller.clock import new_id, now
-from reseller.domain.payments import events, refunds
+from reseller.clock import now
+from reseller.domain.payments import events
 from tests.cashier.bank import Bank
 from tests.domain import scenes
 
@@ -58,7 +58,7 @@ def test_a_payment_that_stripe_does_not_answer_for_is_said_at_the_end(bank: Bank
 
 
 def test_a_refund_that_stripe_does_not_answer_for_keeps_no_order_open(bank: Bank, never_answers: Answers) -> None:
-    refunds.ask(new_id(), bank.paid("20").payment_id, Decimal(5), actor="test", reason="asked for")
+    bank.ask(bank.paid("20"), "5")
     order = bank.order("30")
     bank.fake.pay(bank.session_of(order))
     never_answers("POST", "/v1/refunds")
