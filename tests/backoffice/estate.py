@@ -23,7 +23,7 @@ from reseller.domain.calls import PriceTerms, processes
 from reseller.domain.desk import set_up
 from reseller.domain.identity import links, sessions, viewings
 from reseller.domain.identity.tables import Identity, RecoveryCode, SecondFactor, Throttle
-from reseller.domain.ledger import EntryDraft, EntryKind
+from reseller.domain.ledger import CapUse, EntryDraft, EntryKind
 from reseller.domain.ledger.adjustments import Adjustment, AdjustmentState
 from reseller.domain.letters import LetterKind
 from reseller.domain.limits import LimitPreset
@@ -191,6 +191,7 @@ def populate(app: Flask) -> Person:
                     requested_by_id=member.user_id,
                 )
             )
+        session.add(CapUse(user_id=member.user_id, amount_usd=Decimal(2)))
         session.add(LimitPreset(name="roomy", requests_per_minute=600))
         session.add(Throttle(name="someone@example.com", started_at=now(), failures=3))
         session.flush()
