@@ -5,13 +5,14 @@ between costs nothing but time: the event comes again, or the reconciling finds 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import structlog
 
 from config import Settings
 from reseller.cashier.seen import refund_seen
 from reseller.cashier.told import HANDLERS, Fact, known_now
-from reseller.clients.stripe_api import CheckoutWanted, StripeApi, StripeDown, StripeRefused, Unreadable
+from reseller.clients.stripe_api import CheckoutOpened, CheckoutWanted, StripeApi, StripeDown, StripeRefused, Unreadable
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import payments
@@ -53,10 +54,8 @@ class Cashier:
     def open_checkout(self, order: Order) -> str:
         """Where the customer pays the order. Raises Unavailable if Stripe cannot be asked; the order is over then."""
         try:
-            opened = self.stripe.open_checkout(self._wanted(order))
+            opened = self._opened(order)
         except (StripeDown, StripeRefused) as error:
-            if isinstance(error, StripeRefused) and error.param == "customer" and order.customer_id is not None:
-                topups.forget_customer(order.account_id, order.customer_id)  # somebody deleted it in Stripe's pages
             topups.not_opened(order.payment_id)
             log.error("checkout_not_opened", payment_id=str(order.payment_id), error=str(error))
             raise Unavailable("Payments cannot be made just now. Nothing was charged; please try again in a few minutes.") from error
@@ -133,6 +132,16 @@ class Cashier:
             if learned is not None:
                 found = Learned(learned.payment_id, learned.has_credited or (found is not None and found.has_credited))
         return found
+
+    def _opened(self, order: Order) -> CheckoutOpened:
+        """The page; for a new customer where Stripe does not know the old one any more (somebody deleted it in Stripe's pages)."""
+        try:
+            return self.stripe.open_checkout(self._wanted(order))
+        except StripeRefused as error:
+            if error.param != "customer" or order.customer_id is None:
+                raise
+        topups.forget_customer(order.account_id, order.customer_id)
+        return self.stripe.open_checkout(self._wanted(replace(order, customer_id=None)))
 
     def _learn(self, fact: Fact, event_id: str | None) -> Learned | None:
         match fact:

@@ -39,6 +39,7 @@ def test_an_order_becomes_a_page_that_carries_our_ids(stripe: StripeApi, fake: F
     assert asked["client_reference_id"] == str(wanted.payment_id)
     assert asked["line_items"][0]["price_data"]["unit_amount"] == "2500"
     assert (asked["customer_email"], asked["customer_creation"]) == ("ann@example.com", "always")
+    assert asked["adaptive_pricing"] == {"enabled": "false"}
     assert len(fake.api.versions) == 1
 
 

@@ -48,9 +48,9 @@ class StripeApi:
 
     def open_checkout(self, wanted: CheckoutWanted) -> CheckoutOpened:
         """A page to pay the order at; the same one however often it is asked for. Raises ValueError for a fraction of a cent."""
-        params = checkout_params(wanted)
+        params, key = checkout_params(wanted), f"checkout-{wanted.payment_id}-{wanted.customer_id or 'new'}"
         with asking():
-            found = plain(self._client.v1.checkout.sessions.create(params, {"idempotency_key": f"checkout-{wanted.payment_id}"}))
+            found = plain(self._client.v1.checkout.sessions.create(params, {"idempotency_key": key}))
         session_id, url = id_of(found), found.get("url")
         if session_id is None or not isinstance(url, str):
             raise Unreadable("Stripe opened a checkout without an address", "unreadable")

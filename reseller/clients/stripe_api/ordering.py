@@ -23,12 +23,15 @@ MAX_METADATA_CHARACTERS = 500  # docs.stripe.com/api/metadata
 def checkout_params(wanted: CheckoutWanted) -> "SessionCreateParams":
     """A session for the order. Raises ValueError for a fraction of a cent.
 
+    Whatever the account's default is, it is paid in dollars: with adaptive pricing refunds and disputes would be in the customer's
+    currency (docs.stripe.com/payments/currencies/localize-prices/adaptive-pricing, 2026-10).
     Our ids go on the session and on the payment intent, because metadata is not handed down (docs.stripe.com/metadata).
     """
     carried = {"payment_id": str(wanted.payment_id), "account_id": str(wanted.account_id)}
     order = {**carried, "bonus_usd": format_decimal(wanted.bonus_usd), "mark": wanted.mark}
     params: SessionCreateParams = {
         "mode": "payment",
+        "adaptive_pricing": {"enabled": False},
         "line_items": [
             {
                 "quantity": 1,

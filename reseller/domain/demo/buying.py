@@ -53,7 +53,6 @@ def _payment(history: History, bought: Bought, user_id: UUID) -> Row:
         "session_id": f"cs_demo_{bought.payment_id.hex[-20:]}",
         "intent_id": f"pi_demo_{bought.payment_id.hex[-20:]}",
         "charge_id": f"ch_demo_{bought.payment_id.hex[-20:]}",
-        "customer_id": f"cus_demo_{history.account_id.hex[-12:]}",
         "total_nano": amount,
         "fee_nano": _fee_nano(bought),
         "taken_by_refunds_nano": _taken_nano(bought, EntryKind.REFUND),

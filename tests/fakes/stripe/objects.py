@@ -6,6 +6,7 @@ from typing import Any
 Made = dict[str, Any]
 SESSION_FIELDS = {
     "mode", "line_items", "client_reference_id", "metadata", "payment_intent_data", "success_url", "cancel_url", "expires_at", "expand",
+    "adaptive_pricing",
     "tax_id_collection", "automatic_tax", "invoice_creation", "customer", "customer_email", "customer_creation", "customer_update",
 }  # fmt: skip
 REFUND_FIELDS = {"payment_intent", "charge", "amount", "metadata", "reason", "expand"}
