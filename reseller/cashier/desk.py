@@ -33,11 +33,16 @@ class Cashier:
         key, secret = settings.stripe_secret_key.get_secret_value(), settings.stripe_webhook_secret.get_secret_value()
         self._stripe = StripeApi(key, secret, api_base=settings.stripe_api_base) if key else None
         self._settings = settings
-        self._own_orders = own_orders_of(settings.secret_key.get_secret_value(), is_live=self._stripe is not None and self._stripe.is_live)
+        self._own_orders = own_orders_of(settings.secret_key.get_secret_value(), is_live=self.takes_real_money)
 
     @property
     def is_open(self) -> bool:
         return self._stripe is not None
+
+    @property
+    def takes_real_money(self) -> bool:
+        """Whether what is sold is paid with more than test cards."""
+        return self._stripe is not None and self._stripe.is_live
 
     @property
     def stripe(self) -> StripeApi:

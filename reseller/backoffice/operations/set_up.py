@@ -32,7 +32,8 @@ def deployment() -> Deployment:
         is_production=settings.is_production,
         secret_characters=len(settings.secret_key.get_secret_value()),
         public_url=settings.base_url,
-        has_stripe=bool(settings.stripe_secret_key.get_secret_value()),
+        has_stripe=wiring().cashier.is_open,
+        takes_real_money=wiring().cashier.takes_real_money,
         has_mail=bool(settings.mail_url.get_secret_value()),
         trusted_proxies=settings.trusted_proxies,
     )

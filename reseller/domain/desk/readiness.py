@@ -38,6 +38,7 @@ class Deployment:
     secret_characters: int
     public_url: str
     has_stripe: bool
+    takes_real_money: bool  # with Stripe's live keys
     has_mail: bool
     trusted_proxies: int
 
@@ -126,13 +127,24 @@ def _environment(deployment: Deployment, facts: dict[str, Any]) -> Iterator[Poin
         "Set TRUSTED_PROXIES to the number of proxies in front, usually 1.",
     )
     yield _mail(deployment)
-    yield Point(
+    yield _stripe(deployment)
+
+
+def _stripe(deployment: Deployment) -> Point:
+    if not deployment.has_stripe:
+        found = "No keys are set: nothing can be bought."
+    elif deployment.takes_real_money:
+        found = "Its keys are set, and real money moves."
+    else:
+        found = "Its keys are those of test mode: credit is bought with test cards, and no money moves."
+    needs_live = deployment.has_stripe and deployment.is_production
+    return Point(
         "stripe",
         "Stripe on",
-        _state(deployment.has_stripe, PointState.ADVISED),
-        "Its keys are set." if deployment.has_stripe else "No keys are set.",
-        "Buying arrives with a later version; until then credit comes from adjustments by staff.",
-        "Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET.",
+        _state(deployment.takes_real_money, PointState.OPEN if needs_live else PointState.ADVISED),
+        found,
+        "Customers buy credit by themselves; without it, credit comes from adjustments by staff alone.",
+        "Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET of live mode, and tell Stripe of the callback (README, Payments through Stripe).",
     )
 
 

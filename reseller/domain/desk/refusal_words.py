@@ -61,7 +61,7 @@ WORDS = {
     ),
     "account_frozen": Words(
         "The balance is below zero",
-        "After a refund or a dispute {available_usd} was available, and nothing can be bought below zero.",
+        "After a refund or a dispute {available_usd} was available, and below zero no paid call is answered.",
         "A refund or a dispute has taken the balance below zero.",
         "A top-up that lifts the balance above zero.",
     ),

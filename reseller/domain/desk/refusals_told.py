@@ -41,7 +41,7 @@ VOCABULARY = {
     ),
     "account_frozen": Words(
         "Your balance is below zero",
-        "After a refund or a dispute {available_usd} was available, and nothing can be bought below zero.",
+        "After a refund or a dispute {available_usd} was available, and below zero no paid call is answered.",
         "A refund or a dispute has taken your balance below zero.",
         "Top up until the balance is above zero; the page of your billing says what took it there.",
         "the balance was below zero",

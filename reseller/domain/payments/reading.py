@@ -33,6 +33,7 @@ class PaymentLine:
     bonus_usd: Decimal
     total_usd: Decimal
     paid_at: datetime | None
+    expires_at: datetime | None
     returned_usd: Decimal
     disputed_usd: Decimal
     session_id: str | None
@@ -148,8 +149,9 @@ def _lines(found: list[Payment]) -> list[PaymentLine]:
             status=PaymentStatus(payment.status),
             amount_usd=payment.amount_usd,
             bonus_usd=payment.bonus_usd,
-            total_usd=payment.total_usd or payment.amount_usd,
+            total_usd=payment.whole_usd,
             paid_at=payment.paid_at,
+            expires_at=payment.expires_at,
             returned_usd=gone[payment.id].returned_usd,
             disputed_usd=gone[payment.id].disputed_usd,
             session_id=payment.session_id,

@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from reseller.clients.stripe_api import StripeDown, StripeRefused
 from reseller.database import acting_as_operator
-from reseller.domain.payments import reading, suspense, topups
+from reseller.domain.payments import PaymentStatus, reading, suspense, topups
 from reseller.domain.payments.reading import PaymentLine
 from reseller.errors import InvalidRequest, Unavailable
-from reseller.money import places_of
+from reseller.money import format_decimal, places_of
 from reseller.portal import acting
 from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
@@ -43,10 +43,13 @@ def one_payment(payment_id: str) -> str:
     line = _known(payment_id)
     entries = reading.entries_of(line.account_id, line.id)
     places = places_of(nano for entry in entries for nano in (entry.amount_nano, entry.balance_after_nano))
+    has_left = line.status == PaymentStatus.OPEN and "left" in request.args
     return render_template(
         "portal/billing/payment.html",
         line=line,
-        has_left="left" in request.args,
+        has_left=has_left,
+        awaits=line.is_waiting and line.session_id is not None and not has_left,
+        again=format_decimal(line.amount_usd),
         is_aside=line.is_waiting and _is_aside(line),
         entries=entries,
         places=places,

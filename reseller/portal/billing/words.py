@@ -6,9 +6,7 @@ from reseller.domain.ledger import EntryKind
 from reseller.domain.ledger.history import EntryLine
 from reseller.domain.ledger.statement import StatementLine
 from reseller.domain.payments.reading import Reversal
-from reseller.money import display_usd
-
-UNTIL_ABOVE_ZERO = "Paid calls are refused until it is above zero again: after the next top-up, at once."
+from reseller.money import display_usd, exact_usd, to_usd
 
 KINDS = {
     EntryKind.TOP_UP: "Top-up",
@@ -61,6 +59,12 @@ def below_zero(reversal: Reversal | None) -> str:
     amount = "a payment" if reversal.payment_usd is None else f"a payment of {display_usd(reversal.payment_usd)}"
     became = "was taken back by your bank in a dispute" if reversal.is_dispute else "was refunded"
     return f"Your balance is below zero: {amount} {became}, and part of the credit that it had bought is spent."
+
+
+def until_above_zero(available_nano: int) -> str:
+    """What it means, and what ends it."""
+    missing = exact_usd(to_usd(-available_nano))
+    return f"Paid calls are refused until it is above zero again: a top-up of more than {missing} does that at once."
 
 
 def of_entry(line: EntryLine) -> str:

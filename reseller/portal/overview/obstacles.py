@@ -63,7 +63,7 @@ def _of_account(now: Standing, reversal: Reversal | None) -> list[Obstacle]:
         found.append(
             Obstacle(
                 words.below_zero(reversal),
-                words.UNTIL_ABOVE_ZERO,
+                words.until_above_zero(now.balance.available_nano),
                 tone="bad",
                 needs_credit=True,
                 payment_id=reversal.payment_id if reversal else None,

@@ -19,7 +19,13 @@ from tests.domain import scenes
 
 pytestmark = pytest.mark.usefixtures("app")
 GOOD = Deployment(
-    is_production=True, secret_characters=64, public_url="https://shop.example", has_stripe=True, has_mail=True, trusted_proxies=1
+    is_production=True,
+    secret_characters=64,
+    public_url="https://shop.example",
+    has_stripe=True,
+    takes_real_money=True,
+    has_mail=True,
+    trusted_proxies=1,
 )
 
 
@@ -75,7 +81,9 @@ def test_a_shop_that_is_ready_has_nothing_left(admin: Person) -> None:
         ("production", replace(GOOD, secret_characters=31), PointState.OPEN),
         ("production", replace(GOOD, public_url="http://shop.example"), PointState.OPEN),
         ("mail", replace(GOOD, has_mail=False), PointState.OPEN),
-        ("stripe", replace(GOOD, has_stripe=False), PointState.ADVISED),
+        ("stripe", replace(GOOD, has_stripe=False, takes_real_money=False), PointState.ADVISED),
+        ("stripe", replace(GOOD, takes_real_money=False), PointState.OPEN),
+        ("stripe", replace(GOOD, takes_real_money=False, is_production=False), PointState.ADVISED),
         ("trusted_proxies", replace(GOOD, trusted_proxies=0), PointState.ADVISED),
         ("trusted_proxies", replace(GOOD, trusted_proxies=0, is_production=False), PointState.DONE),
     ],
@@ -96,7 +104,7 @@ def test_mail_that_does_not_get_through_is_named_with_its_error() -> None:
 
 
 def test_necessary_points_come_before_advised_ones() -> None:
-    found = [point.state for point in readiness.open_points(replace(GOOD, has_stripe=False))]
+    found = [point.state for point in readiness.open_points(replace(GOOD, has_stripe=False, takes_real_money=False))]
 
     assert found == sorted(found, key=lambda state: state != PointState.OPEN)
     assert found[-1] == PointState.ADVISED

@@ -246,7 +246,7 @@ def test_whoever_left_can_go_on(bank: Bank, browser: FlaskClient) -> None:
 
     page = text_of(browser, f"{page_of(order)}?left=1")
 
-    assert "Nothing was charged" in page
+    assert "nothing was charged" in page
     assert "data-awaits" not in page
     assert f'href="{bank.line(order).checkout_url}">Go on to the payment' in page
 
@@ -257,7 +257,32 @@ def test_whoever_left_and_had_paid_all_the_same_sees_so(bank: Bank, browser: Fla
     page = text_of(browser, f"{page_of(order)}?left=1")
 
     assert "The payment is in: $20.00 is yours to spend." in page
-    assert "Nothing was charged" not in page
+    assert "nothing was charged" not in page
+
+
+def test_whoever_left_while_the_bank_is_at_it_is_not_told_that_nothing_was_charged(bank: Bank, browser: FlaskClient) -> None:
+    order = bank.order()
+    bank.fake.pay_later(bank.session_of(order))
+    bank.tell(*bank.fake.events)
+
+    page = text_of(browser, f"{page_of(order)}?left=1")
+
+    assert "Your bank is still at it" in page
+    assert "nothing was charged" not in page
+
+
+def test_an_order_that_never_reached_stripe_says_so_and_can_be_begun_again(bank: Bank, browser: FlaskClient) -> None:
+    order = topups.begin(bank.buyer.account_id, bank.buyer.user_id, Decimal("25.50"), bank.cashier.bounds)
+
+    begun = text_of(browser, page_of(order))
+    topups.not_opened(order.payment_id)
+    over = text_of(browser, page_of(order))
+
+    assert "has not opened yet, and nothing was charged" in begun
+    assert "could not be opened, and nothing was charged" in over
+    for page in (begun, over):
+        assert "data-awaits" not in page
+        assert 'href="/billing?amount=25.5#adding">Buy $25.50 again' in page
 
 
 def test_the_page_asks_stripe_itself_where_no_event_came_and_not_more_than_every_five_seconds(bank: Bank, browser: FlaskClient) -> None:
