@@ -180,6 +180,13 @@ def is_member(user_id: UUID, account_id: UUID) -> bool:
     return db.session.scalar(query) is not None
 
 
+def owners_of(account_id: UUID) -> list[str]:
+    """The verified addresses of those who own the account."""
+    query = select(User.email).join(Membership, Membership.user_id == User.id)
+    is_owner = Membership.account_id == account_id, Membership.role == MemberRole.OWNER, User.email_verified_at.is_not(None)
+    return list(db.session.scalars(query.where(*is_owner).order_by(User.id)))
+
+
 def home_of(user_id: UUID) -> UUID | None:
     """The account that this person owns, the oldest if there are several: where their own doings are found in the audit log."""
     query = select(Membership.account_id).where(Membership.user_id == user_id, Membership.role == MemberRole.OWNER)

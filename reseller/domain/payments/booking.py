@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from reseller.domain import ledger, letters
-from reseller.domain.accounts import User
+from reseller.domain.accounts import User, owners_of
 from reseller.domain.ledger import EntryDraft, EntryKind
 from reseller.domain.letters import LetterKind
 from reseller.domain.payments.moves import write_moves
@@ -65,8 +65,8 @@ def _differences(payment: Payment, taken: Taken) -> Iterator[tuple[EntryKind, in
 
 
 def _tell_of_frozen(session: Session, payment: Payment, available_nano: int) -> None:
-    """Whoever bought learns why paid calls are refused from now on."""
+    """Whoever bought, or else whoever owns the account, learns why paid calls are refused from now on."""
     buyer = None if payment.user_id is None else session.get(User, payment.user_id)
-    if buyer is not None:
-        facts = {"balance": exact_usd(to_usd(available_nano)), "amount": exact_usd(Decimal(payment.amount_usd))}
-        letters.write(LetterKind.ACCOUNT_FROZEN, buyer.email, facts=facts)
+    facts = {"balance": exact_usd(to_usd(available_nano)), "amount": exact_usd(Decimal(payment.amount_usd))}
+    for email in owners_of(payment.account_id) if buyer is None else [buyer.email]:
+        letters.write(LetterKind.ACCOUNT_FROZEN, email, facts=facts)

@@ -241,6 +241,18 @@ def test_a_spent_payment_that_goes_back_freezes_and_the_next_one_thaws(buyer: Pe
     assert scenes.problems() == []
 
 
+def test_owners_learn_of_it_where_nobody_knows_who_bought(buyer: Person) -> None:
+    """As after a restore: the order was found at Stripe alone."""
+    begun = order(buyer)
+    scenes.execute("DELETE FROM payments")
+    learn(marked(paid(begun)))
+    ledger.grant(buyer.account_id, Decimal(-15), reason="as if spent", actor="test")
+
+    learn(money(begun, refunds=(refund("1", "20"),)))
+
+    assert [row["recipient"] for row in scenes.rows("SELECT recipient FROM letters WHERE kind = 'account_frozen'")] == [buyer.email]
+
+
 def test_a_bonus_comes_once_and_goes_with_its_payment(buyer: Person) -> None:
     pack_changes.add_tier(Decimal(20), Decimal(10), actor="test", reason="more")
     begun = order(buyer)
