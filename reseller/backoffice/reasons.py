@@ -8,8 +8,20 @@ MAX_CHARACTERS = 500
 
 
 def reason_given() -> str:
-    """The reason in the form. Raises InvalidRequest without one."""
-    reason = request.form.get("reason", "").strip()
-    if not reason or len(reason) > MAX_CHARACTERS or "\x00" in reason:
-        raise InvalidRequest(f"Say why, in at most {MAX_CHARACTERS} characters.", param="reason")
+    """The reason in the form. Raises InvalidRequest without one, or for one that is too long."""
+    reason = note_given()
+    if not reason:
+        raise _refusal()
     return reason
+
+
+def note_given() -> str:
+    """The same, where none is needed."""
+    note = request.form.get("reason", "").strip()
+    if len(note) > MAX_CHARACTERS or "\x00" in note:
+        raise _refusal()
+    return note
+
+
+def _refusal() -> InvalidRequest:
+    return InvalidRequest(f"Say why, in at most {MAX_CHARACTERS} characters.", param="reason")

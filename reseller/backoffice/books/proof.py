@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from flask import flash, redirect, request
+from flask import flash, redirect
 
+from reseller.backoffice import reasons
 from reseller.backoffice.access import MONEY, STAFF, Page, actor, exposed, pages
 from reseller.backoffice.cells import span
 from reseller.domain.desk import proof
@@ -19,6 +20,6 @@ class ProofOfBooks(Page):
 
     @exposed("/run/", methods=("POST",))
     def run(self) -> Any:
-        proof.request_proof(actor=actor(), reason=request.form.get("reason", ""))
+        proof.request_proof(actor=actor(), reason=reasons.reason_given())
         flash("A worker proves the books within seconds. Reload this page to see what it says.", "success")
         return redirect(self.get_url(".index"))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import flash, redirect, request
 
+from reseller.backoffice import reasons
 from reseller.backoffice.access import MONEY, STAFF, Page, exposed, me, pages
 from reseller.backoffice.customers.actions import reason_given
 from reseller.database import transaction
@@ -48,7 +49,7 @@ class Adjustments(Page):
     @exposed("/<uuid:adjustment_id>/approve/", methods=("POST",))
     def approve(self, adjustment_id: UUID) -> Any:
         try:
-            made = adjustments.approve(adjustment_id, me().user_id, note=request.form.get("reason", ""))
+            made = adjustments.approve(adjustment_id, me().user_id, note=reasons.note_given())
         except InsufficientBalance as refusal:
             flash(f"Not approved: {refusal.message}. It goes on waiting.", "conflict")
             return redirect(self.get_url(".index"))

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import flash, redirect, request
 
+from reseller.backoffice import reasons
 from reseller.backoffice.access import ADMINS, STAFF, Page, actor, exposed, pages
 from reseller.backoffice.cells import span
 from reseller.clock import now
@@ -20,6 +21,6 @@ class Jobs(Page):
     @exposed("/run/", methods=("POST",))
     def run(self) -> Any:
         name = request.form.get("name", "")
-        jobs.request_run(name, actor=actor(), reason=request.form.get("reason", ""))
+        jobs.request_run(name, actor=actor(), reason=reasons.reason_given())
         flash(f"“{name}” runs as soon as a worker takes it, within seconds. Reload this page to see what came of it.", "success")
         return redirect(self.get_url(".index"))

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import flash, redirect, request
 from sqlalchemy import ColumnElement, true
 
-from reseller.backoffice import cells
+from reseller.backoffice import cells, reasons
 from reseller.backoffice.access import ADMINS, STAFF, actor, exposed, me, pages
 from reseller.backoffice.filters import Choice, ListFilter, contains
 from reseller.backoffice.tables import Formatter, TableView
@@ -96,21 +96,21 @@ class People(TableView):
             raise InvalidRequest("There is no such role.") from None
         if not (version.isascii() and version.isdigit() and len(version) < 10):
             raise InvalidRequest("The form is not complete. Open the page again.")
-        ended = roles.change_role(line.id, role, seen_version=int(version), actor=actor(), reason=request.form.get("reason", ""))
+        ended = roles.change_role(line.id, role, seen_version=int(version), actor=actor(), reason=reasons.reason_given())
         flash(f"{line.email} has the role {role} and signs in anew; {counted(ended, 'session')} ended.", "success")
         return self._back_to(line.id)
 
     @exposed("/end-sessions/", methods=("POST",))
     def end_sessions(self) -> Any:
         line = self._line(request.form)
-        ended = oversight.end_sessions(line.id, actor=actor(), reason=request.form.get("reason", ""))
+        ended = oversight.end_sessions(line.id, actor=actor(), reason=reasons.reason_given())
         flash(f"{counted(ended, 'session')} ended.", "success")
         return self._back_to(line.id)
 
     @exposed("/reset-second-factor/", methods=("POST",))
     def reset_second_factor(self) -> Any:
         line = self._line(request.form)
-        oversight.reset_second_factor(line.id, actor=actor(), reason=request.form.get("reason", ""))
+        oversight.reset_second_factor(line.id, actor=actor(), reason=reasons.reason_given())
         flash(f"{line.email} sets up a new authenticator at the next sign-in.", "success")
         return self._back_to(line.id)
 

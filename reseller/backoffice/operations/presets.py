@@ -7,6 +7,7 @@ from flask import request
 from wtforms import IntegerField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
+from reseller.backoffice import reasons
 from reseller.backoffice.access import ADMINS, STAFF, actor, edits, pages
 from reseller.backoffice.editing import EditableTable, VersionedForm
 from reseller.backoffice.tables import Formatter
@@ -86,4 +87,4 @@ class Presets(EditableTable):
         version = request.form.get("version", "")
         if not _DIGITS.fullmatch(version):
             raise Conflict("The form does not say which version you looked at. Open the page again.")
-        limits.remove_preset(row.id, seen_version=int(version), actor=actor(), reason=request.form.get("reason", ""))
+        limits.remove_preset(row.id, seen_version=int(version), actor=actor(), reason=reasons.reason_given())

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
+from reseller.backoffice import reasons
 from reseller.backoffice.access import ADMINS, STAFF, Page, exposed, me, pages
 from reseller.domain.desk import readiness, set_up
 from reseller.domain.desk.readiness import Deployment, Point, PointState
@@ -60,12 +61,12 @@ class SetUp(Page):
 
     @exposed("/confirm/", methods=("POST",))
     def confirm(self) -> Any:
-        set_up.confirm(request.form.get("name", ""), user_id=me().user_id, note=request.form.get("reason", ""))
+        set_up.confirm(request.form.get("name", ""), user_id=me().user_id, note=reasons.reason_given())
         flash("Confirmed.", "success")
         return redirect(self.get_url(".index"))
 
     @exposed("/withdraw/", methods=("POST",))
     def withdraw(self) -> Any:
-        set_up.withdraw_confirmation(request.form.get("name", ""), user_id=me().user_id, reason=request.form.get("reason", ""))
+        set_up.withdraw_confirmation(request.form.get("name", ""), user_id=me().user_id, reason=reasons.reason_given())
         flash("Open again.", "success")
         return redirect(self.get_url(".index"))

@@ -9,6 +9,7 @@ from flask_admin.form import BaseForm
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Regexp
 
+from reseller.backoffice import reasons
 from reseller.backoffice.access import ADMINS, STAFF, Page, actor, exposed, pages
 from reseller.backoffice.editing import put_on_form
 from reseller.domain import jobs, pricing
@@ -92,8 +93,7 @@ class Upstreams(Page):
         name, wanted, version = form.get("name", ""), form.get("to", ""), form.get("version", "")
         if wanted not in ("on", "off") or not (version.isascii() and version.isdigit() and len(version) < 10):
             raise InvalidRequest("The form is not complete. Open the page again.")
-        if not form.get("reason", "").strip():
-            raise InvalidRequest("Say why; the audit log keeps it.")
-        pricing.set_upstream_active(name, wanted == "on", actor=actor(), reason=form["reason"].strip(), seen_version=int(version))
+        reason = reasons.reason_given()
+        pricing.set_upstream_active(name, wanted == "on", actor=actor(), reason=reason, seen_version=int(version))
         flash(f"{name} is {wanted}.", "success")
         return redirect(self.get_url(".index"))

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from reseller.backoffice import cells
+from reseller.backoffice import cells, reasons
 from reseller.backoffice.access import ADMINS, STAFF, actor, edits, pages
 from reseller.backoffice.editing import MAX_VERSION_DIGITS, EditableTable, VersionedForm
 from reseller.backoffice.prices import current
@@ -133,7 +133,7 @@ class Packs(Sold):
         pack_changes.change_pack(row.id, form.terms(), seen_version=form.seen_version(), actor=actor(), reason=form.reason.data)
 
     def remove(self, row: Any) -> None:
-        pack_changes.remove_pack(row.id, seen_version=_seen(), actor=actor(), reason=request.form.get("reason", ""))
+        pack_changes.remove_pack(row.id, seen_version=_seen(), actor=actor(), reason=reasons.reason_given())
 
 
 class Bonuses(Sold):
@@ -168,4 +168,4 @@ class Bonuses(Sold):
         pack_changes.change_tier(row.id, *amounts, seen_version=form.seen_version(), actor=actor(), reason=form.reason.data)
 
     def remove(self, row: Any) -> None:
-        pack_changes.remove_tier(row.id, seen_version=_seen(), actor=actor(), reason=request.form.get("reason", ""))
+        pack_changes.remove_tier(row.id, seen_version=_seen(), actor=actor(), reason=reasons.reason_given())
