@@ -175,20 +175,20 @@ class TableView(Guarded, ModelView):  # type: ignore[misc]
         names = list(self.column_export_list or self.column_list)
         headings = [self.labels.get(name, heading_of(name)) for name in names]
         filters = self._filters_given()
-        lines = csv_lines(headings, ([self.export_value(row, name) for name in names] for row in self._slices(filters)))
+        lines = csv_lines(headings, ([self.export_value(row, name) for name in names] for row in self._slices(filters)), most=EXPORT_ROWS)
         at = now().strftime("%Y-%m-%d_%H-%M-%S")
         disposition = f'attachment; filename="{self.endpoint}_{at}.csv"'
         return Response(stream_with_context(lines), mimetype="text/csv", headers={"Content-Disposition": disposition})
 
     def _slices(self, filters: Mapping[str, str]) -> Iterator[Any]:
-        after, left = None, EXPORT_ROWS
-        while left > 0:
+        after = None
+        while True:
             with acting_as_operator():
-                found = self.rows(filters, after=after, limit=min(EXPORT_SLICE, left))
+                found = self.rows(filters, after=after, limit=EXPORT_SLICE)
             yield from found
             if len(found) < EXPORT_SLICE:
                 return
-            after, left = str(getattr(found[-1], self.order_key)), left - len(found)
+            after = str(getattr(found[-1], self.order_key))
 
     # Cells
 

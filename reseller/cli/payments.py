@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from reseller.cashier import LOOK_BACK
 from reseller.cashier import reconcile as cashier_reconcile
 from reseller.cli.shared import as_operator
-from reseller.clients.stripe_api import StripeDown
+from reseller.clients.stripe_api import StripeDown, StripeRefused
 from reseller.wiring import wiring
 
 payments = AppGroup("payments", help="Payments through Stripe.")
@@ -25,6 +25,8 @@ def reconcile(days: int) -> None:
     try:
         waiting = cashier.catch_up()
         found = cashier_reconcile(cashier, timedelta(days=days))
-    except StripeDown as error:
-        raise click.ClickException(f"Stripe cannot be asked: {error}") from error
+    except (StripeDown, StripeRefused) as error:
+        raise click.ClickException(f"Not all could be asked of Stripe: {error}") from error
     click.echo(f"{found.sessions} sessions and {found.intents} payments looked at, {found.healed} credited, {waiting} events wait")
+    if found.unread:
+        click.echo(f"{found.unread} of what Stripe says cannot be used: somebody must look at /admin/suspense/")

@@ -48,12 +48,18 @@ def pause() -> None:
     wait_in_all(REQUEST_SECONDS)
 
 
-def csv_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """CSV text, a few rows at a time, with a pause for others after each. Cells are `csv_text` already."""
+def csv_lines(headings: Sequence[str], rows: Iterable[Sequence[str]], *, most: int | None = None) -> Iterator[str]:
+    """CSV text, a few rows at a time, with a pause for others after each. Cells are `csv_text` already.
+
+    Where there are more rows than `most`, a last line says that they are missing, and `rows` is read no further.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(headings)
     for number, row in enumerate(rows, 1):
+        if most is not None and number > most:
+            writer.writerow([f"Cut after {most:,} rows: narrow the filters, such as the dates, to have the others."])
+            break
         writer.writerow(row)
         if number % ROWS == 0:
             pause()

@@ -25,7 +25,8 @@ def apply_events(context: Context) -> str:
     if not cashier.is_open:
         return OFF
     try:
-        return f"{cashier.catch_up()} wait"
+        waiting = cashier.catch_up()
+        return f"{waiting} wait: see Stripe’s events" if waiting else "none waits"
     except StripeDown as error:
         return f"put off: {error}"
 
@@ -40,7 +41,9 @@ def reconcile_payments(context: Context) -> str:
     if stale:
         metrics.count(metrics.ALARMS, "suspense_stale")
         log.error("alarm", alarm="suspense_stale", items=stale)
-    return f"{found.sessions} sessions, {found.intents} payments looked at; {found.healed} credited untold; {stale} items stale"
+    told = f"{found.sessions} sessions, {found.intents} payments looked at; {found.healed} credited untold"
+    odd = f"; {found.unread} that cannot be used: see suspense" if found.unread else ""
+    return f"{told}{odd}; {stale} wait for more than a day" if stale else f"{told}{odd}"
 
 
 def close_credit_days(context: Context) -> str:  # noqa: ARG001 - every job has the same face

@@ -147,6 +147,7 @@ def ids_of(person: Person, connection: psycopg.Connection[Any]) -> dict[str, str
         "rule_id": "SELECT id FROM pricing_rules WHERE account_id = %s",
         "adjustment_id": "SELECT id FROM adjustments WHERE account_id = %s AND state = 'waiting'",
         "payment_id": "SELECT id FROM payments WHERE account_id = %s AND status = 'paid'",
+        "event_id": "SELECT e.id FROM stripe_events e JOIN payments p ON p.id = e.payment_id WHERE p.account_id = %s",
         "item_id": "SELECT i.id FROM suspense_items i JOIN payments p ON p.id = i.payment_id WHERE p.account_id = %s",
     }.items():
         row = connection.execute(query, (person.account_id,)).fetchone()

@@ -33,7 +33,7 @@ def test_events_that_waited_for_stripe_are_applied(bank: Bank, context: Context)
     bank.fake.is_down = False
 
     assert down.startswith("put off: ")
-    assert payments.apply_events(context) == "0 wait"
+    assert payments.apply_events(context) == "none waits"
     assert bank.balance == 20
 
 
@@ -49,7 +49,7 @@ def test_an_event_that_cannot_be_applied_keeps_no_other_waiting(bank: Bank, cont
     bank.tell(intent)
     bank.fake.is_down = False
 
-    assert payments.apply_events(context) == "1 wait"
+    assert payments.apply_events(context) == "1 wait: see Stripe’s events"
     assert bank.balance == 30
     assert second["type"] == "checkout.session.completed"
 
@@ -64,7 +64,7 @@ def test_reconciling_tells_what_it_found_and_alarms_about_what_lies_around(bank:
 
     said = payments.reconcile_payments(context)
 
-    assert said == "1 sessions, 2 payments looked at; 1 credited untold; 1 items stale"
+    assert said == "1 sessions, 2 payments looked at; 1 credited untold; 1 wait for more than a day"
     assert "suspense_stale" in [event.get("alarm") for event in logged]
 
 

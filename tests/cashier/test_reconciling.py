@@ -179,3 +179,25 @@ def test_the_command_tells_what_it_found(app: Flask, bank: Bank) -> None:
     assert told.exit_code == 0, told.output
     assert "1 credited" in told.output
     assert bank.balance == Decimal(20)
+
+
+@pytest.mark.parametrize("wrong", ["key", "down"])
+def test_the_command_says_what_is_wrong_in_one_line(app: Flask, bank: Bank, wrong: str) -> None:
+    bank.fake.is_down = wrong == "down"
+    bank.fake.api.secret_key = "sk_test_another"
+
+    told = app.test_cli_runner().invoke(args=["payments", "reconcile"])
+
+    assert told.exit_code == 1
+    assert "Error: Not all could be asked of Stripe: " in told.output
+    assert "Traceback" not in told.output
+
+
+def test_the_command_says_that_somebody_must_look(app: Flask, bank: Bank) -> None:
+    broken = bank.paid("20")
+    bank.fake.shop.intents[bank.intent_of(broken)].pop("currency")
+
+    told = app.test_cli_runner().invoke(args=["payments", "reconcile"])
+
+    assert told.exit_code == 0, told.output
+    assert "1 of what Stripe says cannot be used: somebody must look at /admin/suspense/" in told.output

@@ -146,17 +146,25 @@ def test_a_ledger_of_many_slices_adds_up_to_the_balance(app: Flask, small_slices
     assert Decimal(own[0]["balance_usd"]) == Decimal(ledger.balance_now(person.account_id).settled_nano).scaleb(-9)
 
 
-def test_a_file_ends_at_its_bound_and_not_before(app: Flask, small_slices: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (tables, staff_calls, own_calls):
-        monkeypatch.setattr(module, "EXPORT_ROWS", 2 * small_slices + 10)
+@pytest.mark.parametrize("more", [0, 1, 30])
+def test_a_file_ends_at_its_bound_and_says_so_where_there_is_more(
+    app: Flask, small_slices: int, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    bound = 2 * small_slices + 10
+    for module in (tables, own_calls):
+        monkeypatch.setattr(module, "EXPORT_ROWS", bound)
     person = factories.make_person()
-    rows = calls_of(person, 3 * small_slices)[: 2 * small_slices + 10]
+    rows = calls_of(person, bound + more)[:bound]
 
     own = client_of(app, person=person, has_second_factor=False).get(FILE).text
     of_staff = client_of(app, Role.FINANCE).get("/admin/calls/export/csv/").text
 
-    assert facts_of_file(own) == facts_of_rows(rows)
-    assert [row["Id"] for row in table(of_staff)] == [request_id(row["id"]) for row in rows]
+    for file in (own, of_staff):
+        ends = file.rstrip().splitlines()[-1].startswith('"Cut after 90 rows: narrow the filters')
+        assert ends == (more > 0)
+    kept = [file.rsplit('"Cut after', 1)[0] for file in (own, of_staff)]
+    assert facts_of_file(kept[0]) == facts_of_rows(rows)
+    assert [row["Id"] for row in table(kept[1])] == [request_id(row["id"]) for row in rows]
 
 
 def test_calls_that_come_while_a_file_is_sent_move_none_of_it(app: Flask, small_slices: int) -> None:

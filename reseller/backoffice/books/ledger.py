@@ -16,10 +16,13 @@ from reseller.backoffice.tables import Formatter, TableView
 from reseller.domain.desk import ledger_lines
 from reseller.domain.desk.ledger_lines import LedgerLine
 from reseller.domain.ledger import EntryKind, LedgerEntry
+from reseller.domain.payments.reading import KINDS as PAYMENT_KINDS
 from reseller.web.formats import viewer_zone
 from reseller.web.kinds import has_page
 
-PAYMENT_KINDS = (EntryKind.TOP_UP, EntryKind.BONUS, EntryKind.REFUND, EntryKind.DISPUTE)
+PAID_IN = "paid_in"
+"""Entries of any of PAID_IN_KINDS, in the address of the list."""
+PAID_IN_KINDS = (EntryKind.TOP_UP, EntryKind.REFUND, EntryKind.DISPUTE)
 WORDS = {
     EntryKind.TOP_UP: "top-up",
     EntryKind.BONUS: "bonus",
@@ -38,11 +41,13 @@ _READS = pages(STAFF, "index_view", "details_view") | pages(MONEY, "export")
 
 
 def _is_kind(kind: str) -> Any:
+    if kind == PAID_IN:
+        return and_(NOT_USAGE, LedgerEntry.kind.in_(PAID_IN_KINDS))
     return LedgerEntry.kind == kind if kind == EntryKind.USAGE else and_(NOT_USAGE, LedgerEntry.kind == kind)
 
 
 def _kinds(kinds: Sequence[EntryKind]) -> Choice:
-    return Choice("kind", "Kind", _is_kind, options=[(kind, WORDS[kind]) for kind in kinds])
+    return Choice("kind", "Kind", _is_kind, options=[*((kind, WORDS[kind]) for kind in kinds), (PAID_IN, "paid in, less what went back")])
 
 
 _REFERENCE = ListFilter("reference", "Reference", lambda words: and_(LedgerEntry.kind.in_(list(EntryKind)), LedgerEntry.reference == words))

@@ -12,6 +12,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, ValidationEr
 
 from reseller.backoffice import cells
 from reseller.backoffice.access import MONEY, STAFF, exposed, me, pages
+from reseller.backoffice.books.moved import MoneyMoved
 from reseller.backoffice.editing import put_on_form
 from reseller.backoffice.filters import AccountIs, Choice, ListFilter, between_days
 from reseller.backoffice.own_caps import caps, room
@@ -100,12 +101,13 @@ class Payments(TableView):
         "returned_usd": lambda line: _if_any(line.returned_usd),
         "disputed_usd": lambda line: _if_any(line.disputed_usd),
         "fee_usd": lambda line: cells.money(line.fee_usd),
-        "intent_id": lambda line: cells.ident(line.intent_id or line.session_id or "not opened"),
+        "intent_id": lambda line: cells.ident(line.intent_id or line.session_id) if line.session_id else "never reached Stripe",
     }
     column_filters: ClassVar[tuple[ListFilter, ...]] = (
         Choice("status", "Status", lambda status: Payment.status == status, options=[(status, status) for status in PaymentStatus]),
         AccountIs(Payment.account_id),
         *between_days(Payment.id, Payment.created_at),
+        MoneyMoved(),
     )
 
     def shown(self, rows: list[Any]) -> list[Any]:
@@ -124,7 +126,7 @@ class Payments(TableView):
     @exposed("/<uuid:payment_id>/refund/", methods=("POST",))
     def refund(self, payment_id: UUID) -> Any:
         """The credit is taken and Stripe asked for the refund; sent twice it is one refund."""
-        _check_open()  # before the credit is taken
+        check_open()  # before the credit is taken
         form = RefundForm(request.form)
         if not form.validate():
             return self._page(payment_id, form), 400
@@ -140,7 +142,7 @@ class Payments(TableView):
     @exposed("/<uuid:payment_id>/look/", methods=("POST",))
     def look(self, payment_id: UUID) -> Any:
         """The books know what Stripe knows now."""
-        _check_open()
+        check_open()
         line = payment_lines.one(payment_id)
         try:
             if line.session_id is None:
@@ -188,7 +190,8 @@ def _send(asked: Asked) -> None:
             flash(f"The refund of {amount} {refunds.UNREACHED}.", "error")
 
 
-def _check_open() -> None:
+def check_open() -> None:
+    """Raises Conflict where payments are off, before anything is done that needs Stripe."""
     if not wiring().cashier.is_open:
         raise Conflict("Stripe is not configured here, so it cannot be asked for anything. Nothing was changed.")
 

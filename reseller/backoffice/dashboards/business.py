@@ -17,7 +17,7 @@ def tiles(found: BusinessFigures, period: Period) -> tuple[Tile, ...]:
     money, before, activity = found.money, found.money_before, found.activity
     calls = links.calls(period)
     return (
-        Tile("Revenue", money.revenue_usd, "money", before.revenue_usd, links.payments(period), "credits bought, refunds off", True),
+        Tile("Paid in", money.paid_in_usd, "money", before.paid_in_usd, links.ledger(period), "for credit, less what went back", True),
         Tile("Charges", money.charge_usd, "money", before.charge_usd, calls, "what calls cost customers", True),
         Tile("Cost", money.cost_usd, "money", before.cost_usd, calls, "what upstreams bill us", None),
         Tile("Margin", money.margin_usd, "money", before.margin_usd, "#money", "charges less cost", True),
@@ -33,9 +33,9 @@ def tiles(found: BusinessFigures, period: Period) -> tuple[Tile, ...]:
 def _money(found: BusinessFigures) -> Table:
     days = [day.day.isoformat() for day in found.days]
     rows = tuple(
-        (day.day.isoformat(), day.money.revenue_usd, day.money.charge_usd, day.money.cost_usd, day.money.margin_usd) for day in found.days
+        (day.day.isoformat(), day.money.paid_in_usd, day.money.charge_usd, day.money.cost_usd, day.money.margin_usd) for day in found.days
     )
-    names = ("Revenue", "Charges", "Cost", "Margin")
+    names = ("Paid in", "Charges", "Cost", "Margin")
     figure = figures.lines(days, {name: [row[number] for row in rows] for number, name in enumerate(names, 1)}, unit="$")
     return Table(
         "money", "Money by day", (Column("Day"), *(Column(name, "money") for name in names)), rows, figure=figure, caption="Dollars"

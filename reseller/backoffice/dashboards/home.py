@@ -11,7 +11,7 @@ from reseller.web.formats import ago, viewer_zone
 from reseller.web.reports import Tile
 
 TODAY = ("Calls", "Success rate", "Refused", "Latency p95")
-TODAY_MONEY = ("Revenue", "Charges", "Margin", "Active accounts")
+TODAY_MONEY = ("Paid in", "Charges", "Margin", "Active accounts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
 """Ways from a figure to the rows that made it; None where nobody lists those."""
 
+from datetime import date
 from typing import Any
 
 from flask import url_for
 
+from reseller.backoffice.books.ledger import PAID_IN
+from reseller.backoffice.books.moved import Moved
 from reseller.domain.desk.figures import Period
+from reseller.domain.payments import MoveKind
 from reseller.web.kinds import has_page
 
 
@@ -18,9 +22,19 @@ def calls(period: Period, **filters: Any) -> str | None:
     return to("calls.index_view", keys="live", **filters, **days(period))
 
 
-def payments(period: Period) -> str | None:
-    """What customers paid in and got back."""
-    return to("payments.index_view", **days(period))
+def payments(period: Period, kind: MoveKind) -> str | None:
+    """The payments of which money of this kind moved in the range, by days of UTC."""
+    return to("payments.index_view", moved=str(Moved(period.first, period.last, kind)))
+
+
+def payments_of(day: date) -> str | None:
+    """The payments of which any money moved on this day of UTC."""
+    return to("payments.index_view", moved=str(Moved(day, day)))
+
+
+def ledger(period: Period) -> str | None:
+    """The entries of payments in the range."""
+    return to("ledger.index_view", kind=PAID_IN, **days(period))
 
 
 def customer(account_id: Any) -> str | None:

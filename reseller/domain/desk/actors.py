@@ -8,6 +8,9 @@ from sqlalchemy import select
 from reseller.database import transaction
 from reseller.domain.accounts import User
 
+NAMED = {"system:stripe": "Stripe", "system:payments": "Payments"}
+"""Who acts in nobody's name and at no time of ours: Stripe's own pages, and what its events move in the books."""
+
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:
     """Actor → words for people: an address, "command line (root)", "the clock (audit)". One query for all."""
@@ -29,5 +32,7 @@ def _id_of(actor: str) -> UUID | None:
 
 
 def _words(actor: str) -> str:
+    if actor in NAMED:
+        return NAMED[actor]
     kind, _, name = actor.partition(":")
     return {"cli": f"command line ({name})", "system": f"the clock ({name})"}.get(kind, actor)

@@ -16,6 +16,7 @@ from reseller.domain.payments.tables import (
     Pack,
     Payment,
     PaymentDispute,
+    PaymentMove,
     PaymentRefund,
     PaymentStatus,
     RefundStatus,
@@ -25,7 +26,7 @@ from reseller.domain.payments.tables import (
 
 __all__ = [
     "BACK_REASONS", "BonusTier", "DisputeSeen", "EventState", "Learned", "MoneySeen", "MoveKind", "OwnOrders", "Pack",
-    "Payment", "PaymentDispute", "PaymentRefund", "PaymentStatus", "RefundSeen", "RefundStatus", "SessionSeen", "StraySeen",
+    "Payment", "PaymentDispute", "PaymentMove", "PaymentRefund", "PaymentStatus", "RefundSeen", "RefundStatus", "SessionSeen", "StraySeen",
     "StripeEvent", "SuspenseItem", "deferred", "events", "learn_money", "learn_session", "learn_stray", "mismatches",
     "own_orders_of", "pack_changes", "packs", "refunds", "suspense", "topups",
 ]  # fmt: skip

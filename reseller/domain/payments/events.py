@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain.payments.tables import EventState, StripeEvent
+from reseller.errors import Conflict, NotFound
 
 KEPT = timedelta(days=90)
 MAX_PROBLEM_CHARACTERS = 300
@@ -67,7 +68,18 @@ def unapplied(tried_before: datetime, limit: int = 100) -> list[Heard]:
     with transaction() as session:
         query = select(StripeEvent).where(StripeEvent.state == EventState.RECEIVED, is_due)
         found = session.scalars(query.order_by(StripeEvent.handled_at.nulls_first(), StripeEvent.received_at).limit(limit))
-        return [Heard(row.id, row.type, row.is_live, row.happened_at, row.body) for row in found]
+        return [_heard(row) for row in found]
+
+
+def waiting_one(event_id: str) -> Heard:
+    """An event that waits. Raises NotFound, Conflict if it is done."""
+    with transaction() as session:
+        row = session.get(StripeEvent, event_id)
+        if row is None:
+            raise NotFound("There is no such event.")
+        if row.state != EventState.RECEIVED:
+            raise Conflict("This event is done already; nothing was changed.")
+        return _heard(row)
 
 
 def waiting() -> int:
@@ -82,3 +94,7 @@ def prune() -> int:
     with transaction() as session:
         over = delete(StripeEvent).where(StripeEvent.state != EventState.RECEIVED, StripeEvent.received_at < now() - KEPT)
         return int(session.execute(over).rowcount)  # type: ignore[attr-defined]
+
+
+def _heard(row: StripeEvent) -> Heard:
+    return Heard(row.id, row.type, row.is_live, row.happened_at, row.body)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from reseller.clock import now
 from reseller.domain.payments.facts import USD, DisputeSeen, RefundSeen, SessionSeen
 from reseller.domain.payments.suspense import Aside, Why, put_aside
-from reseller.domain.payments.tables import Payment, PaymentDispute, PaymentRefund, PaymentStatus, RefundStatus
+from reseller.domain.payments.tables import DISPUTES_OVER, Payment, PaymentDispute, PaymentRefund, PaymentStatus, RefundStatus
 from reseller.domain.payments.taken import taken_of
 from reseller.money import ZERO_USD, to_nano, to_usd
 
@@ -88,7 +88,7 @@ def keep_dispute(session: Session, payment: Payment, seen: DisputeSeen, event_id
             created_at=seen.created_at,
         )
         session.add(row)
-    is_news = seen.movements > row.movements or (seen.movements == row.movements and not _is_over(row.status))
+    is_news = seen.movements > row.movements or (seen.movements == row.movements and row.status not in DISPUTES_OVER)
     if is_news:
         row.withdrawn_usd, row.movements, row.fee_usd = withdrawn_usd, seen.movements, seen.fee_usd
         row.status, row.reason, row.evidence_due_at = seen.status, seen.reason, seen.evidence_due_at
@@ -111,7 +111,3 @@ def _feared(session: Session, payment: Payment, subject: str, currency: str, eve
     words = f"Money of this payment went back in {currency.upper()[:10]}: all that was left of it was taken until somebody has looked."
     put_aside(Aside(Why.UNKNOWN_MONEY, subject, words, payment.id, event_id=event_id))
     return to_usd(max(to_nano(payment.whole_usd) - taken.refunded - taken.disputed, 0))
-
-
-def _is_over(status: str) -> bool:
-    return status in ("won", "lost", "warning_closed", "prevented")

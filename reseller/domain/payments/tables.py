@@ -40,6 +40,10 @@ class RefundStatus(StrEnum):
         return self in (RefundStatus.ASKED, RefundStatus.PENDING, RefundStatus.SUCCEEDED)
 
 
+DISPUTES_OVER = ("won", "lost", "warning_closed", "prevented")
+"""Stripe's words for a dispute in which nothing moves any more (docs.stripe.com/api/disputes/object, `status`)."""
+
+
 class MoveKind(StrEnum):
     """Why money of a payment moved at Stripe."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
 import pytest
@@ -19,6 +19,7 @@ from config import Settings
 from reseller.clock import new_id
 from reseller.domain import ledger
 from reseller.domain.accounts import Role
+from reseller.domain.payments import topups
 from reseller.domain.payments.topups import Order
 from reseller.web.signed_in import own_path
 from tests import factories
@@ -201,12 +202,22 @@ def test_the_screen_says_what_can_go_back_and_what_is_spent(bank: Bank, client: 
     assert "At most $20.00. Up to $7.66 leaves the balance at zero or above" in spent
 
 
-def test_an_order_that_is_not_paid_offers_no_refund(bank: Bank, client: FlaskClient) -> None:
-    order = bank.order()
+def test_a_payment_of_which_nothing_can_go_back_says_why(bank: Bank, client: FlaskClient) -> None:
+    opened, refunded, disputed = bank.order(), bank.paid(), bank.paid()
+    lost = topups.begin(bank.buyer.account_id, bank.buyer.user_id, Decimal(20), bank.cashier.bounds)
+    bank.fake.refund(bank.intent_of(refunded))
+    bank.fake.dispute(bank.intent_of(disputed))
+    bank.tell_all()
 
-    assert "Nothing of this payment can go back" in page(client, of(order))
-    assert refund(client, order, "5").status_code in (400, 409)
-    assert made(bank) == []
+    pages = [page(client, of(order)) for order in (opened, lost, refunded, disputed)]
+
+    assert "Nothing can go back: it is not paid." in pages[0]
+    assert "Nothing can go back: the order never reached Stripe, and nothing was charged." in pages[1]
+    assert "Nothing more can go back: all of it was refunded." in pages[2]
+    assert "Nothing more can go back: the bank holds the rest in a dispute." in pages[3]
+    assert "never reached Stripe" in page(client)
+    assert refund(client, opened, "5").status_code in (400, 409)
+    assert made(bank) == [2_000]
 
 
 def test_asking_stripe_finds_what_no_event_told(bank: Bank, client: FlaskClient) -> None:
@@ -565,6 +576,29 @@ def test_suspense_is_found_by_stripes_id_and_kept_in_a_file(bank: Bank, client: 
     assert [row["At Stripe"] for row in rows] == [first]
     assert len(exported(client, "/admin/suspense/export/csv/?kind=foreign")) == 2
     assert exported(client, "/admin/suspense/export/csv/?kind=wrong_amount") == []
+
+
+def test_figures_of_finance_lead_to_the_payments_behind_them(bank: Bank, client: FlaskClient) -> None:
+    """A payment counts on the day it was paid, and a refund on the day it went back, whenever the order was begun."""
+    old, new = bank.paid("20"), bank.paid("30")
+    bank.order("40")
+    bank.fake.refund(bank.intent_of(old), 500)
+    bank.tell_all()
+    scenes.execute("ALTER TABLE payment_moves DISABLE TRIGGER USER")
+    scenes.execute(
+        "UPDATE payment_moves SET created_at = '2026-01-31 23:59:59+00' WHERE kind = 'payment' AND payment_id = :id", id=old.payment_id
+    )
+    scenes.execute("UPDATE payment_moves SET created_at = '2026-02-01 00:00:00+00' WHERE kind = 'refund'")
+    scenes.execute("ALTER TABLE payment_moves ENABLE TRIGGER USER")
+
+    def found(moved: str) -> set[str]:
+        return {row["Id"] for row in exported(client, f"/admin/payments/export/csv/?moved={quote(moved)}")}
+
+    assert found("2026-01-01..2026-01-31 payment") == {str(old.payment_id)}
+    assert found("2026-01-01..2026-01-31 refund") == set()
+    assert found("2026-02-01") == {str(old.payment_id)}
+    assert str(new.payment_id) not in found("2026-01-01..2026-02-28")
+    assert "the filter was left out" in page(client, "/admin/payments/?moved=2026-02-01..2026-01-01")
 
 
 def test_an_order_whose_money_does_not_fit_says_so_on_both_sides(app: Flask, bank: Bank, client: FlaskClient) -> None:

@@ -67,15 +67,15 @@ def test_a_call_through_the_api_is_in_tiles_chart_and_csv_after_the_job(console:
     expect(page.locator("main")).to_contain_text("completed")
 
 
-def test_a_top_up_is_revenue_at_once_and_the_ledger_shows_it(console: Console) -> None:
+def test_a_top_up_is_paid_in_at_once_and_the_ledger_shows_it(console: Console) -> None:
     page = console.page(Role.FINANCE)
     page.goto("/admin/business/?range=today")
-    revenue = page.locator("a.stat", has_text="Revenue")
+    paid_in = page.locator("a.stat", has_text="Paid in")
 
-    expect(revenue).to_be_visible()
-    revenue.click()
+    expect(paid_in).to_be_visible()
+    paid_in.click()
 
-    expect(page).to_have_url(re.compile(r"/admin/payments/\?from="))
+    expect(page).to_have_url(re.compile(r"/admin/ledger/\?kind=paid_in"))
 
 
 def test_a_range_of_ones_own_is_chosen_by_keyboard(console: Console) -> None:

@@ -122,7 +122,7 @@ def test_tiles_are_exported_as_they_are_shown(busy: Flask) -> None:
 
     rows = list(csv.reader(io.StringIO(answer.text)))
     assert rows[0] == ["Figure", "This range", "Range before", "Change"]
-    assert [row[0] for row in rows[1:4]] == ["Revenue", "Charges", "Cost"]
+    assert [row[0] for row in rows[1:4]] == ["Paid in", "Charges", "Cost"]
 
 
 def test_there_is_no_csv_of_a_table_that_is_not_there(busy: Flask) -> None:
@@ -144,8 +144,8 @@ def test_money_is_for_those_who_work_with_it(busy: Flask, role: Role, page: str,
 def test_support_sees_no_money_on_the_first_page(busy: Flask) -> None:
     support, finance = (staff.client_of(busy, role).get("/admin/").text for role in (Role.SUPPORT, Role.FINANCE))
 
-    assert "Revenue" not in support
-    assert "Revenue" in finance
+    assert "Paid in" not in support
+    assert "Paid in" in finance
     assert "Waits for somebody" in support
 
 

@@ -4,8 +4,9 @@ Exact: a figure over a range is the sum of the calls in it, in whatever zone its
 says so. Nothing here writes.
 """
 
+from reseller.domain.desk.figures.bookkeeping import BookEntry, entries_by_month, entries_of
 from reseller.domain.desk.figures.business import BusinessFigures, business
-from reseller.domain.desk.figures.finance import FinanceDay, FinanceFigures, finance, together
+from reseller.domain.desk.figures.finance import FinanceDay, FinanceFigures, finance
 from reseller.domain.desk.figures.health import HealthFigures, health
 from reseller.domain.desk.figures.patterns import PatternFigures, patterns
 from reseller.domain.desk.figures.performance import PerformanceFigures, performance
@@ -13,6 +14,6 @@ from reseller.domain.desk.figures.waiting import Waiting, waiting
 from reseller.domain.usage.period import Period
 
 __all__ = [
-    "BusinessFigures", "FinanceDay", "FinanceFigures", "HealthFigures", "PatternFigures", "PerformanceFigures", "Period", "Waiting",
-    "business", "finance", "health", "patterns", "performance", "together", "waiting",
+    "BookEntry", "BusinessFigures", "FinanceDay", "FinanceFigures", "HealthFigures", "PatternFigures", "PerformanceFigures", "Period",
+    "Waiting", "business", "entries_by_month", "entries_of", "finance", "health", "patterns", "performance", "waiting",
 ]  # fmt: skip

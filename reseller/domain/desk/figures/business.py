@@ -23,9 +23,9 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Dollars. Revenue is what customers paid in, refunds and disputes taken off."""
+    """Dollars. `paid_in_usd`: by customers for credit, refunds and disputes taken off."""
 
-    revenue_usd: Decimal
+    paid_in_usd: Decimal
     charge_usd: Decimal
     cost_usd: Decimal
 
@@ -197,7 +197,7 @@ def _activity(session: Session, period: Period) -> tuple[Activity, tuple[Left, .
 
 def _added_up(days: Sequence[Day]) -> Money:
     return Money(
-        sum((day.money.revenue_usd for day in days), Decimal(0)),
+        sum((day.money.paid_in_usd for day in days), Decimal(0)),
         sum((day.money.charge_usd for day in days), Decimal(0)),
         sum((day.money.cost_usd for day in days), Decimal(0)),
     )

@@ -5,7 +5,7 @@ not had back, is deferred. What was earned follows: deferred before + sold - tak
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from reseller.database import transaction
 from reseller.domain.payments.deferred import credit_by_day
+from reseller.domain.payments.tables import DISPUTES_OVER
 from reseller.domain.usage.period import Period
 from reseller.money import ZERO_USD, to_usd
 
@@ -62,15 +63,13 @@ class FinanceDay:
         return self.paid_usd - self.refunded_usd - self.disputed_usd - self.fees_usd
 
     @property
-    def margin_usd(self) -> Decimal:
+    def result_usd(self) -> Decimal:
         """What is left of what was earned."""
         return self.earned_usd - self.cost_usd - self.fees_usd - self.lost_usd
 
 
-SUMMED = (
-    "sold_usd", "back_usd", "given_usd", "used_usd", "paid_usd", "tax_usd", "tax_back_usd", "fees_usd", "refunded_usd", "disputed_usd",
-    "lost_usd", "cost_usd",
-)  # fmt: skip
+_STANDING = ("day", "deferred_before_usd", "deferred_usd", "owed_usd")
+SUMMED = tuple(each.name for each in fields(FinanceDay) if each.name not in _STANDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +149,12 @@ def _usd(row: Any, name: str) -> Decimal:
 _DISPUTES = text("""
 SELECT d.dispute_id, d.payment_id, d.account_id, a.name AS account_name, d.amount_nano, d.status, d.reason, d.evidence_due_at AS due_at
   FROM payment_disputes d JOIN accounts a ON a.id = d.account_id
- WHERE d.status NOT IN ('won', 'lost', 'warning_closed', 'prevented')
+ WHERE d.status <> ALL(:over)
  ORDER BY d.evidence_due_at NULLS LAST, d.id LIMIT :limit""")
 
 
 def _disputes(session: Session) -> tuple[OpenDispute, ...]:
-    rows = session.execute(_DISPUTES, {"limit": SHOWN_DISPUTES}).mappings()
+    rows = session.execute(_DISPUTES, {"limit": SHOWN_DISPUTES, "over": list(DISPUTES_OVER)}).mappings()
     return tuple(
         OpenDispute(amount_usd=to_usd(row["amount_nano"]), **{name: row[name] for name in row if name != "amount_nano"}) for row in rows
     )

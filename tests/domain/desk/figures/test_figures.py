@@ -95,7 +95,7 @@ def test_latencies_are_of_completed_calls_by_model_and_upstream(accounts: list[U
     assert found.now.added_ms[0] == pytest.approx(2, rel=0.3)
 
 
-def test_revenue_is_what_came_in_and_margin_what_is_left_of_charges(app: Flask, accounts: list[UUID]) -> None:
+def test_paid_in_is_what_came_in_and_margin_what_is_left_of_charges(app: Flask, accounts: list[UUID]) -> None:
     who = scenes.customer(nano=0)
     scenes.put_in(who, 5_000, kind=EntryKind.TOP_UP)
     scenes.put_in(who, -1_000, kind=EntryKind.REFUND)
@@ -108,7 +108,7 @@ def test_revenue_is_what_came_in_and_margin_what_is_left_of_charges(app: Flask, 
 
     found = business(Period.latest(1, UTC_ZONE))
 
-    assert found.money.revenue_usd == Decimal("0.000004"), "an adjustment is a gift, no revenue"
+    assert found.money.paid_in_usd == Decimal("0.000004"), "nobody paid for an adjustment"
     assert found.money.charge_usd == Decimal("0.00000015")
     assert found.money.cost_usd == Decimal("0.0000001105")
     assert found.money.margin_usd == Decimal("0.0000000395")

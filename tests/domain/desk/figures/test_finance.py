@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 
-from reseller.backoffice.dashboards.finance import _entries_of
 from reseller.clock import now
 from reseller.domain import ledger
 from reseller.domain.accounts import Person
-from reseller.domain.desk.figures import FinanceDay, Period, finance
+from reseller.domain.desk.figures import FinanceDay, Period, entries_of, finance
 from reseller.domain.payments import MoneySeen, learn_money, pack_changes
 from tests import factories
 from tests.domain import scenes
@@ -131,12 +130,24 @@ def test_every_day_begins_with_what_the_day_before_ended_with(ann: Person) -> No
     found = finance(Period.latest(7, UTC_ZONE))
 
     assert all(later.deferred_before_usd == day.deferred_usd for day, later in zip(found.days, found.days[1:], strict=False))
-    booked = [row for day in found.days for row in _entries_of(day)]
-    account = lambda name: sum((-1 if row[2] == name else 1) * row[3] for row in booked if name in row[1:3])  # noqa: E731
+    booked = [row for day in found.days for row in entries_of(day)]
+    account = lambda name: sum((-1 if row.credit == name else 1) * row.amount_usd for row in booked if name in (row.debit, row.credit))  # noqa: E731
     assert account("Deferred credit") == -found.total.deferred_usd
     assert account("Stripe") == found.total.net_usd
     assert account("Revenue") == -found.total.earned_usd
-    assert all(row[3] > 0 for row in booked)
+    assert all(row.amount_usd > 0 for row in booked)
+
+
+def test_a_gift_after_use_counts_as_used_first_too(ann: Person) -> None:
+    """What was earned goes down by as much as is owed to the customer again: the books never owe less than the balance says."""
+    paying.buy(ann, "10")
+    use(ann, "8")
+    before = today()
+
+    ledger.grant(ann.account_id, Decimal(5), reason="sorry", actor="test")
+
+    assert (before.earned_usd, before.deferred_usd) == (8, 2)
+    assert (today().earned_usd, today().deferred_usd) == (3, 7)
 
 
 def test_open_disputes_stand_by_the_day_their_evidence_is_due(ann: Person) -> None:
