@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from flask import flash, redirect
 
 from reseller.backoffice import cells
-from reseller.backoffice.access import MONEY, STAFF, exposed, pages
+from reseller.backoffice.access import MONEY, STAFF, actor, exposed, pages
 from reseller.backoffice.books.payments import check_open, href_of
 from reseller.backoffice.filters import Choice, ListFilter
 from reseller.backoffice.tables import Formatter, TableView
@@ -62,7 +62,7 @@ class StripeEvents(TableView):
     def try_again(self, event_id: str) -> Any:
         """The event is in the books, or waits on and says why."""
         check_open()
-        heard = events.waiting_one(event_id)
+        heard = events.ask_again(event_id, actor=actor())
         try:
             wiring().cashier.apply(heard)
             flash("Done: it waits no more.", "success")

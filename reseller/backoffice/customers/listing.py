@@ -11,6 +11,7 @@ from reseller.backoffice.filters import Choice, ListFilter
 from reseller.backoffice.tables import TableView
 from reseller.domain.accounts import Account, AccountStatus
 from reseller.domain.desk import customer as desk
+from reseller.domain.desk import stripe_strays
 from reseller.domain.desk.search import Hit, HitKind, about, search
 from reseller.errors import NotFound
 from reseller.web.kinds import has_page
@@ -25,6 +26,16 @@ def _has_status(status: str) -> ColumnElement[bool]:
         condition: ColumnElement[bool] = desk.is_frozen()
         return condition
     return Account.status == AccountStatus(status)
+
+
+def _of_stripe(stripe_id: str) -> str | None:
+    """The list that has what Stripe calls so and no payment is known by; None where none has."""
+    match stripe_strays.place_of(stripe_id):
+        case stripe_strays.Place.SUSPENSE:
+            return url_for("suspense.index_view", subject=stripe_id)
+        case stripe_strays.Place.EVENTS:
+            return url_for("stripe_events.index_view", id=stripe_id)
+    return None
 
 
 def _is_of(kind: str) -> ColumnElement[bool]:
@@ -79,6 +90,9 @@ class Listing(TableView):
             flash("That was a whole key. Its beginning is enough here; whoever sent it should revoke it and make another.", "conflict")
         if found.exact is not None:
             return redirect(self.href(found.exact))
+        stray = None if found.count else _of_stripe(found.asked)
+        if stray is not None:
+            return redirect(stray)
         return self.render("customers/search.html", found=found, href=self.href)
 
     def href(self, hit: Hit) -> str:

@@ -66,6 +66,8 @@ def _waits(waiting: Waiting) -> list[Wait]:
         _count("Adjustments to decide", waiting.adjustments, links.to("adjustments.index")),
         _count("Prices in quarantine", waiting.quarantined, links.to("catalogue.index_view")),
         _count("Halted accounts", waiting.halted, links.to("proof.index"), tone="bad"),
+        _count("In suspense", waiting.suspense, links.to("suspense.index_view", state="open"), tone="bad"),
+        _count("Stripe’s events that wait", waiting.events, links.to("stripe_events.index_view", state="received")),
         _count("Failing jobs", len(waiting.failing), links.to("jobs.index"), note=failing, tone="bad"),
         Wait(
             "Books proved",

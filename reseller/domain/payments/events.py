@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from reseller.clock import now
 from reseller.database import transaction
+from reseller.domain import staff
 from reseller.domain.payments.tables import EventState, StripeEvent
 from reseller.errors import Conflict, NotFound
 
@@ -71,14 +72,15 @@ def unapplied(tried_before: datetime, limit: int = 100) -> list[Heard]:
         return [_heard(row) for row in found]
 
 
-def waiting_one(event_id: str) -> Heard:
-    """An event that waits. Raises NotFound, Conflict if it is done."""
+def ask_again(event_id: str, *, actor: str) -> Heard:
+    """Somebody has this event tried now, and the audit log says who. Raises NotFound, Conflict if it is done."""
     with transaction() as session:
         row = session.get(StripeEvent, event_id)
         if row is None:
             raise NotFound("There is no such event.")
         if row.state != EventState.RECEIVED:
             raise Conflict("This event is done already; nothing was changed.")
+        staff.record(actor, "stripe_event.try", "stripe_event", event_id)
         return _heard(row)
 
 

@@ -1,5 +1,6 @@
 """What Stripe told, as staff see it: what waits, why, and another try (R17, R24)."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,9 @@ def test_an_event_that_waits_says_why_and_is_tried_again(bank: Bank, client: Fla
     assert "Done: it waits no more." in after
     assert event_id not in after
     assert bank.balance == 20
+    assert scenes.rows("SELECT subject_kind, subject_id FROM staff_actions WHERE action = 'stripe_event.try'") == [
+        {"subject_kind": "stripe_event", "subject_id": event_id}
+    ]
     assert client.post(f"{LIST}{event_id}/try-again/").status_code == 409
     assert client.post(f"{LIST}evt_nobody/try-again/").status_code == 404
 
@@ -85,6 +89,37 @@ def test_an_event_that_waits_on_says_so(bank: Bank, client: FlaskClient) -> None
 
     assert "It waits on: Stripe answers with status 5" in after
     assert bank.waiting == ["payment_intent.succeeded"]
+
+
+def test_the_first_page_counts_what_waits_and_what_lies_in_suspense(bank: Bank, client: FlaskClient) -> None:
+    waiting(bank)
+    bank.fake.foreign_payment(4_200)
+    bank.tell(*bank.fake.events_of("payment_intent.succeeded")[-1:])
+
+    text = page(client, "/admin/")
+
+    for address, label in (
+        (f"{LIST}?state=received", "Stripe’s events that wait"),
+        ("/admin/suspense/?state=open", "In suspense"),
+    ):
+        tile = re.search(rf'<a[^>]*href="{re.escape(address)}"[^>]*>(.*?)</a>', text, re.S)
+        assert tile is not None
+        assert label in tile[1]
+        assert re.search(r">\s*1\s*<", tile[1])
+
+
+def test_the_search_box_finds_what_waits_and_what_lies_in_suspense_by_stripes_ids(bank: Bank, client: FlaskClient) -> None:
+    event_id = waiting(bank)
+    bank.fake.foreign_payment(4_200)
+    bank.tell(*bank.fake.events_of("payment_intent.succeeded")[-1:])
+    [item] = scenes.rows("SELECT subject FROM suspense_items")
+
+    found = [client.get("/admin/customers/search", query_string={"q": id_}).location for id_ in (event_id, item["subject"])]
+
+    assert found == [f"{LIST}?id={event_id}", f"/admin/suspense/?subject={item['subject']}"]
+    assert event_id in page(client, found[0])
+    assert "$42.00" in page(client, found[1])
+    assert client.get("/admin/customers/search?q=evt_of_nobody").status_code == 200
 
 
 def test_support_looks_and_tries_nothing(app: Flask, bank: Bank) -> None:

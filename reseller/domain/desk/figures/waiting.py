@@ -10,6 +10,7 @@ from reseller.domain import jobs
 from reseller.domain.accounts import Account
 from reseller.domain.jobs import JobState
 from reseller.domain.ledger import Adjustment, AdjustmentState
+from reseller.domain.payments import SuspenseItem, events
 from reseller.domain.pricing import ModelPrice, PriceState
 
 PROOF = "verify ledger"
@@ -22,6 +23,8 @@ class Waiting:
     adjustments: int
     quarantined: int
     halted: int
+    suspense: int
+    events: int  # of Stripe's, not in the books yet
     failing: tuple[str, ...]
     proof: JobState | None
 
@@ -36,7 +39,8 @@ def waiting() -> Waiting:
         adjustments = session.scalar(select(func.count()).where(Adjustment.state == AdjustmentState.WAITING.value))
         quarantined = session.scalar(select(func.count()).where(ModelPrice.state == PriceState.QUARANTINED.value))
         halted = session.scalar(select(func.count()).where(Account.halted_at.is_not(None)))
+        aside = session.scalar(select(func.count()).where(SuspenseItem.resolved_at.is_(None)))
         states = jobs.all_jobs()
     failing = tuple(job.name for job in states if job.last_error)
     proof = next((job for job in states if job.name == PROOF), None)
-    return Waiting(adjustments or 0, quarantined or 0, halted or 0, failing, proof)
+    return Waiting(adjustments or 0, quarantined or 0, halted or 0, aside or 0, events.waiting(), failing, proof)
