@@ -1,6 +1,6 @@
 """Between Stripe and the books: asks the one, tells the other. Every door that has to do with payments goes through `Cashier`."""
 
-from reseller.cashier.desk import Cashier
+from reseller.cashier.cashier import Cashier
 from reseller.cashier.reconciling import LOOK_BACK, Reconciled, reconcile
 from reseller.cashier.told import HANDLERS
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 
 from reseller import metrics
-from reseller.cashier.desk import Cashier
+from reseller.cashier.cashier import Cashier
 from reseller.cashier.seen import session_seen
 from reseller.cashier.told import known_now, money_now
 from reseller.clients.stripe_api import SessionFacts, StripeRefused, Unreadable

@@ -109,6 +109,18 @@ def test_an_event_that_stripe_does_not_answer_for_is_tried_last(bank: Bank, neve
     assert bank.balance == Decimal(20)
 
 
+def test_what_waits_long_is_tried_less_and_less_often(bank: Bank) -> None:
+    wait_unreadable(1)  # for an hour
+    bank.cashier.catch_up()
+    due = []
+    for ago in ("5 minutes", "7 minutes"):
+        scenes.execute("UPDATE stripe_events SET handled_at = now() - CAST(:ago AS interval)", ago=ago)
+        due.append(len(events.unapplied(now())))
+    scenes.execute("UPDATE stripe_events SET received_at = now() - interval '9 days', handled_at = now() - interval '61 minutes'")
+
+    assert (due, len(events.unapplied(now()))) == ([0, 1], 1)
+
+
 def test_a_mistake_of_ours_in_one_event_keeps_no_other_waiting(bank: Bank, monkeypatch: pytest.MonkeyPatch, logged: list[Any]) -> None:
     broken, whole = bank.order("30"), bank.order("20")
     for order in (broken, whole):

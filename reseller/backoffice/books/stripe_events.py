@@ -26,7 +26,7 @@ class StripeEvents(TableView):
     order_key = "received_at"
     intro = (
         "Stored before anything is done about them. One that waits could not be used yet: Stripe did not answer, or said something else"
-        " than its reference. It is tried again every minute; Stripe itself repeats it for three days."
+        " than its reference. It is tried again, less and less often; Stripe itself repeats it for three days."
     )
     empty = "Stripe has told nothing yet."
     column_list = ("received_at", "type", "state", "problem", "handled_at", "payment_id", "id")

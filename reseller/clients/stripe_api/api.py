@@ -16,7 +16,6 @@ from reseller.clients.stripe_api.contract import (
     MoneyFacts,
     RefundFacts,
     SessionFacts,
-    StripeRefused,
     Unreadable,
 )
 from reseller.clients.stripe_api.ordering import checkout_params, refund_params
@@ -55,15 +54,6 @@ class StripeApi:
         if session_id is None or not isinstance(url, str):
             raise Unreadable("Stripe opened a checkout without an address", "unreadable")
         return CheckoutOpened(session_id, url, instant(found.get("expires_at")))
-
-    def expire_checkout(self, session_id: str) -> None:
-        """Nobody can pay at this page any more, or somebody has."""
-        try:
-            with asking():
-                self._client.v1.checkout.sessions.expire(session_id)
-        except StripeRefused:  # only an open one can be expired (docs.stripe.com/api/checkout/sessions/expire)
-            if self.session(session_id).status == "open":
-                raise
 
     def session(self, session_id: str) -> SessionFacts:
         """The session as it is now, with the address of its invoice."""

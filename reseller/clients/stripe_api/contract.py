@@ -93,7 +93,6 @@ class SessionFacts:
     is_live: bool
     intent_id: str | None
     customer_id: str | None
-    invoice_id: str | None
     invoice_url: str | None  # where the invoice is part of the object, which it is not in events
     created_at: datetime
 
@@ -104,7 +103,6 @@ class RefundFacts:
 
     refund_id: str
     intent_id: str | None
-    charge_id: str | None
     amount_usd: Decimal
     currency: str
     status: str  # pending, requires_action, succeeded, failed, canceled
@@ -119,7 +117,6 @@ class DisputeFacts:
 
     dispute_id: str
     intent_id: str | None
-    charge_id: str | None
     amount_usd: Decimal
     currency: str
     status: str
@@ -136,11 +133,9 @@ class MoneyFacts:
     """What became of a payment's money."""
 
     intent_id: str
-    payment_id: UUID | None
     status: str
     received_usd: Decimal
     currency: str
-    is_live: bool
     charge_id: str | None
     receipt_url: str | None
     fee_usd: Decimal | None  # None until Stripe has booked the charge, and where it does not say what its currency is worth

@@ -54,7 +54,6 @@ def session_in(body: Object) -> SessionFacts:
         is_live=body.get("livemode") is True,
         intent_id=id_of(body.get("payment_intent")),
         customer_id=id_of(body.get("customer")),
-        invoice_id=id_of(invoice),
         invoice_url=invoice.get("hosted_invoice_url") if isinstance(invoice, Mapping) else None,
         created_at=instant(body["created"]),
     )
@@ -67,7 +66,6 @@ def refund_in(body: Object) -> RefundFacts:
     return RefundFacts(
         refund_id=_text(body["id"]),
         intent_id=id_of(body.get("payment_intent")),
-        charge_id=id_of(body.get("charge")),
         amount_usd=usd_of(body["amount"]),
         currency=_text(body["currency"]),
         status=body.get("status") or "pending",
@@ -94,7 +92,6 @@ def dispute_in(body: Object) -> DisputeFacts:
     return DisputeFacts(
         dispute_id=_text(body["id"]),
         intent_id=id_of(body.get("payment_intent")),
-        charge_id=id_of(body.get("charge")),
         amount_usd=amount,
         currency=currency,
         status=_text(body["status"]),
@@ -115,11 +112,9 @@ def money_in(intent: Object, refunds: tuple[RefundFacts, ...], disputes: tuple[D
     booked = details.get("balance_transaction")
     return MoneyFacts(
         intent_id=_text(intent["id"]),
-        payment_id=uuid_of((intent.get("metadata") or {}).get("payment_id")),
         status=_text(intent["status"]),
         received_usd=_amount(intent.get("amount_received")),
         currency=_text(intent["currency"]),
-        is_live=intent.get("livemode") is True,
         charge_id=id_of(charge),
         receipt_url=details.get("receipt_url"),
         fee_usd=_fee(booked, _text(intent["currency"])) if isinstance(booked, Mapping) else None,

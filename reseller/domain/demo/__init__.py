@@ -88,19 +88,19 @@ def _live_through(session: Session, resident: Resident, goods: Mapping[str, Good
     writing.count_keys(session, history, periods={key.id: key.spend_period for key in keys_of(resident.account_id)})
 
 
-def _goodwill(customer: Customer, until: datetime) -> list[replay.Payment]:
+def _goodwill(customer: Customer, until: datetime) -> list[replay.Movement]:
     if not customer.goodwill_usd:
         return []
     day = until.date() - timedelta(days=cast.BAD_AFTERNOON_DAYS_AGO - 1)
     reason = f"Goodwill for the failed calls of {day - timedelta(days=1)}"
-    return [replay.Payment(datetime.combine(day, time(9, 12), UTC), customer.goodwill_usd, EntryKind.ADJUSTMENT, reason)]
+    return [replay.Movement(datetime.combine(day, time(9, 12), UTC), customer.goodwill_usd, EntryKind.ADJUSTMENT, reason)]
 
 
-def _back(customer: Customer, until: datetime) -> list[replay.Payment]:
+def _back(customer: Customer, until: datetime) -> list[replay.Movement]:
     """What went back of the payment before, and came again."""
     noon = datetime.combine(until.date(), time(12, 20), UTC)
     return [
-        replay.Payment(noon - timedelta(days=days_ago), amount_usd, kind, BACK_REASONS[kind, amount_usd > 0])
+        replay.Movement(noon - timedelta(days=days_ago), amount_usd, kind, BACK_REASONS[kind, amount_usd > 0])
         for days_ago, kind, amount_usd in customer.back
     ]
 

@@ -36,7 +36,7 @@ _PAID = (CallStatus.COMPLETED, CallStatus.ABANDONED, CallStatus.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class Movement:
     """Money that comes in at an instant, or goes back out of the payment before (a refund, a dispute)."""
 
     at: datetime
@@ -65,7 +65,7 @@ class History:
     chance: Random
     state: AccountState
     rows: list[dict[str, Any]] = field(default_factory=list)  # of usage_logs
-    due: list[Payment] = field(default_factory=list)
+    due: list[Movement] = field(default_factory=list)
     bought: list[Bought] = field(default_factory=list)
 
     @property
@@ -88,7 +88,7 @@ def opened(account_id: UUID, purse: Purse, *, at: datetime, key_for: Callable[[A
         entries_nano=0,
         last_hash=GENESIS,
     )
-    return History(account_id, purse, key_for, chance, state, due=[Payment(at, purse.pack_usd)])
+    return History(account_id, purse, key_for, chance, state, due=[Movement(at, purse.pack_usd)])
 
 
 def replay(history: History, attempts: Iterable[Attempt], *, until: datetime) -> History:
@@ -100,7 +100,7 @@ def replay(history: History, attempts: Iterable[Attempt], *, until: datetime) ->
     target = history.purse.ends_with_usd
     missing_usd = target - history.state.available // NANO if target is not None else 0
     if missing_usd > 0:
-        _pay(history, Payment(until, missing_usd))
+        _pay(history, Movement(until, missing_usd))
     history.state.usage_day = until.date()
     return history
 
@@ -125,21 +125,21 @@ def _close_day(history: History, at: datetime) -> None:
     state.usage_day = at.date()
 
 
-def _pay(history: History, payment: Payment) -> None:
-    amount_nano = payment.amount_usd * NANO
-    draft = EntryDraft(history.account_id, payment.kind, amount_nano, _reference(history, payment), ACTOR, payment.reason)
-    _append(history, draft, at=payment.at)
+def _pay(history: History, movement: Movement) -> None:
+    amount_nano = movement.amount_usd * NANO
+    draft = EntryDraft(history.account_id, movement.kind, amount_nano, _reference(history, movement), ACTOR, movement.reason)
+    _append(history, draft, at=movement.at)
     history.state.settled += amount_nano
 
 
-def _reference(history: History, payment: Payment) -> str:
+def _reference(history: History, movement: Movement) -> str:
     """As the product names its entries; the payment is remembered."""
-    if payment.kind == EntryKind.TOP_UP:
-        history.bought.append(Bought(id_at(payment.at, history.chance), payment.at, payment.amount_usd))
+    if movement.kind == EntryKind.TOP_UP:
+        history.bought.append(Bought(id_at(movement.at, history.chance), movement.at, movement.amount_usd))
         return str(history.bought[-1].payment_id)
-    if payment.kind in (EntryKind.REFUND, EntryKind.DISPUTE):
-        last = next(bought for bought in reversed(history.bought) if payment.amount_usd < 0 or bought.back)
-        last.back.append((payment.at, payment.kind, payment.amount_usd))
+    if movement.kind in (EntryKind.REFUND, EntryKind.DISPUTE):
+        last = next(bought for bought in reversed(history.bought) if movement.amount_usd < 0 or bought.back)
+        last.back.append((movement.at, movement.kind, movement.amount_usd))
         return f"{last.payment_id}:{len(last.back)}"
     return f"demo:{history.account_id}:{history.state.entry_count + 1}"
 
@@ -190,9 +190,9 @@ def _fill_purse(history: History, attempt: Attempt, *, hold_nano: int) -> None:
     """A prompt payer tops up before money runs out, others some time after the first refusal."""
     purse, available = history.purse, history.state.available
     if purse.is_prompt and available < max(purse.low_water_usd * NANO, hold_nano):
-        _pay(history, Payment(attempt.ended_at, purse.pack_usd))
+        _pay(history, Movement(attempt.ended_at, purse.pack_usd))
     elif not purse.is_prompt and available < hold_nano and not history.due:
-        history.due.append(Payment(attempt.ended_at + timedelta(hours=PENNILESS_HOURS), purse.pack_usd))
+        history.due.append(Movement(attempt.ended_at + timedelta(hours=PENNILESS_HOURS), purse.pack_usd))
 
 
 def _facts(history: History, attempt: Attempt) -> CallFacts:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import DateTime, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from reseller.clock import now
@@ -16,6 +16,7 @@ from reseller.domain.payments.tables import EventState, StripeEvent
 from reseller.errors import Conflict, NotFound
 
 KEPT = timedelta(days=90)
+LONGEST_GAP = timedelta(hours=1)
 MAX_PROBLEM_CHARACTERS = 300
 
 
@@ -64,8 +65,12 @@ def put_off(event_id: str, problem: str) -> None:
 
 
 def unapplied(tried_before: datetime, limit: int = 100) -> list[Heard]:
-    """Events that wait and were not tried since then: first what was never tried, then what was tried longest ago."""
-    is_due = StripeEvent.handled_at.is_(None) | (StripeEvent.handled_at < tried_before)
+    """Events that wait and were not tried since then: first what was never tried, then what was tried longest ago.
+
+    What waits long is tried less and less often, in the end every LONGEST_GAP: asking more often has not helped.
+    """
+    age = literal(tried_before, DateTime(timezone=True)) - StripeEvent.received_at
+    is_due = StripeEvent.handled_at.is_(None) | (StripeEvent.handled_at < tried_before - func.least(age / 10, LONGEST_GAP))
     with transaction() as session:
         query = select(StripeEvent).where(StripeEvent.state == EventState.RECEIVED, is_due)
         found = session.scalars(query.order_by(StripeEvent.handled_at.nulls_first(), StripeEvent.received_at).limit(limit))

@@ -112,21 +112,6 @@ def may_look(payment_id: UUID) -> bool:
         return found.first() is not None
 
 
-def of(account_id: UUID, payment_id: UUID) -> Payment:
-    """The account's own payment. Raises NotFound."""
-    with transaction() as session:
-        payment = session.get(Payment, payment_id)
-        if payment is None or payment.account_id != account_id:
-            raise NotFound("There is no such payment.")
-        return payment
-
-
-def is_paid(payment_id: UUID) -> bool:
-    """Whether it is in the books."""
-    with transaction() as session:
-        return session.scalar(select(Payment.status).where(Payment.id == payment_id)) == PaymentStatus.PAID
-
-
 def is_known_by(intent_id: str) -> bool:
     """Whether a payment of ours goes by this intent."""
     with transaction() as session:

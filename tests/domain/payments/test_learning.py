@@ -16,7 +16,7 @@ from reseller.database import acting_as_operator
 from reseller.domain import ledger
 from reseller.domain.accounts import Person
 from reseller.domain.ledger import EntryKind
-from reseller.domain.payments import MoneySeen, SessionSeen, learn_money, learn_session, pack_changes, topups
+from reseller.domain.payments import MoneySeen, SessionSeen, learn_money, learn_session, pack_changes, reading, topups
 from reseller.domain.payments.topups import Order
 from reseller.money import to_usd
 from tests import factories
@@ -64,7 +64,7 @@ def cash(begun: Order) -> dict[str, tuple[Decimal, Decimal, Decimal]]:
 
 
 def status_of(begun: Order) -> str:
-    return str(topups.of(begun.account_id, begun.payment_id).status)
+    return str(reading.one(begun.account_id, begun.payment_id).status)
 
 
 def test_a_payment_is_one_credit_however_often_it_is_told(buyer: Person) -> None:

@@ -118,7 +118,7 @@ class Cashier:
         payments.learn_money(MoneySeen(asked.intent_id, refunds=(refund_seen(told),)))
 
     def catch_up(self) -> int:
-        """Every event that waits was tried once; how many wait still.
+        """Every event that is due was tried once; how many wait still.
 
         Raises StripeDown at the first that Stripe does not answer for. That one is tried last the next time, so that no event keeps
         the others waiting for long.
