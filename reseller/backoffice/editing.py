@@ -21,10 +21,19 @@ class VersionedForm(BaseForm):  # type: ignore[misc]
 
     def seen_version(self) -> int:
         """The version the editor looked at. Raises Conflict if the form does not say."""
-        text = str(self.version.data or "")
-        if not text.isascii() or not text.isdigit() or len(text) > MAX_VERSION_DIGITS:
-            raise Conflict("The form does not say which version it was filled from. Open the page again.")
-        return int(text)
+        return version_of(str(self.version.data or ""), "The form does not say which version it was filled from. Open the page again.")
+
+
+def version_given(words: str) -> int:
+    """The version that the sent form was made of. Raises Conflict with these words if it does not say."""
+    return version_of(request.form.get("version", ""), words)
+
+
+def version_of(text: str, words: str) -> int:
+    """Raises Conflict with these words for what is no version."""
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_VERSION_DIGITS:
+        raise Conflict(words)
+    return int(text)
 
 
 class EditableTable(TableView):

@@ -3,20 +3,19 @@
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from flask import request
 from markupsafe import Markup
 from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from reseller.backoffice import cells, reasons
 from reseller.backoffice.access import ADMINS, STAFF, actor, edits, pages
-from reseller.backoffice.editing import MAX_VERSION_DIGITS, EditableTable, VersionedForm
+from reseller.backoffice.editing import EditableTable, VersionedForm, version_given
 from reseller.backoffice.prices import current
 from reseller.backoffice.tables import Formatter
 from reseller.domain.desk import pack_lines
 from reseller.domain.payments import pack_changes
 from reseller.domain.payments.pack_changes import PackTerms
-from reseller.errors import Conflict, InvalidRequest
+from reseller.errors import InvalidRequest
 from reseller.money import format_decimal, parse_usd
 from reseller.web.reports import tenth
 
@@ -82,10 +81,7 @@ def _losing(line: Any) -> Markup:
 
 
 def _seen() -> int:
-    text = request.form.get("version", "")
-    if not text.isascii() or not text.isdigit() or len(text) > MAX_VERSION_DIGITS:
-        raise Conflict("The form does not say which version you looked at. Open the page again.")
-    return int(text)
+    return version_given("The form does not say which version you looked at. Open the page again.")
 
 
 class Sold(EditableTable):

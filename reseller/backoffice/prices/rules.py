@@ -8,7 +8,7 @@ from flask import flash, redirect, request
 from sqlalchemy import ColumnElement
 
 from reseller.backoffice.access import ADMINS, STAFF, actor, exposed, pages
-from reseller.backoffice.editing import MAX_VERSION_DIGITS, put_on_form
+from reseller.backoffice.editing import put_on_form, version_given
 from reseller.backoffice.filters import AccountIs, Choice, ListFilter, contains
 from reseller.backoffice.prices import current, trials
 from reseller.backoffice.prices.forms import DraftForm
@@ -73,7 +73,7 @@ class Rules(TableView):
         """The tested draft is a rule. Conflict if prices have changed since the preview, or the replaced rule is retired already."""
         form = DraftForm(request.form)
         try:
-            reason, seen = reason_given(), _seen_version()
+            reason, seen = reason_given(), version_given("The form does not say which prices it was tested with. Test the rule again.")
             replaced, terms = form.replaced(), form.terms()
             if replaced is None:
                 rule = pricing.add_rule(terms, actor(), reason=reason, seen=seen)
@@ -116,10 +116,3 @@ def _draft_of(rule: RuleLine) -> dict[str, Any]:
         "scope": rule.account_id or "",
         "replaces": rule.id,
     }
-
-
-def _seen_version() -> int:
-    text = request.form.get("version", "")
-    if not text.isascii() or not text.isdigit() or len(text) > MAX_VERSION_DIGITS:
-        raise Conflict("The form does not say which prices it was tested with. Test the rule again.")
-    return int(text)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import literal, select
+from sqlalchemy.orm import Session
 
 from reseller.clock import now
 from reseller.database import transaction
@@ -66,18 +67,13 @@ def of_account(account_id: UUID, *, limit: int = 50) -> list[PaymentLine]:
 def one(account_id: UUID, payment_id: UUID) -> PaymentLine:
     """The account's own payment. Raises NotFound."""
     with transaction() as session:
-        payment = session.get(Payment, payment_id)
-        if payment is None or payment.account_id != account_id:
-            raise NotFound("There is no such payment.")
-        return _lines([payment])[0]
+        return _lines([_own(session, account_id, payment_id)])[0]
 
 
 def entries_of(account_id: UUID, payment_id: UUID) -> list[EntryLine]:
     """What the account's ledger has of its payment, the oldest first. Raises NotFound."""
     with transaction() as session:
-        payment = session.get(Payment, payment_id)
-        if payment is None or payment.account_id != account_id:
-            raise NotFound("There is no such payment.")
+        payment = _own(session, account_id, payment_id)
         references = [str(payment_id), *(f"{payment_id}:{number}" for number in range(1, payment.reversals + 1))]
         return history.entries_for(account_id, KINDS, references)
 
@@ -137,6 +133,13 @@ def gone_back(payment_ids: Sequence[UUID]) -> defaultdict[UUID, GoneBack]:
             so_far = found[payment_id]
             found[payment_id] = GoneBack(so_far.returned_usd + returned, so_far.disputed_usd + disputed)
     return found
+
+
+def _own(session: Session, account_id: UUID, payment_id: UUID) -> Payment:
+    payment = session.get(Payment, payment_id)
+    if payment is None or payment.account_id != account_id:
+        raise NotFound("There is no such payment.")
+    return payment
 
 
 def _lines(found: list[Payment]) -> list[PaymentLine]:

@@ -20,7 +20,8 @@ from reseller.domain.ledger import Caps, adjustments
 from reseller.domain.ledger import caps as own
 from reseller.domain.payments.booking import book
 from reseller.domain.payments.packs import CENT
-from reseller.domain.payments.tables import Payment, PaymentDispute, PaymentRefund, PaymentStatus, RefundStatus
+from reseller.domain.payments.reading import gone_back
+from reseller.domain.payments.tables import Payment, PaymentRefund, PaymentStatus, RefundStatus
 from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from reseller.money import ZERO_USD, display_usd, format_decimal, to_usd
 
@@ -220,14 +221,11 @@ def _is_own(person_id: UUID, payment: Payment) -> bool:
 
 def _refundable(payment: Payment) -> Refundable:
     """Inside the caller's transaction."""
-    with transaction() as session:
-        refunds = session.scalars(select(PaymentRefund).where(PaymentRefund.payment_id == payment.id))
-        returned = sum((row.amount_usd for row in refunds if RefundStatus(row.status).is_returned), ZERO_USD)
-        disputes = session.scalars(select(PaymentDispute).where(PaymentDispute.payment_id == payment.id))
-        disputed = sum((row.withdrawn_usd for row in disputes), ZERO_USD)
+    with transaction():
+        back = gone_back([payment.id])[payment.id]
         available = to_usd(ledger.balance_now(payment.account_id).available_nano)
-    total = payment.total_usd or payment.amount_usd
-    most = max(total - returned - disputed, ZERO_USD) if payment.status == PaymentStatus.PAID else ZERO_USD
+    total = payment.whole_usd
+    most = max(total - back.returned_usd - back.disputed_usd, ZERO_USD) if payment.status == PaymentStatus.PAID else ZERO_USD
     granted = payment.amount_usd + payment.bonus_usd
     unspent = min(most, max((available * total / granted).quantize(CENT, "ROUND_DOWN"), ZERO_USD))
-    return Refundable(total, returned, disputed, most, unspent, max(most - unspent, ZERO_USD))
+    return Refundable(total, back.returned_usd, back.disputed_usd, most, unspent, max(most - unspent, ZERO_USD))
