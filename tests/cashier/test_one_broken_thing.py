@@ -113,7 +113,7 @@ def test_what_waits_long_is_tried_less_and_less_often(bank: Bank) -> None:
     wait_unreadable(1)  # for an hour
     bank.cashier.catch_up()
     due = []
-    for ago in ("5 minutes", "7 minutes"):
+    for ago in ("4 minutes", "6 minutes"):
         scenes.execute("UPDATE stripe_events SET handled_at = now() - CAST(:ago AS interval)", ago=ago)
         due.append(len(events.unapplied(now())))
     scenes.execute("UPDATE stripe_events SET received_at = now() - interval '9 days', handled_at = now() - interval '61 minutes'")

@@ -124,10 +124,9 @@ def test_reconciling_finds_what_was_created_and_what_changed_much_later(stripe: 
     assert untouched not in found
 
 
-def test_money_of_somebody_else_carries_no_id_of_ours(stripe: StripeApi, fake: FakeStripe) -> None:
+def test_money_of_somebody_else_has_no_session(stripe: StripeApi, fake: FakeStripe) -> None:
     intent_id = fake.foreign_payment()["id"]
 
-    assert stripe.money_of(intent_id).payment_id is None
     assert stripe.session_of_intent(intent_id) is None
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, delete, func, literal, select
+from sqlalchemy import DateTime, delete, extract, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from reseller.clock import now
@@ -16,7 +16,8 @@ from reseller.domain.payments.tables import EventState, StripeEvent
 from reseller.errors import Conflict, NotFound
 
 KEPT = timedelta(days=90)
-LONGEST_GAP = timedelta(hours=1)
+AT_ONCE, LONGEST_GAP = timedelta(minutes=10), timedelta(hours=1)
+"""How long an event is tried whenever somebody looks, and the longest time between two tries after that."""
 MAX_PROBLEM_CHARACTERS = 300
 
 
@@ -67,10 +68,12 @@ def put_off(event_id: str, problem: str) -> None:
 def unapplied(tried_before: datetime, limit: int = 100) -> list[Heard]:
     """Events that wait and were not tried since then: first what was never tried, then what was tried longest ago.
 
-    What waits long is tried less and less often, in the end every LONGEST_GAP: asking more often has not helped.
+    What waits for long is tried less and less often, in the end every LONGEST_GAP: asking more often has not helped.
     """
-    age = literal(tried_before, DateTime(timezone=True)) - StripeEvent.received_at
-    is_due = StripeEvent.handled_at.is_(None) | (StripeEvent.handled_at < tried_before - func.least(age / 10, LONGEST_GAP))
+    at = literal(tried_before, DateTime(timezone=True))
+    age, untried = (extract("epoch", at - since) for since in (StripeEvent.received_at, StripeEvent.handled_at))
+    gap = func.greatest(func.least((age - AT_ONCE.total_seconds()) / 10, LONGEST_GAP.total_seconds()), 0)
+    is_due = StripeEvent.handled_at.is_(None) | (untried > gap)
     with transaction() as session:
         query = select(StripeEvent).where(StripeEvent.state == EventState.RECEIVED, is_due)
         found = session.scalars(query.order_by(StripeEvent.handled_at.nulls_first(), StripeEvent.received_at).limit(limit))
