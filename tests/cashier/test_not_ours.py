@@ -62,6 +62,16 @@ def test_another_programs_session_in_an_accounts_name_is_no_order(bank: Bank, mo
     assert (bank.balance, bank.aside, payments()) == (0, ["foreign"], 1)
 
 
+@pytest.mark.parametrize("mark", [["x"], {"a": 1}, 7, True, None])
+def test_a_mark_that_is_no_text_is_none(bank: Bank, mark: Any) -> None:
+    event = paid_event(bank, **another_order(bank))
+    event["data"]["object"]["metadata"] |= {"bonus_usd": mark, "mark": mark}
+
+    assert bank.tell(event) == [200]
+
+    assert (bank.balance, bank.aside) == (0, ["foreign"])
+
+
 def test_the_mark_of_one_order_is_none_for_another(bank: Bank) -> None:
     event = paid_event(bank)
     copied = event["data"]["object"]["metadata"] | {"payment_id": str(new_id())}

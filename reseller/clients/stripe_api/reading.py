@@ -46,7 +46,7 @@ def session_in(body: Object) -> SessionFacts:
         payment_id=_one(body.get("client_reference_id"), metadata.get("payment_id")),
         account_id=uuid_of(metadata.get("account_id")),
         bonus_usd=_bonus(metadata.get("bonus_usd")),
-        mark=metadata.get("mark"),
+        mark=_said(metadata.get("mark")),
         amount_usd=_amount(body.get("amount_subtotal")),
         total_usd=total,
         tax_usd=_amount((body.get("total_details") or {}).get("amount_tax")),
@@ -165,6 +165,10 @@ def _text(value: Any) -> str:
 
 def _amount(value: Any) -> Decimal:
     return ZERO_USD if value is None else usd_of(value)
+
+
+def _said(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _bonus(value: Any) -> Decimal | None:
