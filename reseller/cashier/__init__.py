@@ -1,4 +1,4 @@
-"""Between Stripe and the books: asks the one, tells the other. Every door that has to do with payments goes through `Cashier`."""
+"""Between Stripe and the books: asks the one, tells the other. Whatever is asked of Stripe goes through `Cashier`."""
 
 from reseller.cashier.cashier import Cashier
 from reseller.cashier.reconciling import LOOK_BACK, Reconciled, reconcile

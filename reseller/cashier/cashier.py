@@ -1,4 +1,4 @@
-"""Between Stripe and the books: asks the one, tells the other. Every door that has to do with payments goes through here.
+"""Between Stripe and the books: asks the one, tells the other. Whatever is asked of Stripe goes through here.
 
 No transaction is open while Stripe is asked. What was heard is learned and its event done in one commit, so that a crash in
 between costs nothing but time: the event comes again, or the reconciling finds it (R17, R20).
@@ -126,8 +126,25 @@ class Cashier:
         began = now()
         while due := events.unapplied(began):
             for heard in due:
-                self._try_again(heard)
+                self.try_again(heard)
         return events.waiting()
+
+    def try_again(self, heard: Heard) -> str:
+        """The event is in the books, or waits on: why it waits, "" if it does not. Raises StripeDown."""
+        told = {"event_id": heard.event_id, "type": heard.type}
+        try:
+            self.apply(heard)
+        except StripeDown:
+            raise
+        except StripeRefused as error:
+            log.error("payment_event_waits", error=str(error), **told)
+            return str(error)
+        except Exception as error:  # a mistake of ours in one event must not keep all others waiting; it stays in sight as this one's
+            log.exception("payment_event_failed", **told)
+            problem = f"Failed here: {type(error).__name__}"
+            events.put_off(heard.event_id, problem)
+            return problem
+        return ""
 
     def learn(self, facts: Iterable[Fact], event_id: str | None = None) -> Learned | None:
         """These are in the books; what the last of them was about, and whether one of them has credited it."""
@@ -157,18 +174,6 @@ class Cashier:
             case StraySeen():
                 payments.learn_stray(fact, event_id=event_id)
         return None
-
-    def _try_again(self, heard: Heard) -> None:
-        told = {"event_id": heard.event_id, "type": heard.type}
-        try:
-            self.apply(heard)
-        except StripeDown:
-            raise
-        except StripeRefused as error:
-            log.error("payment_event_waits", error=str(error), **told)
-        except Exception as error:  # a mistake of ours in one event must not keep all others waiting; it stays in sight as this one's
-            log.exception("payment_event_failed", **told)
-            events.put_off(heard.event_id, f"Failed here: {type(error).__name__}")
 
     def _wanted(self, order: Order) -> CheckoutWanted:
         settings = self._settings

@@ -14,7 +14,7 @@ ledger_commands = AppGroup("ledger", help="The books: verify them.")
 @json_option
 @as_operator
 def verify(as_json: bool) -> None:
-    """Prove that balances, entries, usage and holds agree. Exit 1 names every account and row that does not."""
+    """Prove that balances, entries, usage, holds and payments agree. Exit 1 names every account and row that does not."""
     report = books.verify()
     problems = [{"account_id": str(m.account_id), "row": m.row, "problem": m.problem} for m in report.mismatches]
     result = {"accounts": report.accounts, "entries": report.entries, "open_holds": report.open_holds, "mismatches": problems}

@@ -15,7 +15,13 @@ payments = AppGroup("payments", help="Payments through Stripe.")
 
 
 @payments.command("reconcile")
-@click.option("--days", type=click.IntRange(1, 3650), default=LOOK_BACK.days, show_default=True, help="How far back Stripe is asked.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=LOOK_BACK.days,
+    show_default=True,
+    help="How far back Stripe is asked; of changes to older refunds and disputes it remembers 30.",
+)
 @as_operator
 def reconcile(days: int) -> None:
     """Credit what Stripe knows and we do not: after a restore, or whenever events may have been lost. Safe to repeat."""

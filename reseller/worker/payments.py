@@ -32,18 +32,23 @@ def apply_events(context: Context) -> str:
 
 
 def reconcile_payments(context: Context) -> str:
-    """What Stripe knows of the last days is in the books; staff are alarmed about what lies in suspense for a day (R20)."""
-    cashier = context.wiring.cashier
+    """Staff are alarmed about what waits for a day, and what Stripe knows of the last days is in the books (R20)."""
+    cashier, stale = context.wiring.cashier, _tell_of_stale()
     if not cashier.is_open:
         return OFF
     found = reconcile(cashier, _look_back())
+    told = f"{found.sessions} sessions, {found.intents} payments looked at; {found.healed} credited untold"
+    odd = f"; {found.unread} that cannot be used: see suspense" if found.unread else ""
+    return f"{told}{odd}; {stale} wait for more than a day" if stale else f"{told}{odd}"
+
+
+def _tell_of_stale() -> int:
+    """How many things wait for too long; said first, since reconciling may fail."""
     stale = suspense.stale()
     if stale:
         metrics.count(metrics.ALARMS, "suspense_stale")
         log.error("alarm", alarm="suspense_stale", items=stale)
-    told = f"{found.sessions} sessions, {found.intents} payments looked at; {found.healed} credited untold"
-    odd = f"; {found.unread} that cannot be used: see suspense" if found.unread else ""
-    return f"{told}{odd}; {stale} wait for more than a day" if stale else f"{told}{odd}"
+    return stale
 
 
 def close_credit_days(context: Context) -> str:  # noqa: ARG001 - every job has the same face

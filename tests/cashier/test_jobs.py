@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from reseller.cashier import LOOK_BACK
+from reseller.clients.stripe_api import StripeDown
 from reseller.clock import new_id
 from reseller.domain import jobs
 from reseller.heart import Heart
@@ -41,7 +42,7 @@ def test_an_event_that_cannot_be_applied_keeps_no_other_waiting(bank: Bank, cont
     broken, whole = bank.order(), bank.order("30")
     for order in (broken, whole):
         bank.fake.pay(bank.session_of(order))
-    first, second = bank.fake.events_of("checkout.session.completed")
+    first, _ = bank.fake.events_of("checkout.session.completed")
     first["data"]["object"].pop("created")
     intent = bank.fake.events_of("payment_intent.succeeded")[1]
     bank.tell(first)
@@ -51,7 +52,6 @@ def test_an_event_that_cannot_be_applied_keeps_no_other_waiting(bank: Bank, cont
 
     assert payments.apply_events(context) == "1 wait: see Stripe’s events"
     assert bank.balance == 30
-    assert second["type"] == "checkout.session.completed"
 
 
 def test_reconciling_tells_what_it_found_and_alarms_about_what_lies_around(bank: Bank, context: Context, logged: list[Any]) -> None:
@@ -108,3 +108,15 @@ def test_events_that_were_handled_long_ago_are_forgotten(bank: Bank, context: Co
     payments.forget_events(context)
 
     assert bank.waiting == ["charge.updated"]
+
+
+def test_what_waits_for_a_day_alarms_though_stripe_is_down(bank: Bank, context: Context, logged: list[Any]) -> None:
+    bank.fake.foreign_payment()
+    bank.tell_all()
+    scenes.execute("UPDATE suspense_items SET created_at = now() - interval '25 hours'")
+    bank.fake.is_down = True
+
+    with pytest.raises(StripeDown):
+        payments.reconcile_payments(context)
+
+    assert "suspense_stale" in [event.get("alarm") for event in logged]

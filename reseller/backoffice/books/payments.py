@@ -12,6 +12,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, ValidationEr
 
 from reseller.backoffice import cells
 from reseller.backoffice.access import MONEY, STAFF, exposed, me, pages
+from reseller.backoffice.books.event_states import WORDS
 from reseller.backoffice.books.moved import MoneyMoved
 from reseller.backoffice.editing import put_on_form
 from reseller.backoffice.filters import AccountIs, Choice, ListFilter, between_days
@@ -171,6 +172,7 @@ class Payments(TableView):
             room=room(),
             is_own=refunds.is_own(payment_id, me().user_id),
             is_on=wiring().cashier.is_open,
+            event_words=WORDS,
         )
 
 

@@ -7,16 +7,14 @@ from flask import flash, redirect
 
 from reseller.backoffice import cells
 from reseller.backoffice.access import MONEY, STAFF, actor, exposed, pages
+from reseller.backoffice.books.event_states import TONES, WORDS
 from reseller.backoffice.books.payments import check_open, href_of
 from reseller.backoffice.filters import Choice, ListFilter
 from reseller.backoffice.tables import Formatter, TableView
-from reseller.clients.stripe_api import StripeDown, StripeRefused
+from reseller.clients.stripe_api import StripeDown
 from reseller.domain.payments import EventState, StripeEvent, events
 from reseller.errors import NotFound
 from reseller.wiring import wiring
-
-WORDS = {EventState.RECEIVED: "waits", EventState.APPLIED: "in the books", EventState.IGNORED: "nothing of ours"}
-TONES = {EventState.RECEIVED: "bad", EventState.APPLIED: "good", EventState.IGNORED: "quiet"}
 
 
 class StripeEvents(TableView):
@@ -64,8 +62,11 @@ class StripeEvents(TableView):
         check_open()
         heard = events.ask_again(event_id, actor=actor())
         try:
-            wiring().cashier.apply(heard)
+            problem = wiring().cashier.try_again(heard)
+        except StripeDown as error:
+            problem = str(error)
+        if problem:
+            flash(f"It waits on: {problem}", "error")
+        else:
             flash("Done: it waits no more.", "success")
-        except (StripeDown, StripeRefused) as error:
-            flash(f"It waits on: {error}", "error")
         return redirect(self.get_url(".index_view", state=EventState.RECEIVED))

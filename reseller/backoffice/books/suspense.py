@@ -1,4 +1,4 @@
-"""Suspense: money, or news of money, that fits nothing of ours. Nothing was credited; somebody looks and says what became of it (R18)."""
+"""Suspense: money, or news of money, that nobody could book as it came; somebody looks and says what became of it (R18)."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -32,7 +32,10 @@ class Suspense(TableView):
     access = pages(STAFF, "index_view") | pages(MONEY, "export", "resolve")
     can_view_details = False
     list_template = "books/suspense.html"
-    intro = "Payments that do not fit an order of ours. Nothing was credited for them: look at Stripe, put it right, and write down how."
+    intro = (
+        "Money that somebody must look at. For what fits no order nothing was credited; of a payment that went back in another currency all"
+        " that was left was taken. Look at Stripe, put it right there or by an adjustment, and write down how."
+    )
     empty = "Nothing is in suspense."
     column_list = ("created_at", "kind", "amount_usd", "words", "subject", "payment_id", "resolution")
     column_export_list = ("id", *column_list, "event_id", "resolved_at", "resolved_by")

@@ -20,7 +20,7 @@ def _tiles(found: FinanceFigures, period: Period) -> tuple[Tile, ...]:
         Tile("Earned", now.earned_usd, "money", before.earned_usd, "#credit", "paid credit that calls used", True),
         Tile("Cost", now.cost_usd, "money", before.cost_usd, links.calls(period), "what upstreams bill us", None),
         Tile("Fees", now.fees_usd, "money", before.fees_usd, "#money", "of cards and disputes", None),
-        Tile("Result", now.result_usd, "money", before.result_usd, "#money", "earned less cost, fees and losses", True),
+        Tile("Result", now.result_usd, "money", before.result_usd, "#money", "earned less cost, fees, losses; upstreams’ fees aside", True),
         Tile("Credit sold", now.sold_usd, "money", before.sold_usd, paid, "without tax", True),
         Tile("Refunded", now.refunded_usd, "money", before.refunded_usd, refunded, "with tax", False),
         Tile("Disputed", now.disputed_usd, "money", before.disputed_usd, disputed, "held by banks, less what came back", False),

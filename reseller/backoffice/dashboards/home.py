@@ -73,7 +73,7 @@ def _waits(waiting: Waiting) -> list[Wait]:
             "Books proved",
             "never" if waiting.proved_at is None else ago(waiting.proved_at),
             links.to("proof.index"),
-            "the last proof failed" if proof and proof.last_error else "balances, entries, usage and holds agree",
+            "the last proof failed" if proof and proof.last_error else "balances, entries, usage, holds and payments agree",
             "bad" if proof and proof.last_error else None,
         ),
     ]

@@ -34,7 +34,7 @@ class Refundable:
     """What could go back of a payment, in dollars.
 
     `most_usd`: what has not gone back yet. `unspent_usd`: the part of it whose credit is still there; more than that makes the
-    account owe us. `spent_usd`: credit of this payment and others that calls have used or hold.
+    account owe us. `spent_usd`: the rest of it, whose credit calls have used or hold, or which was taken otherwise.
     """
 
     total_usd: Decimal

@@ -22,7 +22,7 @@ class PaymentStatus(StrEnum):
     OPEN = "open"  # the customer has not paid yet
     PROCESSING = "processing"  # the customer has done their part; the bank has not
     EXPIRED = "expired"  # nobody paid in time
-    FAILED = "failed"  # the bank said no
+    FAILED = "failed"  # the bank said no, or the page to pay at could not be opened
     PAID = "paid"  # credited, for good; what comes back is in refunds and disputes
 
 

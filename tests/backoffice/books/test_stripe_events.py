@@ -122,6 +122,29 @@ def test_the_search_box_finds_what_waits_and_what_lies_in_suspense_by_stripes_id
     assert client.get("/admin/customers/search?q=evt_of_nobody").status_code == 200
 
 
+def test_a_mistake_of_ours_is_kept_with_the_event(bank: Bank, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    event_id = waiting(bank)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bank.cashier, "learn", fail)
+
+    assert "It waits on: Failed here: ZeroDivisionError" in try_again(client, event_id)
+    assert bank.waiting == ["payment_intent.succeeded"]
+
+
+def test_money_that_does_not_fit_is_dealt_with_and_not_in_the_books(bank: Bank, client: FlaskClient) -> None:
+    order = bank.order()
+    bank.fake.pay(bank.session_of(order))
+    event = bank.fake.events_of("checkout.session.completed")[0]
+    event["data"]["object"]["amount_total"] = 50
+    bank.tell(event)
+
+    assert "dealt with" in page(client, f"{LIST}?state=applied")
+    assert bank.balance == 0
+
+
 def test_support_looks_and_tries_nothing(app: Flask, bank: Bank) -> None:
     event_id = waiting(bank)
     support = client_of(app, Role.SUPPORT)

@@ -221,7 +221,7 @@ def test_an_empty_balance_says_what_to_do(app: Flask, usd: str | None, words: st
 def test_a_balance_below_zero_says_why(app: Flask, owner: Person, browser: FlaskClient) -> None:
     ledger.post(EntryDraft(owner.account_id, EntryKind.REFUND, -20_000_000_000, "refund", "test"))
 
-    assert "below zero" in text_of(browser, "/billing")
+    assert "Your balance is below zero: a payment was refunded" in text_of(browser, "/billing")
 
 
 def test_staff_who_view_as_the_customer_see_the_same_books(app: Flask, owner: Person) -> None:
