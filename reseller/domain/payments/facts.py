@@ -8,7 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-USD = "usd"
+
+def is_usd(currency: str) -> bool:
+    """Whether amounts in it are dollars; Stripe writes currencies in small letters."""
+    return currency.lower() == "usd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class SessionSeen:
     @property
     def is_usd(self) -> bool:
         """Whether its amounts are dollars."""
-        return self.currency.lower() == USD
+        return is_usd(self.currency)
 
     @property
     def paid_in_usd(self) -> Decimal | None:

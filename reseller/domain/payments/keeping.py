@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reseller.clock import now
-from reseller.domain.payments.facts import USD, DisputeSeen, RefundSeen, SessionSeen
+from reseller.domain.payments.facts import DisputeSeen, RefundSeen, SessionSeen, is_usd
 from reseller.domain.payments.suspense import Aside, Why, put_aside
 from reseller.domain.payments.tables import DISPUTES_OVER, Payment, PaymentDispute, PaymentRefund, PaymentStatus, RefundStatus
 from reseller.domain.payments.taken import taken_of
@@ -49,7 +49,7 @@ def keep_refund(session: Session, payment: Payment, seen: RefundSeen, event_id: 
         row = asked if asked is not None and asked.payment_id == payment.id and asked.refund_id is None else None
     status = RefundStatus.PENDING if seen.status not in list(RefundStatus) else RefundStatus(seen.status)
     amount_usd = seen.amount_usd
-    if seen.currency.lower() != USD:
+    if not is_usd(seen.currency):
         amount_usd = _feared(session, payment, seen.refund_id, seen.currency, event_id) if row is None else row.amount_usd
         if not amount_usd:
             return
@@ -74,7 +74,7 @@ def keep_dispute(session: Session, payment: Payment, seen: DisputeSeen, event_id
     """The dispute's row, made now if it is new, is as far on as was seen."""
     row = session.scalar(select(PaymentDispute).where(PaymentDispute.dispute_id == seen.dispute_id))
     amount_usd, withdrawn_usd = seen.amount_usd, seen.withdrawn_usd
-    if seen.currency.lower() != USD:
+    if not is_usd(seen.currency):
         amount_usd = _feared(session, payment, seen.dispute_id, seen.currency, event_id) if row is None else row.amount_usd
         withdrawn_usd = amount_usd if withdrawn_usd else ZERO_USD
     if row is None:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from reseller.database import transaction
 from reseller.domain.payments.booking import book
-from reseller.domain.payments.facts import USD, MoneySeen, SessionSeen, StraySeen
+from reseller.domain.payments.facts import MoneySeen, SessionSeen, StraySeen, is_usd
 from reseller.domain.payments.fitting import Misfit, misfit, order_of
 from reseller.domain.payments.keeping import keep_dispute, keep_refund, keep_session
 from reseller.domain.payments.own_orders import OwnOrders
@@ -70,7 +70,7 @@ def learn_money(seen: MoneySeen, *, event_id: str | None = None) -> Learned | No
 def learn_stray(seen: StraySeen, *, event_id: str | None = None) -> None:
     """Somebody looks at this money; nothing is credited."""
     words = f"A payment in {seen.currency.upper()[:10]} was made at Stripe that belongs to no order of ours."
-    amount_usd = seen.amount_usd if seen.currency.lower() == USD else None
+    amount_usd = seen.amount_usd if is_usd(seen.currency) else None
     put_aside(Aside(Why.FOREIGN, seen.intent_id, words, amount_usd=amount_usd, event_id=event_id))
 
 
