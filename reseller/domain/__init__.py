@@ -2,10 +2,10 @@
 client to do it, and tells here what happened.
 
 Modules in order; each imports only from those before it:
-staff → accounts → company → letters → identity → notes → keys → limits → pricing → ledger → notices → usage → standing → calls →
+staff → outbox → accounts → company → letters → identity → notes → keys → limits → pricing → ledger → notices → usage → standing → calls →
 payments → books → registration → jobs → desk → demo
 
-`staff` comes first, since every verb records who did it.
+`staff` comes first, since every verb records who did it; then `outbox`, since any verb may announce what happened.
 
 Laws
 1. Only doors, and the floor that makes a process (`wiring`, `live`, `heart`, `serving`, `web`), import Flask; only clients reach outside.

@@ -8,8 +8,8 @@ GROUND = ("money", "clock", "errors", "metering", "batching", "database", "schem
 DOORS = ("callbacks", "gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
 PROCESS = ("cashier", "wiring", "upstreams", "live", "heart", "serving", "web")
 DOMAIN_ORDER = (
-    "staff", "accounts", "company", "letters", "identity", "notes", "keys", "limits", "pricing", "ledger", "notices", "usage", "standing",
-    "calls", "payments", "books", "registration", "jobs", "desk", "demo",
+    "staff", "outbox", "accounts", "company", "letters", "identity", "notes", "keys", "limits", "pricing", "ledger", "notices", "usage",
+    "standing", "calls", "payments", "books", "registration", "jobs", "desk", "demo",
 )  # fmt: skip
 FLASK = ("flask", "flask_login", "flask_admin", "flask_wtf", "werkzeug")
 OUTSIDE = ("requests", "authlib", "joserfc", "stripe", "geventhttpclient", "urllib3", "http.client", "smtplib")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from reseller.clock import new_id, now
 from reseller.database import db, transaction
-from reseller.domain import staff
+from reseller.domain import outbox, staff
 from reseller.domain.keys import making
 from reseller.domain.keys import terms as terms_
 from reseller.domain.keys.reading import key_terms
@@ -36,6 +36,7 @@ def revoke(prefix_or_id: str, *, actor: str, account_id: UUID | None = None, rea
         key.claim(None)
         changes = {"prefix": [key.key_prefix, None]}
         staff.record(actor, "key.revoke", "api_key", key.id, account_id=key.account_id, reason=reason, changes=changes)
+        outbox.announce("key.revoked", key.account_id, **making.as_told(key), revoked_at=key.revoked_at)
         session.flush()
     return key
 
@@ -64,11 +65,17 @@ def rotate(prefix_or_id: str, *, grace: timedelta, actor: str, account_id: UUID 
         session.flush()
         _hand_over(session, old, new)
         _end_after(old, grace)
-        changes = {
-            "prefix": [old.key_prefix, new.key_prefix],
-            "old_key_expires_at": [None, (old.revoked_at or old.expires_at or now()).isoformat()],
-        }
+        old_ends_at = old.revoked_at or old.expires_at or now()
+        changes = {"prefix": [old.key_prefix, new.key_prefix], "old_key_expires_at": [None, old_ends_at.isoformat()]}
         staff.record(actor, "key.rotate", "api_key", old.id, account_id=old.account_id, changes=changes)
+        outbox.announce(
+            "key.rotated",
+            old.account_id,
+            **making.as_told(new),
+            replaced_key_id=old.id,
+            replaced_prefix=shown_prefix(old.key_prefix),
+            replaced_works_until=old_ends_at,
+        )
         session.flush()
     return token, new
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -12,8 +13,8 @@ from sqlalchemy.orm import Session
 from reseller.clock import new_id, now
 from reseller.database import transaction
 from reseller.digest import digest_of
-from reseller.domain import staff
-from reseller.domain.keys.shape import SHOWN_CHARACTERS, random_token
+from reseller.domain import outbox, staff
+from reseller.domain.keys.shape import SHOWN_CHARACTERS, random_token, shown_prefix
 from reseller.domain.keys.tables import ApiKey, SpendPeriod, usable_at
 from reseller.domain.keys.terms import KeyTerms, SpendLimit, check
 from reseller.errors import Conflict, InvalidRequest
@@ -73,6 +74,7 @@ def make(order: KeyOrder, *, actor: str) -> tuple[str, ApiKey]:
             session.add(key)
             changes = {"prefix": [None, key.key_prefix], "name": [None, key.name]}
             staff.record(actor, "key.create", "api_key", key.id, account_id=order.account_id, changes=changes)
+            outbox.announce("key.created", order.account_id, **as_told(key), expires_at=key.expires_at)
             session.flush()
     except IntegrityError:  # the id of a key of another account, which this transaction does not see
         raise _sent_before() from None
@@ -82,6 +84,11 @@ def make(order: KeyOrder, *, actor: str) -> tuple[str, ApiKey]:
 def new_row(key_id: UUID, account_id: UUID, token: str, *, is_test: bool) -> ApiKey:
     """The row of a key with this text, without terms and not yet in the database."""
     return ApiKey(id=key_id, account_id=account_id, key_hash=digest_of(token), key_prefix=token[:SHOWN_CHARACTERS], is_test=is_test)
+
+
+def as_told(key: ApiKey) -> dict[str, Any]:
+    """The key as events of it tell."""
+    return {"key_id": key.id, "prefix": shown_prefix(key.key_prefix), "name": key.name, "is_test": key.is_test}
 
 
 def put_terms(key: ApiKey, terms: KeyTerms) -> None:

@@ -1,0 +1,14 @@
+"""What has happened, told once to whoever wants to know: a row for each event, written in the transaction of the verb that caused it.
+
+So no event is lost, and none tells of what was rolled back. A verb calls `announce` and knows nobody who listens; the clock
+hands the rows on (webhooks). Which events there are, what each tells, and to whom, is one table: EVENTS.
+
+Rows are written by `announce` alone, marked as handed on by whoever hands them on, and dropped once they are old (`prune`).
+"""
+
+from reseller.domain.outbox.announcing import announce, dispatched, forget_before, undispatched, waiting
+from reseller.domain.outbox.catalogue import EVENTS
+from reseller.domain.outbox.kinds import Audience, EventKind
+from reseller.domain.outbox.tables import Event
+
+__all__ = ["EVENTS", "Audience", "Event", "EventKind", "announce", "dispatched", "forget_before", "undispatched", "waiting"]
