@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, delete, func, select, type_coerce
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, select, text, type_coerce
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
@@ -20,6 +20,9 @@ from reseller.errors import Forbidden
 from reseller.money import ZERO_USD, Usd, to_usd
 
 Caps = Mapping[Role, Decimal]
+
+# In one statement, so that an adjustment is seen with its use or not at all: a form chooses its nonce, and may choose one twice.
+_GIVE_BACK = text("DELETE FROM cap_uses WHERE id = :nonce AND NOT EXISTS (SELECT FROM adjustments WHERE adjustments.id = cap_uses.id)")
 
 
 class CapUse(Identified, Created, Base):
@@ -63,6 +66,6 @@ def use(nonce: UUID, user_id: UUID, amount_usd: Decimal) -> None:
 
 
 def give_back(nonce: UUID) -> None:
-    """Nothing moved after all, so nothing is used."""
+    """A refund moved nothing after all, so it has used nothing. What an adjustment has used under the same nonce stays used."""
     with transaction() as session:
-        session.execute(delete(CapUse).where(CapUse.id == nonce))
+        session.execute(_GIVE_BACK, {"nonce": nonce})

@@ -95,6 +95,8 @@ def ask(draft: RefundDraft, requester_id: UUID, caps: Caps) -> Asked:
             known = session.get(PaymentRefund, draft.id)
             if known is not None:
                 return _same(known, draft, payment, requester_id)
+            if adjustments.is_known(draft.id):
+                raise _other_nonce()
             _check_stranger(requester_id, payment)
             spent = _spent_part(payment, draft.amount_usd, own.left_today(requester_id, role, caps))
             if spent:

@@ -270,3 +270,22 @@ def test_a_nonce_of_somebody_else_or_of_an_adjustment_is_a_conflict(buyer: Perso
             ask(who, order, "5", nonce=given)
 
     assert paying.balance(buyer) == Decimal(-4)
+
+
+@pytest.mark.parametrize("comes_first", ["adjustment", "refund"])
+def test_a_refund_that_stripe_refused_frees_nothing_that_an_adjustment_used_under_its_nonce(
+    buyer: Person, finance: Person, comes_first: str
+) -> None:
+    """Whoever sends a form chooses its nonce: of an adjustment's, an unspent refund that Stripe refuses freed the cap of the day."""
+    order, friend, nonce = paying.buy(buyer, "20"), factories.make_person(), new_id()
+    if comes_first == "adjustment":
+        adjust(finance, friend, "500", nonce)
+        with pytest.raises(Conflict, match="nothing was changed"):
+            ask(finance, order, "5", nonce=nonce)
+    else:
+        asked = ask(finance, order, "5", nonce=nonce)
+        adjust(finance, friend, "500", nonce)
+        refunds.refused(asked.refund_id, words="no")
+
+    assert used(finance) == Decimal(500)
+    assert adjust(finance, friend, "0.01").state == "waiting"
