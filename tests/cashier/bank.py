@@ -57,7 +57,7 @@ class Bank:
 
     def ask(self, begun: Order, usd: str, *, nonce: UUID | None = None, reason: str = "asked for it") -> Asked:
         """A refund whose credit is taken, and of which Stripe has not heard yet."""
-        draft = RefundDraft(nonce or new_id(), begun.payment_id, Decimal(usd), reason)
+        draft = RefundDraft(nonce or new_id(), begun.payment_id, Decimal(usd), reason, Decimal(0))
         return refunds.ask(draft, self.clerk.user_id, {Role.FINANCE: Decimal(500)})
 
     def line(self, begun: Order) -> reading.PaymentLine:

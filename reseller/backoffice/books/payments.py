@@ -25,7 +25,7 @@ from reseller.domain.identity.sessions import STAFF_LASTS
 from reseller.domain.payments import Payment, PaymentStatus, refunds
 from reseller.domain.payments.refunds import Asked, RefundDraft
 from reseller.errors import Conflict, InvalidRequest, NotFound
-from reseller.money import display_usd, parse_usd
+from reseller.money import display_usd, format_decimal, parse_usd
 from reseller.web import nonces
 from reseller.wiring import wiring
 
@@ -36,9 +36,10 @@ def _if_any(amount_usd: Decimal) -> Any:
 
 
 class RefundForm(BaseForm):  # type: ignore[misc]
-    """No field says which payment it is: the address does."""
+    """No field says which payment it is: the address does. `unspent_usd` is what the page said of it."""
 
     nonce = HiddenField()
+    unspent_usd = HiddenField()
     amount_usd = StringField(
         "Amount in dollars",
         validators=[InputRequired("How much?"), Length(max=30)],
@@ -60,6 +61,13 @@ class RefundForm(BaseForm):  # type: ignore[misc]
     def amount(self) -> Decimal:
         """Raises ValueError for what is no amount."""
         return parse_usd(self.amount_usd.data.strip().removeprefix("$"))
+
+    def unspent(self) -> Decimal:
+        """Raises InvalidRequest for a form that is not the page's."""
+        try:
+            return parse_usd(self.unspent_usd.data or "")
+        except ValueError:
+            raise InvalidRequest("The form is not complete. Open the page again; nothing was changed.") from None
 
 
 class Payments(TableView):
@@ -132,7 +140,7 @@ class Payments(TableView):
         if not form.validate():
             return self._page(payment_id, form), 400
         try:
-            draft = RefundDraft(nonces.nonce_given(STAFF_LASTS), payment_id, form.amount(), form.reason.data)
+            draft = RefundDraft(nonces.nonce_given(STAFF_LASTS), payment_id, form.amount(), form.reason.data, form.unspent())
             asked = refunds.ask(draft, me().user_id, caps())
         except InvalidRequest as refusal:
             put_on_form(form, refusal)
@@ -163,12 +171,13 @@ class Payments(TableView):
         return redirect(url_for("sign_in.confirm", next=here))
 
     def _page(self, payment_id: UUID, form: RefundForm) -> Any:
-        found = payment_lines.whole(payment_id)
+        found, refundable = payment_lines.whole(payment_id), refunds.refundable(payment_id)
+        form.unspent_usd.data = format_decimal(refundable.unspent_usd)
         return self.render(
             self.details_template,
             found=found,
             form=form,
-            refundable=refunds.refundable(payment_id),
+            refundable=refundable,
             room=room(),
             is_own=refunds.is_own(payment_id, me().user_id),
             is_on=wiring().cashier.is_open,

@@ -47,12 +47,13 @@ class Refundable:
 
 @dataclass(frozen=True, slots=True)
 class RefundDraft:
-    """What a form asks for. `id` is its nonce."""
+    """What a form asks for. `id` is its nonce; `unspent_usd` is what the form said could go back without anything of it being spent."""
 
     id: UUID
     payment_id: UUID
     amount_usd: Decimal
     reason: str
+    unspent_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def refundable(payment_id: UUID) -> Refundable:
 def ask(draft: RefundDraft, requester_id: UUID, caps: Caps) -> Asked:
     """The credit is taken, and the refund waits to be told to Stripe. Sent twice, the same draft is one refund.
 
-    Raises InvalidRequest for an amount or reason that will not do and for more of what is spent than the requester may still move alone
-    today, NotFound, Forbidden for whoever may not refund this payment, Conflict for a payment that cannot be refunded.
+    Raises InvalidRequest for an amount or reason that will not do, for more of what is spent than the form told of or than the requester
+    may still move alone today, NotFound, Forbidden for whoever may not refund this payment, Conflict for one that cannot be refunded.
     """
     words = draft.reason.strip()
     if not words or len(words) > MAX_REASON_CHARACTERS or "\x00" in words:
@@ -98,7 +99,7 @@ def ask(draft: RefundDraft, requester_id: UUID, caps: Caps) -> Asked:
             if adjustments.is_known(draft.id):
                 raise _other_nonce()
             _check_stranger(requester_id, payment)
-            spent = _spent_part(payment, draft.amount_usd, own.left_today(requester_id, role, caps))
+            spent = _spent_part(payment, draft, own.left_today(requester_id, role, caps))
             if spent:
                 own.use(draft.id, requester_id, spent)
             return _begin(session, draft, payment, staff.actor_of(requester_id), spent)
@@ -151,15 +152,16 @@ def waiting() -> list[Asked]:
         return [Asked(row.id, row.payment_id, str(intent_id), row.amount_usd, row.reason) for row, intent_id in session.execute(query)]
 
 
-def _spent_part(payment: Payment, amount_usd: Decimal, left_usd: Decimal) -> Decimal:
+def _spent_part(payment: Payment, draft: RefundDraft, left_usd: Decimal) -> Decimal:
     """How much of this amount is spent already. Raises Conflict and InvalidRequest as `ask` does.
 
-    The balance stays locked: of two refunds of one account at once, the second sees what the first has left of it.
+    The balance stays locked: of two refunds of one account at once, the second sees what the first has left of it. A customer may
+    spend on while somebody decides about their refund; whoever decides then looks again.
     """
     if payment.status != PaymentStatus.PAID or payment.intent_id is None:
         raise Conflict("Only a payment that was paid can be refunded.")
     ledger.balance_locked(payment.account_id)
-    found = _refundable(payment)
+    found, amount_usd = _refundable(payment), draft.amount_usd
     if not amount_usd.is_finite() or not 0 < amount_usd <= found.most_usd or amount_usd != amount_usd.quantize(CENT):
         most = display_usd(found.most_usd)
         raise InvalidRequest(f"At most {most} of this payment can go back, in whole cents.", param="amount_usd")
@@ -169,6 +171,12 @@ def _spent_part(payment: Payment, amount_usd: Decimal, left_usd: Decimal) -> Dec
             f"{display_usd(spent)} of it is spent already, and of what is spent you may refund {display_usd(left_usd)} more today: "
             f"refund at most {display_usd(found.unspent_usd + left_usd)}, ask somebody who has more left, such as an admin, or give the "
             "account the missing credit first, which somebody else approves. Nothing was changed."
+        )
+        raise InvalidRequest(words, param="amount_usd")
+    if spent > max(amount_usd - draft.unspent_usd, ZERO_USD):
+        words = (
+            f"Credit was spent since you opened this page: {display_usd(spent)} of this refund is not there any more. "
+            "Look at it again, and refund what is right now. Nothing was changed."
         )
         raise InvalidRequest(words, param="amount_usd")
     return spent

@@ -31,6 +31,7 @@ from tests.staff import client_of
 
 FORMULA = '=HYPERLINK("https://evil.example","click")'
 NONCE = re.compile(r'name="nonce"[^>]* value="([0-9a-f-]{36})"')
+UNSPENT = re.compile(r'name="unspent_usd"[^>]* value="([0-9.]+)"')
 
 
 @pytest.fixture
@@ -69,10 +70,16 @@ def of(order: Order) -> str:
 
 
 def refund(
-    client: FlaskClient, order: Order, usd: str = "5", *, reason: str = "asked for it", nonce: UUID | str | None = None
+    client: FlaskClient,
+    order: Order,
+    usd: str = "5",
+    *,
+    reason: str = "asked for it",
+    nonce: UUID | str | None = None,
+    unspent: str = "0",
 ) -> TestResponse:
-    """The refund form of the order's page, filled in and sent."""
-    fields = {"amount_usd": usd, "reason": reason, "nonce": str(nonce or new_id())}
+    """The refund form of the order's page, filled in and sent by somebody who would give back what is spent, too."""
+    fields = {"amount_usd": usd, "reason": reason, "nonce": str(nonce or new_id()), "unspent_usd": unspent}
     return client.post(f"/admin/payments/{order.payment_id}/refund/", data=fields)
 
 
@@ -317,7 +324,9 @@ def test_a_refund_that_fails_at_once_is_not_said_to_be_on_its_way(bank: Bank, cl
 def test_a_form_without_its_nonce_refunds_nothing(bank: Bank, client: FlaskClient, nonce: str) -> None:
     order = bank.paid("20")
 
-    answer = client.post(f"/admin/payments/{order.payment_id}/refund/", data={"amount_usd": "5", "reason": "r", "nonce": nonce})
+    answer = client.post(
+        f"/admin/payments/{order.payment_id}/refund/", data={"amount_usd": "5", "reason": "r", "nonce": nonce, "unspent_usd": "20"}
+    )
 
     assert answer.status_code == 400
     assert "nothing was changed" in answer.text
@@ -412,6 +421,33 @@ def test_a_refund_of_what_is_spent_counts_like_an_adjustment_and_the_screen_says
     assert "an outage" in too_much.text
     assert "of your $500.00 today $100.00 is left" in page(client, of(order))
     assert "$100.00" in page(client, f"/admin/customers/{bank.buyer.account_id}/credit/")
+
+
+def test_what_is_spent_while_the_page_stands_open_is_said_before_it_goes_back(bank: Bank, client: FlaskClient) -> None:
+    order = bank.paid("20")
+    [nonce], [unspent] = (found.findall(page(client, of(order))) for found in (NONCE, UNSPENT))
+    spend(bank, "15")
+
+    first = refund(client, order, "20", reason="wants it back", nonce=nonce, unspent=unspent)
+    kept = bank.balance, made(bank)
+    second = refund(client, order, "20", nonce=nonce, unspent=UNSPENT.findall(first.text)[0])
+
+    assert (first.status_code, kept) == (400, (Decimal(5), []))
+    assert "Credit was spent since you opened this page: $15.00 of this refund is not there any more." in first.text
+    assert "Up to $5.00 leaves the balance at zero" in first.text
+    assert "wants it back" in first.text
+    assert (second.status_code, bank.balance, made(bank)) == (302, Decimal(-15), [2_000])
+
+
+@pytest.mark.parametrize("unspent", ["", "lots", "NaN"])
+def test_a_form_that_does_not_say_what_its_page_said_refunds_nothing(bank: Bank, client: FlaskClient, unspent: str) -> None:
+    order = bank.paid("20")
+
+    answer = refund(client, order, unspent=unspent)
+
+    assert answer.status_code == 400
+    assert "The form is not complete" in answer.text
+    assert (bank.balance, made(bank)) == (Decimal(20), [])
 
 
 def test_nobody_refunds_what_they_paid_themselves(app: Flask, fake: FakeStripe) -> None:

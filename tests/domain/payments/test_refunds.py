@@ -35,8 +35,9 @@ def finance(app: Flask) -> Person:
     return factories.make_person(role=Role.FINANCE)
 
 
-def ask(who: Person, order: Order, usd: str, *, nonce: UUID | None = None, reason: str = "asked for it") -> Asked:
-    return refunds.ask(RefundDraft(nonce or new_id(), order.payment_id, Decimal(usd), reason), who.user_id, CAPS)
+def ask(who: Person, order: Order, usd: str, *, nonce: UUID | None = None, unspent: str = "0") -> Asked:
+    """By somebody whose page said how much of it was not spent; "0": who would pay back what is spent, whatever it is."""
+    return refunds.ask(RefundDraft(nonce or new_id(), order.payment_id, Decimal(usd), "asked for it", Decimal(unspent)), who.user_id, CAPS)
 
 
 def spend(buyer: Person, usd: str) -> None:
@@ -129,6 +130,21 @@ def test_above_the_cap_nothing_moves_and_the_words_say_what_may(buyer: Person, f
     assert (paying.balance(buyer), used(finance), scenes.rows("SELECT 1 FROM payment_refunds")) == (Decimal(200), 0, [])
     ask(finance, order, "700")
     assert (paying.balance(buyer), used(finance)) == (Decimal(-500), Decimal(500))
+
+
+def test_what_was_spent_since_the_page_was_opened_does_not_go_back_unseen(buyer: Person, finance: Person) -> None:
+    """A customer who asks for a refund and spends on meanwhile would have both."""
+    order = paying.buy(buyer, "100")
+    seen = refunds.refundable(order.payment_id)
+    spend(buyer, "70.50")
+
+    with pytest.raises(InvalidRequest, match=r"spent since you opened this page: \$70\.50 of this refund") as refused:
+        ask(finance, order, "100", unspent=str(seen.unspent_usd))
+    kept = (refused.value.param, paying.balance(buyer), used(finance), scenes.rows("SELECT 1 FROM payment_refunds"))
+    ask(finance, order, "29.50", unspent=str(seen.unspent_usd))
+
+    assert kept == ("amount_usd", Decimal("29.50"), 0, [])
+    assert (paying.balance(buyer), used(finance)) == (0, 0)
 
 
 def test_slices_count_together(buyer: Person, finance: Person) -> None:
