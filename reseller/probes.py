@@ -59,12 +59,12 @@ def _may_read_metrics() -> None:
 
 def _database() -> str:
     try:
-        db.session.execute(text("SELECT 1"))
+        is_closed = db.session.scalar(text("SELECT current_setting('transaction_read_only')::bool"))
         db.session.rollback()
     except SQLAlchemyError as error:
         db.session.rollback()
         return f"not reachable: {type(error).__name__}"
-    return "ok"
+    return "refuses writes: a restore that has not ended, or a standby" if is_closed else "ok"
 
 
 def _migrations() -> str:

@@ -15,6 +15,11 @@ def newest_revision() -> str | None:
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
+def knows(revision: str) -> bool:
+    """Whether this code has that migration: a database of newer code has one that it has not."""
+    return any(script.revision == revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+
+
 def is_current() -> bool:
     """Whether every migration has run. Raises SQLAlchemyError if the database does not answer."""
     with db.engine.connect() as connection:

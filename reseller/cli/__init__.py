@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from reseller.cli.backups import backup, restore
 from reseller.cli.books import ledger_commands
 from reseller.cli.catalog import catalog
 from reseller.cli.clock import worker
@@ -17,5 +18,6 @@ from reseller.cli.users import users
 
 def install(app: Flask) -> None:
     """`flask --help` lists every command of the product."""
-    for command in (users, key_commands, credit_commands, packs, payments, prices, catalog, ledger_commands, usage_commands, worker, demo):
+    nouns = (users, key_commands, credit_commands, packs, payments, prices, catalog, ledger_commands, usage_commands)
+    for command in (*nouns, worker, demo, backup, restore):
         app.cli.add_command(command)

@@ -152,6 +152,14 @@ def record_refused(letter_id: UUID, error: str) -> None:
     _end(letter_id, LetterState.REFUSED, error=error[:MAX_ERROR_CHARACTERS])
 
 
+def withdraw_waiting(why: str) -> int:
+    """No letter that waits is sent; how many did. For a database that went back in time: they were sent then."""
+    with transaction() as session:
+        query = update(Letter).where(Letter.state == LetterState.WAITING)
+        done = session.execute(query.values(state=LetterState.GIVEN_UP, sealed_token="", error=why[:MAX_ERROR_CHARACTERS]))
+        return int(done.rowcount)  # type: ignore[attr-defined]
+
+
 def record_failure(letter_id: UUID, error: str) -> bool:
     """The letter is tried again after a while that grows with each attempt; False if it was given up, being of no more use."""
     with transaction() as session:

@@ -6,7 +6,7 @@ from tests.house.source import files, functions, imports, module, short, tree
 
 GROUND = ("money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence", "turns", "digest")
 DOORS = ("callbacks", "gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
-PROCESS = ("cashier", "wiring", "upstreams", "live", "heart", "serving", "web")
+PROCESS = ("cashier", "backups", "wiring", "upstreams", "live", "heart", "serving", "web")
 DOMAIN_ORDER = (
     "staff", "outbox", "accounts", "company", "letters", "identity", "notes", "keys", "limits", "pricing", "ledger", "notices", "usage",
     "standing", "calls", "payments", "books", "registration", "jobs", "desk", "demo",

@@ -12,6 +12,7 @@ from reseller.clock import month_start, next_month, now
 from reseller.database import transaction
 
 MONTHS_AHEAD = 3
+OPERATORS = "(SELECT current_setting('reseller.acting_for', true)) = 'operator'"
 
 
 def partition_of(month: date) -> str:
@@ -29,7 +30,7 @@ def make_ahead(today: date | None = None, *, months: int = MONTHS_AHEAD) -> list
     """This month and the next `months` exist; returns the names of those made now.
 
     Each is made apart and then attached, so that running calls wait for no lock; direct access to it
-    is closed by row-level security without a policy.
+    is open to the operator alone (a dump reads month by month).
     """
     month = month_start(today or now().date())
     there = existing()
@@ -69,5 +70,6 @@ def _make(month: date) -> None:
         session.execute(text(f"CREATE TABLE {name} (LIKE usage_logs INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)"))
         session.execute(text(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"))
         session.execute(text(f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY"))
+        session.execute(text(f"CREATE POLICY operator_rows ON {name} USING ({OPERATORS}) WITH CHECK ({OPERATORS})"))
         span = f"FROM ('{month} 00:00:00+00') TO ('{next_month(month)} 00:00:00+00')"
         session.execute(text(f"ALTER TABLE usage_logs ATTACH PARTITION {name} FOR VALUES {span}"))

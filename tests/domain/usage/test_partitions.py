@@ -70,6 +70,8 @@ def test_a_made_month_is_as_fit_as_those_of_the_migration() -> None:
 
     facts = scenes.rows(
         """SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AS is_walled,
+                  (SELECT string_agg(policyname || coalesce(qual, '') || coalesce(with_check, ''), ' ') FROM pg_policies
+                    WHERE tablename = c.relname) AS policies,
                   (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid) AS indexes,
                   (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'p')) AS constraints
              FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'usage_logs'::regclass"""
