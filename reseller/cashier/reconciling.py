@@ -1,4 +1,4 @@
-"""Stripe's last days against the books: what no event told is found, and what waited is done (R20)."""
+"""Stripe's last days against the books, and the books against Stripe: what no event told is found, what waited is done (R20)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from reseller.clock import now
 from reseller.domain.payments import Learned, refunds, topups
 from reseller.domain.payments.refunds import Asked
 from reseller.domain.payments.suspense import Aside, Why, put_aside
+from reseller.domain.payments.topups import Credited
 
 LOOK_BACK = timedelta(days=3)
 """How far it looks back unless told otherwise: Stripe itself repeats events for three days."""
@@ -31,12 +32,14 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Reconciled:
-    """What was looked at, what was credited that no event had told, and what Stripe told that could not be used and lies in suspense."""
+    """What was looked at, what was credited that no event had told, and what lies in suspense: what Stripe told that could not be
+    used, and what was credited and is not paid there."""
 
     sessions: int = 0
     intents: int = 0
     healed: int = 0
     unread: int = 0
+    not_paid: int = 0
 
 
 def reconcile(cashier: Cashier, look_back: timedelta = LOOK_BACK) -> Reconciled:
@@ -48,7 +51,7 @@ def reconcile(cashier: Cashier, look_back: timedelta = LOOK_BACK) -> Reconciled:
     stripe, since, run = cashier.stripe, now() - look_back, _Run(cashier)
     for facts in stripe.sessions_since(since):
         run.found.sessions += 1
-        run.look(facts.subject if isinstance(facts, Unreadable) else facts.session_id, _learn_listed, facts)
+        run.look(facts.subject if isinstance(facts, Unreadable) else facts.session_id, run.learn_listed, facts)
     for session_id in topups.unsettled():
         run.look(session_id, _learn_session, session_id)
     for intent_id in stripe.changed_since(since):
@@ -56,6 +59,8 @@ def reconcile(cashier: Cashier, look_back: timedelta = LOOK_BACK) -> Reconciled:
         run.look(intent_id, _learn_money, intent_id)
     for asked in refunds.waiting():
         run.look(str(asked.refund_id), _send_again, asked)
+    for credited in topups.credited_since(since):
+        run.look(credited.session_id, run.confirm, credited)
     topups.forget_unopened()
     if run.troubles:
         raise run.troubles[0]
@@ -69,6 +74,7 @@ class _Run:
         self.cashier = cashier
         self.found = Reconciled()
         self.troubles: list[Exception] = []
+        self._paid: set[str] = set()
 
     def look(self, subject: str, learn: Callable[[Cashier, T], Learned | None], item: T) -> None:
         """What Stripe says of it is in the books, or what is wrong with it is kept."""
@@ -85,17 +91,27 @@ class _Run:
         else:
             self._tell_of(learned)
 
+    def learn_listed(self, cashier: Cashier, facts: SessionFacts | Unreadable) -> Learned | None:
+        """What Stripe lists is in the books. Raises Unreadable."""
+        if isinstance(facts, Unreadable):
+            raise facts
+        seen = session_seen(facts)
+        if seen.is_paid:
+            self._paid.add(seen.session_id)
+        return cashier.learn((seen,))
+
+    def confirm(self, cashier: Cashier, credited: Credited) -> None:
+        """Stripe has it as paid too, or somebody will look: nobody may have paid for this credit."""
+        words = None if credited.session_id in self._paid else _why_not_paid(cashier, credited.session_id)
+        if words is not None:
+            self.found.not_paid += 1
+            put_aside(Aside(Why.NOT_PAID, credited.session_id, words, credited.payment_id, credited.amount_usd))
+
     def _tell_of(self, learned: Learned | None) -> None:
         if learned is not None and learned.has_credited:
             self.found.healed += 1
             metrics.count(metrics.ALARMS, "payment_event_lost")
             log.error("alarm", alarm="payment_event_lost", payment_id=str(learned.payment_id))
-
-
-def _learn_listed(cashier: Cashier, facts: SessionFacts | Unreadable) -> Learned | None:
-    if isinstance(facts, Unreadable):
-        raise facts
-    return cashier.learn((session_seen(facts),))
 
 
 def _learn_session(cashier: Cashier, session_id: str) -> Learned | None:
@@ -110,6 +126,17 @@ def _learn_session(cashier: Cashier, session_id: str) -> Learned | None:
 
 def _learn_money(cashier: Cashier, intent_id: str) -> Learned | None:
     return cashier.learn(tuple(money_now(cashier.stripe, intent_id)))
+
+
+def _why_not_paid(cashier: Cashier, session_id: str) -> str | None:
+    try:
+        facts = cashier.stripe.session(session_id)
+    except StripeRefused as error:
+        if error.code != MISSING:
+            raise
+        return "This payment was credited, and Stripe knows no such session."
+    paid = session_seen(facts).is_paid
+    return None if paid else f"This payment was credited, and Stripe has its session as {facts.payment_status}."
 
 
 def _send_again(cashier: Cashier, asked: Asked) -> None:

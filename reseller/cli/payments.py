@@ -34,5 +34,7 @@ def reconcile(days: int) -> None:
     except (StripeDown, StripeRefused) as error:
         raise click.ClickException(f"Not all could be asked of Stripe: {error}") from error
     click.echo(f"{found.sessions} sessions and {found.intents} payments looked at, {found.healed} credited, {waiting} events wait")
+    if found.not_paid:
+        click.echo(f"{found.not_paid} were credited here and are not paid at Stripe: somebody must look at /admin/suspense/")
     if found.unread:
         click.echo(f"{found.unread} of what Stripe says cannot be used: somebody must look at /admin/suspense/")

@@ -39,6 +39,7 @@ def reconcile_payments(context: Context) -> str:
     found = reconcile(cashier, _look_back())
     told = f"{found.sessions} sessions, {found.intents} payments looked at; {found.healed} credited untold"
     odd = f"; {found.unread} that cannot be used: see suspense" if found.unread else ""
+    odd += f"; {found.not_paid} credited and not paid: see suspense" if found.not_paid else ""
     return f"{told}{odd}; {stale} wait for more than a day" if stale else f"{told}{odd}"
 
 

@@ -98,6 +98,51 @@ def test_after_a_restore_everything_since_then_comes_back(bank: Bank) -> None:
     assert scenes.problems() == []
 
 
+def _credited_and(bank: Bank, what: str) -> str:
+    """A payment in the books of which Stripe thinks otherwise; its session."""
+    session_id = bank.session_of(bank.paid("30"))
+    if what == "unknown there":
+        del bank.fake.shop.sessions[session_id]
+    else:
+        bank.fake.shop.sessions[session_id]["payment_status"] = "unpaid"
+    return session_id
+
+
+@pytest.mark.parametrize(("what", "words"), [("unknown there", "knows no such session"), ("unpaid there", "has its session as unpaid")])
+def test_what_was_credited_and_is_not_paid_at_stripe_is_pointed_at_once(bank: Bank, logged: list[Any], what: str, words: str) -> None:
+    bank.paid("20")
+    session_id = _credited_and(bank, what)
+
+    found = [reconcile(bank.cashier).not_paid for _ in range(2)]
+
+    assert found == [1, 1]
+    assert [event["alarm"] for event in logged if event["event"] == "alarm"] == ["payment_not_paid"]
+    [item] = scenes.rows("SELECT subject, words, payment_id FROM suspense_items")
+    assert (item["subject"], words in item["words"], item["payment_id"] is not None) == (session_id, True, True)
+    assert bank.balance == Decimal(50)
+
+
+def test_what_was_credited_long_ago_is_not_asked_about(bank: Bank) -> None:
+    _credited_and(bank, "unknown there")
+    scenes.execute("UPDATE payments SET paid_at = paid_at - interval '5 days'")
+
+    assert reconcile(bank.cashier).not_paid == 0
+
+
+def test_a_debit_that_was_paid_days_after_it_was_opened_is_asked_about_by_name(bank: Bank) -> None:
+    session_id = bank.session_of(bank.paid("30"))
+    bank.fake.shop.sessions[session_id]["created"] -= 10 * 86_400
+
+    assert reconcile(bank.cashier).not_paid == 0
+
+
+def test_payments_of_demo_data_are_not_looked_for(bank: Bank) -> None:
+    _credited_and(bank, "unknown there")
+    scenes.execute("UPDATE payments SET session_id = 'cs_demo_1'")
+
+    assert reconcile(bank.cashier).not_paid == 0
+
+
 def test_stripe_down_is_said_and_changes_nothing(bank: Bank) -> None:
     order = bank.order()
     bank.fake.pay(bank.session_of(order))

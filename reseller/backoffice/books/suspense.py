@@ -20,6 +20,7 @@ WORDS = {
     Why.WRONG_MODE: "test and live mixed",
     Why.WRONG_SESSION: "another session",
     Why.UNKNOWN_MONEY: "went back in another currency",
+    Why.NOT_PAID: "credited, and not paid at Stripe",
     Why.UNREADABLE: "what Stripe says cannot be used",
 }
 
@@ -34,7 +35,8 @@ class Suspense(TableView):
     list_template = "books/suspense.html"
     intro = (
         "Money that somebody must look at. For what fits no order nothing was credited; of a payment that went back in another currency all"
-        " that was left was taken. Look at Stripe, put it right there or by an adjustment, and write down how."
+        " that was left was taken; what was credited and is not paid at Stripe stays credited until you take it off. Look at Stripe, put it"
+        " right there or by an adjustment, and write down how."
     )
     empty = "Nothing is in suspense."
     column_list = ("created_at", "kind", "amount_usd", "words", "subject", "payment_id", "resolution")

@@ -11,6 +11,7 @@ from reseller.domain.demo.traffic import id_at
 from reseller.domain.ledger import EntryKind
 from reseller.domain.payments import MoveKind, PaymentStatus, RefundStatus
 from reseller.domain.payments.packs import CENT
+from reseller.domain.payments.topups import INVENTED
 from reseller.money import NANO, to_nano
 
 CARD_PERCENT, CARD_FIXED_USD, DISPUTE_FEE_USD = Decimal("2.9"), Decimal("0.30"), Decimal(15)
@@ -50,7 +51,7 @@ def _payment(history: History, bought: Bought, user_id: UUID) -> Row:
         "status": PaymentStatus.PAID,
         "paid_at": bought.at,
         "expires_at": bought.at + timedelta(hours=2),
-        "session_id": f"cs_demo_{bought.payment_id.hex[-20:]}",
+        "session_id": f"{INVENTED}{bought.payment_id.hex[-20:]}",
         "intent_id": f"pi_demo_{bought.payment_id.hex[-20:]}",
         "charge_id": f"ch_demo_{bought.payment_id.hex[-20:]}",
         "total_nano": amount,

@@ -34,6 +34,7 @@ class Why(StrEnum):
     WRONG_MODE = "wrong_mode"  # test money where live money is expected, or the other way round
     WRONG_SESSION = "wrong_session"  # another session or payment than the order's
     UNKNOWN_MONEY = "unknown_money"  # a refund or dispute in another currency
+    NOT_PAID = "not_paid"  # credited here, and Stripe does not have it as paid
     UNREADABLE = "unreadable"  # what Stripe says of it, or refuses to say, cannot be used
 
 

@@ -24,6 +24,10 @@ LOOK_PAUSE = timedelta(seconds=5)
 MAX_BEGUN, WITHIN = 20, timedelta(hours=1)
 
 
+INVENTED = "cs_demo_"
+"""How sessions of demo data begin, of which Stripe has never heard."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What one payment may be of."""
@@ -43,6 +47,15 @@ class Order:
     email: str
     customer_id: str | None
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """A payment that is in the books, and the session that it was paid in."""
+
+    payment_id: UUID
+    session_id: str
+    amount_usd: Decimal
 
 
 def check_amount(amount_usd: Decimal, bounds: Bounds) -> None:
@@ -123,6 +136,15 @@ def unsettled(limit: int = 500) -> list[str]:
     with transaction() as session:
         waiting = Payment.status.in_((PaymentStatus.OPEN, PaymentStatus.PROCESSING)), Payment.session_id.is_not(None)
         return [str(found) for found in session.scalars(select(Payment.session_id).where(*waiting).order_by(Payment.id).limit(limit))]
+
+
+def credited_since(at: datetime) -> list[Credited]:
+    """Payments that were credited at or after this instant, the oldest first."""
+    with transaction() as session:
+        query = select(Payment.id, Payment.session_id, Payment.amount_usd).where(
+            Payment.paid_at >= at, Payment.session_id.is_not(None), ~Payment.session_id.startswith(INVENTED, autoescape=True)
+        )
+        return [Credited(*row) for row in session.execute(query.order_by(Payment.paid_at))]
 
 
 def end_lost(session_id: str) -> bool:
