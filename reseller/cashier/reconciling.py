@@ -11,7 +11,7 @@ from reseller import metrics
 from reseller.cashier.cashier import Cashier
 from reseller.cashier.seen import session_seen
 from reseller.cashier.told import known_now, money_now
-from reseller.clients.stripe_api import SessionFacts, StripeRefused, Unreadable
+from reseller.clients.stripe_api import SessionFacts, StripeDown, StripeRefused, Unreadable
 from reseller.clock import now
 from reseller.domain.payments import Learned, refunds, topups
 from reseller.domain.payments.refunds import Asked
@@ -30,6 +30,10 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
+class Unfinished(RuntimeError):
+    """Something could not be looked at, and the next run looks as far back; the log has each."""
+
+
 @dataclass(slots=True)
 class Reconciled:
     """What was looked at, what was credited that no event had told, and what lies in suspense: what Stripe told that could not be
@@ -45,8 +49,8 @@ class Reconciled:
 def reconcile(cashier: Cashier, look_back: timedelta = LOOK_BACK) -> Reconciled:
     """What Stripe knows of the last days is in the books, and what waited is done.
 
-    Raises StripeDown and StripeRefused where Stripe cannot be asked at all. Whatever is wrong with one thing keeps no other from being
-    looked at, and is raised at the end, unless it lies in suspense.
+    Raises StripeDown and StripeRefused where Stripe cannot be asked at all, and Unfinished after all else was looked at where
+    something could not be.
     """
     stripe, since, run = cashier.stripe, now() - look_back, _Run(cashier)
     for facts in stripe.sessions_since(since):
@@ -62,8 +66,7 @@ def reconcile(cashier: Cashier, look_back: timedelta = LOOK_BACK) -> Reconciled:
     for credited in topups.credited_since(since):
         run.look(credited.session_id, run.confirm, credited)
     topups.forget_unopened()
-    if run.troubles:
-        raise run.troubles[0]
+    run.end()
     return run.found
 
 
@@ -87,9 +90,16 @@ class _Run:
             log.exception("payment_not_read", subject=subject)
             self.troubles.append(error)
             if len(self.troubles) == MAX_TROUBLES:
-                raise
+                self.end()
         else:
             self._tell_of(learned)
+
+    def end(self) -> None:
+        """Raises Unfinished unless all could be looked at."""
+        if self.troubles:
+            first = self.troubles[0]
+            words = str(first) if isinstance(first, (StripeDown, StripeRefused)) else f"failed here: {type(first).__name__}"
+            raise Unfinished(f"{len(self.troubles)} could not be looked at, see the log; the first: {words}") from first
 
     def learn_listed(self, cashier: Cashier, facts: SessionFacts | Unreadable) -> Learned | None:
         """What Stripe lists is in the books. Raises Unreadable."""

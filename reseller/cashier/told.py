@@ -15,7 +15,7 @@ from reseller.domain.payments.events import Heard
 Fact = SessionSeen | MoneySeen | StraySeen
 Handler = Callable[[StripeApi, Heard], Iterator[Fact]]
 
-FAILED = ("requires_payment_method", "canceled")
+REFUSED_BY_BANK = ("requires_payment_method", "canceled")
 """How an intent stands whose payment the bank has refused in the end; its session stays complete and unpaid for ever."""
 
 
@@ -23,7 +23,7 @@ def known_now(stripe: StripeApi, session_id: str) -> Iterator[Fact]:
     """What Stripe knows of this session at present, and of its money. Raises StripeDown, StripeRefused."""
     session = stripe.session(session_id)
     money = stripe.money_of(session.intent_id) if session.intent_id is not None and session.status == "complete" else None
-    yield session_seen(session, has_failed=money is not None and money.status in FAILED)
+    yield session_seen(session, has_failed=money is not None and money.status in REFUSED_BY_BANK)
     if money is not None and session.payment_status == "paid":
         yield money_seen(money)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 from flask.cli import AppGroup
 
-from reseller.cashier import LOOK_BACK
+from reseller.cashier import LOOK_BACK, Unfinished
 from reseller.cashier import reconcile as cashier_reconcile
 from reseller.cli.shared import as_operator
 from reseller.clients.stripe_api import StripeDown, StripeRefused
@@ -33,6 +33,8 @@ def reconcile(days: int) -> None:
         found = cashier_reconcile(cashier, timedelta(days=days))
     except (StripeDown, StripeRefused) as error:
         raise click.ClickException(f"Not all could be asked of Stripe: {error}") from error
+    except Unfinished as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"{found.sessions} sessions and {found.intents} payments looked at, {found.healed} credited, {waiting} events wait")
     if found.not_paid:
         click.echo(f"{found.not_paid} were credited here and are not paid at Stripe: somebody must look at /admin/suspense/")

@@ -1,15 +1,14 @@
 """The forms of sign-in and of one's own account: labels and bounds. What is right is decided by the domain."""
 
-from decimal import Decimal
-
 from wtforms import BooleanField, EmailField, Form, HiddenField, PasswordField, StringField, TextAreaField
 from wtforms.validators import AnyOf, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
 from reseller.domain.accounts import MAX_NAME_CHARACTERS, MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
 from reseller.domain.company import MAX_ADDRESS_CHARACTERS, MAX_TAX_ID_CHARACTERS
 from reseller.domain.notices import MAX_LOW_BALANCE_USD
-from reseller.money import display_usd, parse_usd
+from reseller.money import display_usd
 from reseller.web.formats import TIME_ZONES
+from reseller.web.typed import NO_DOLLARS, typed_usd
 
 ANY_PASSWORD = (InputRequired("Type your password."), Length(max=MAX_PASSWORD_CHARACTERS))
 
@@ -84,14 +83,6 @@ class CompanyForm(VersionedForm):
         description="Street, city, country: as on an envelope.",
         render_kw={"rows": 4, "autocomplete": "street-address"},
     )
-
-
-NO_DOLLARS = "Write dollars as 12.50; a $ before it may stand, other signs and separators may not."
-
-
-def typed_usd(text: str | None) -> Decimal:
-    """An amount as people write it: 12.50, $12.50. Raises ValueError."""
-    return parse_usd((text or "").strip().removeprefix("$"))
 
 
 def _dollars(form: Form, field: StringField) -> None:

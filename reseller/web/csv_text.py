@@ -39,6 +39,11 @@ def csv_text(value: Any) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
+def csv_cells(*values: Any) -> list[str]:
+    """A row of them."""
+    return [csv_text(value) for value in values]
+
+
 def pause() -> None:
     """Others have had a look in, and the next slice has a request's patience: a long export is many short questions.
 

@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from reseller.cashier import reconcile
+from reseller.cashier import Unfinished, reconcile, reconciling
 from reseller.clients.stripe_api import StripeDown
 from reseller.clock import now
 from reseller.domain.payments import events
@@ -51,7 +52,7 @@ def test_a_payment_that_stripe_does_not_answer_for_is_said_at_the_end(bank: Bank
         bank.fake.refund(bank.intent_of(whole))
     never_answers("GET", f"/v1/payment_intents/{bank.intent_of(broken)}")
 
-    with pytest.raises(StripeDown):
+    with pytest.raises(Unfinished, match="1 could not be looked at"):
         reconcile(bank.cashier)
 
     assert bank.balance == Decimal(20)
@@ -63,10 +64,21 @@ def test_a_refund_that_stripe_does_not_answer_for_keeps_no_order_open(bank: Bank
     bank.fake.pay(bank.session_of(order))
     never_answers("POST", "/v1/refunds")
 
-    with pytest.raises(StripeDown):
+    with pytest.raises(Unfinished, match="1 could not be looked at"):
         reconcile(bank.cashier)
 
     assert (bank.line(order).status, bank.balance) == ("paid", Decimal(45))
+
+
+def test_a_mistake_of_ours_in_one_payment_is_said_in_one_line(app: Flask, bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = bank.order()
+    bank.fake.pay(bank.session_of(order))
+    monkeypatch.setattr(reconciling.topups, "unsettled", lambda: [None])
+
+    told = app.test_cli_runner().invoke(args=["payments", "reconcile"])
+
+    assert (told.exit_code, bank.balance) == (1, Decimal(20))
+    assert told.output.splitlines()[-1] == "Error: 1 could not be looked at, see the log; the first: failed here: TypeError"
 
 
 def wait_unreadable(count: int) -> None:

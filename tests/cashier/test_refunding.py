@@ -25,7 +25,7 @@ def test_a_refund_takes_credit_and_gives_money(bank: Bank) -> None:
     bank.cashier.send_refund(bank.ask(order, "2.50"))
     bank.tell_all()
 
-    assert (bank.balance, made(bank), bank.line(order).returned_usd) == (Decimal("12.50"), [500, 250], Decimal("7.50"))
+    assert (bank.balance, made(bank), bank.line(order).refunded_usd) == (Decimal("12.50"), [500, 250], Decimal("7.50"))
     assert scenes.problems() == []
 
 

@@ -27,6 +27,7 @@ from reseller.domain.payments.refunds import Asked, RefundDraft
 from reseller.errors import Conflict, InvalidRequest, NotFound
 from reseller.money import display_usd, format_decimal, parse_usd
 from reseller.web import nonces
+from reseller.web.typed import NO_DOLLARS, typed_usd
 from reseller.wiring import wiring
 
 
@@ -56,11 +57,11 @@ class RefundForm(BaseForm):  # type: ignore[misc]
         try:
             self.amount()
         except ValueError:
-            raise ValidationError("Write dollars as 12.50, without separators.") from None
+            raise ValidationError(NO_DOLLARS) from None
 
     def amount(self) -> Decimal:
         """Raises ValueError for what is no amount."""
-        return parse_usd(self.amount_usd.data.strip().removeprefix("$"))
+        return typed_usd(self.amount_usd.data)
 
     def unspent(self) -> Decimal:
         """Raises InvalidRequest for a form that is not the page's."""
@@ -82,32 +83,32 @@ class Payments(TableView):
         "status",
         "amount_usd",
         "bonus_usd",
-        "returned_usd",
+        "refunded_usd",
         "disputed_usd",
         "fee_usd",
         "intent_id",
     )
     column_export_list = (
         "id", "created_at", "paid_at", "account_id", "account_name", "buyer", "status", "amount_usd", "bonus_usd", "total_usd", "tax_usd",
-        "returned_usd", "disputed_usd", "fee_usd", "session_id", "intent_id", "charge_id",
+        "refunded_usd", "disputed_usd", "fee_usd", "session_id", "intent_id", "charge_id",
     )  # fmt: skip
     labels: ClassVar = {
         "created_at": "Begun",
         "account_name": "Account",
         "account_id": "Account id",
         "amount_usd": "Credit",
-        "returned_usd": "Refunded",
+        "refunded_usd": "Refunded",
         "disputed_usd": "Disputed",
         "fee_usd": "Stripe’s fee",
         "intent_id": "At Stripe",
     }
-    numeric = frozenset({"amount_usd", "bonus_usd", "returned_usd", "disputed_usd", "fee_usd", "total_usd", "tax_usd"})
+    numeric = frozenset({"amount_usd", "bonus_usd", "refunded_usd", "disputed_usd", "fee_usd", "total_usd", "tax_usd"})
     cells: ClassVar[dict[str, Formatter]] = {
         "account_name": lambda line: cells.account(line.account_id, line.account_name),
         "status": lambda line: cells.status(line.status),
         "amount_usd": lambda line: cells.money(line.amount_usd),
         "bonus_usd": lambda line: _if_any(line.bonus_usd),
-        "returned_usd": lambda line: _if_any(line.returned_usd),
+        "refunded_usd": lambda line: _if_any(line.refunded_usd),
         "disputed_usd": lambda line: _if_any(line.disputed_usd),
         "fee_usd": lambda line: cells.money(line.fee_usd),
         "intent_id": lambda line: cells.ident(line.intent_id or line.session_id) if line.session_id else "never reached Stripe",

@@ -19,8 +19,9 @@ from reseller.database import transaction
 from reseller.domain.accounts import Account
 from reseller.domain.ledger import Adjustment, AdjustmentDraft, AdjustmentState, adjustments, balance_now
 from reseller.errors import InsufficientBalance, InvalidRequest
-from reseller.money import display_usd, parse_usd
+from reseller.money import display_usd
 from reseller.web.signed_in import person
+from reseller.web.typed import NO_DOLLARS, typed_usd
 
 SIGNS = {"credit": 1, "debit": -1}
 
@@ -49,15 +50,15 @@ class CreditForm(BaseForm):  # type: ignore[misc]
 
     def validate_amount(self, field: Any) -> None:
         try:
-            amount = parse_usd(field.data.strip().removeprefix("$"))
+            amount = typed_usd(field.data)
         except ValueError:
-            raise ValidationError("Write dollars as 12.50; a $ before it may stand, other signs and separators may not.") from None
+            raise ValidationError(NO_DOLLARS) from None
         if amount <= 0:
             raise ValidationError("The amount must be more than zero; choose above whether it is given or taken back.")
 
     def amount_usd(self) -> Decimal:
         """With its sign: positive is the customer's to spend."""
-        return parse_usd(self.amount.data.strip().removeprefix("$")) * SIGNS[self.direction.data]
+        return typed_usd(self.amount.data) * SIGNS[self.direction.data]
 
 
 class Credit(Page):

@@ -42,14 +42,18 @@ class TierLine:
 
 def pack_lines(rows: Sequence[Pack], fees: Fees) -> list[PackLine]:
     """The packs in their order."""
-    rules = _rules()
-    return [_pack_line(row, replace(fees, top_up_usd=row.amount_usd, bonus_usd=packs.bonus_for(row.amount_usd)), rules) for row in rows]
+    rules, tiers = _rules(), packs.tiers()
+    return [_pack_line(row, _fees_of(row.amount_usd, fees, tiers), rules) for row in rows]
 
 
 def tier_lines(rows: Sequence[BonusTier], fees: Fees) -> list[TierLine]:
     """The bonuses in their order."""
-    rules = _rules()
-    return [_tier_line(row, replace(fees, top_up_usd=row.from_usd, bonus_usd=packs.bonus_for(row.from_usd)), rules) for row in rows]
+    rules, tiers = _rules(), packs.tiers()
+    return [_tier_line(row, _fees_of(row.from_usd, fees, tiers), rules) for row in rows]
+
+
+def _fees_of(amount_usd: Decimal, fees: Fees, tiers: Sequence[BonusTier]) -> Fees:
+    return replace(fees, top_up_usd=amount_usd, bonus_usd=packs.bonus_of(amount_usd, tiers))
 
 
 def _pack_line(row: Pack, fees: Fees, rules: list[tuple[str, Decimal]]) -> PackLine:

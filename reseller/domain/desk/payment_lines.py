@@ -38,7 +38,7 @@ class PaymentRow:
     bonus_usd: Decimal
     total_usd: Decimal
     tax_usd: Decimal
-    returned_usd: Decimal
+    refunded_usd: Decimal
     disputed_usd: Decimal
     fee_usd: Decimal | None
     session_id: str | None
@@ -80,7 +80,7 @@ def lines(payments: Sequence[Payment]) -> list[PaymentRow]:
             bonus_usd=payment.bonus_usd,
             total_usd=payment.whole_usd,
             tax_usd=payment.whole_usd - payment.amount_usd,
-            returned_usd=gone[payment.id].returned_usd,
+            refunded_usd=gone[payment.id].refunded_usd,
             disputed_usd=gone[payment.id].disputed_usd,
             fee_usd=payment.fee_usd,
             session_id=payment.session_id,

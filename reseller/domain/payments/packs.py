@@ -1,5 +1,6 @@
 """What credit is sold in: packs with one click, any other amount within bounds, and a bonus from certain amounts on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
@@ -29,7 +30,7 @@ def offers() -> list[Offer]:
     with transaction() as session:
         tiers = _tiers(session)
         packs = session.scalars(select(Pack).where(Pack.is_offered).order_by(Pack.amount_usd))
-        return [Offer(pack.amount_usd, _bonus(tiers, pack.amount_usd), pack.label) for pack in packs]
+        return [Offer(pack.amount_usd, bonus_of(pack.amount_usd, tiers), pack.label) for pack in packs]
 
 
 def tiers() -> list[BonusTier]:
@@ -41,7 +42,13 @@ def tiers() -> list[BonusTier]:
 def bonus_for(amount_usd: Decimal) -> Decimal:
     """What a payment of this much gets on top, in whole cents: the percentage of the highest tier that it reaches."""
     with transaction() as session:
-        return _bonus(_tiers(session), amount_usd)
+        return bonus_of(amount_usd, _tiers(session))
+
+
+def bonus_of(amount_usd: Decimal, tiers: Sequence[BonusTier]) -> Decimal:
+    """What `bonus_for` says, by these tiers, from the smallest amount up."""
+    percent = next((tier.bonus_percent for tier in reversed(tiers) if tier.from_usd <= amount_usd), ZERO_USD)
+    return (amount_usd * percent / 100).quantize(CENT, ROUND_DOWN)
 
 
 def whole_cents(amount_usd: Decimal, *, param: str) -> Decimal:
@@ -53,8 +60,3 @@ def whole_cents(amount_usd: Decimal, *, param: str) -> Decimal:
 
 def _tiers(session: Session) -> list[BonusTier]:
     return list(session.scalars(select(BonusTier).order_by(BonusTier.from_usd)))
-
-
-def _bonus(tiers: list[BonusTier], amount_usd: Decimal) -> Decimal:
-    percent = next((tier.bonus_percent for tier in reversed(tiers) if tier.from_usd <= amount_usd), ZERO_USD)
-    return (amount_usd * percent / 100).quantize(CENT, ROUND_DOWN)

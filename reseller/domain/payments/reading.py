@@ -24,7 +24,7 @@ KINDS = (EntryKind.TOP_UP, EntryKind.BONUS, EntryKind.REFUND, EntryKind.DISPUTE)
 
 @dataclass(frozen=True, slots=True)
 class PaymentLine:
-    """One payment of an account. `returned_usd`: money that went back by refunds; `disputed_usd`: what a bank holds back now."""
+    """One payment of an account. `refunded_usd`: money that went back by refunds; `disputed_usd`: what a bank holds back now."""
 
     id: UUID
     account_id: UUID
@@ -35,7 +35,7 @@ class PaymentLine:
     total_usd: Decimal
     paid_at: datetime | None
     expires_at: datetime | None
-    returned_usd: Decimal
+    refunded_usd: Decimal
     disputed_usd: Decimal
     session_id: str | None
     checkout_url: str | None
@@ -48,7 +48,7 @@ class PaymentLine:
 
     @property
     def gone_back_usd(self) -> Decimal:
-        return self.returned_usd + self.disputed_usd
+        return self.refunded_usd + self.disputed_usd
 
     @property
     def is_waiting(self) -> bool:
@@ -113,7 +113,7 @@ def last_reversal(account_id: UUID) -> Reversal | None:
 class GoneBack:
     """Money of one payment, with tax: what went back by refunds, and what banks hold back now."""
 
-    returned_usd: Decimal = ZERO_USD
+    refunded_usd: Decimal = ZERO_USD
     disputed_usd: Decimal = ZERO_USD
 
 
@@ -129,9 +129,9 @@ def gone_back(payment_ids: Sequence[UUID]) -> defaultdict[UUID, GoneBack]:
         PaymentDispute.payment_id.in_(payment_ids)
     )
     with transaction() as session:
-        for payment_id, returned, disputed in session.execute(of_refunds.union_all(of_disputes)):
+        for payment_id, refunded, disputed in session.execute(of_refunds.union_all(of_disputes)):
             so_far = found[payment_id]
-            found[payment_id] = GoneBack(so_far.returned_usd + returned, so_far.disputed_usd + disputed)
+            found[payment_id] = GoneBack(so_far.refunded_usd + refunded, so_far.disputed_usd + disputed)
     return found
 
 
@@ -155,7 +155,7 @@ def _lines(found: list[Payment]) -> list[PaymentLine]:
             total_usd=payment.whole_usd,
             paid_at=payment.paid_at,
             expires_at=payment.expires_at,
-            returned_usd=gone[payment.id].returned_usd,
+            refunded_usd=gone[payment.id].refunded_usd,
             disputed_usd=gone[payment.id].disputed_usd,
             session_id=payment.session_id,
             checkout_url=payment.checkout_url,

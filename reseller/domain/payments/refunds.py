@@ -38,7 +38,7 @@ class Refundable:
     """
 
     total_usd: Decimal
-    returned_usd: Decimal
+    refunded_usd: Decimal
     disputed_usd: Decimal
     most_usd: Decimal
     unspent_usd: Decimal
@@ -235,7 +235,7 @@ def _refundable(payment: Payment) -> Refundable:
         back = gone_back([payment.id])[payment.id]
         available = to_usd(ledger.balance_now(payment.account_id).available_nano)
     total = payment.whole_usd
-    most = max(total - back.returned_usd - back.disputed_usd, ZERO_USD) if payment.status == PaymentStatus.PAID else ZERO_USD
+    most = max(total - back.refunded_usd - back.disputed_usd, ZERO_USD) if payment.status == PaymentStatus.PAID else ZERO_USD
     granted = payment.amount_usd + payment.bonus_usd
     unspent = min(most, max((available * total / granted).quantize(CENT, "ROUND_DOWN"), ZERO_USD))
-    return Refundable(total, back.returned_usd, back.disputed_usd, most, unspent, max(most - unspent, ZERO_USD))
+    return Refundable(total, back.refunded_usd, back.disputed_usd, most, unspent, max(most - unspent, ZERO_USD))

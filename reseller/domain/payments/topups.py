@@ -144,7 +144,7 @@ def credited_since(at: datetime) -> list[Credited]:
         query = select(Payment.id, Payment.session_id, Payment.amount_usd).where(
             Payment.paid_at >= at, Payment.session_id.is_not(None), ~Payment.session_id.startswith(INVENTED, autoescape=True)
         )
-        return [Credited(*row) for row in session.execute(query.order_by(Payment.paid_at))]
+        return [Credited(row[0], str(row[1]), row[2]) for row in session.execute(query.order_by(Payment.paid_at))]
 
 
 def end_lost(session_id: str) -> bool:

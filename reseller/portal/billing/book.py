@@ -20,9 +20,10 @@ from reseller.portal import acting, outlook
 from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
 from reseller.portal.billing.offered import buying_of
-from reseller.web.csv_text import csv_lines, csv_text
+from reseller.web.csv_text import csv_cells, csv_lines
 from reseller.web.formats import viewer_zone
 from reseller.web.kinds import has_page
+from reseller.web.typed import typed_id
 from reseller.wiring import wiring
 
 PAGE = 50
@@ -74,7 +75,7 @@ def entry(entry_id: str) -> str:
     """One movement and what made it; 404 for another account's (R23)."""
     account_id = acting.scope().account_id
     with transaction():
-        line = history.entry_of(account_id, _uuid(entry_id))
+        line = history.entry_of(account_id, typed_id(entry_id))
         parts = () if line.usage_day is None else statement.charges_of_day(account_id, line.usage_day, line.charged_nano)
         amounts = (line.amount_nano, line.balance_after_nano, *(part.charge_nano for part in parts))
         return render_template(
@@ -108,22 +109,18 @@ def _rows(account_id: UUID, kind: EntryKind | None, running: Unposted | None) ->
     """Read while they are sent, when the page has long returned: each slice says again for whom."""
     if running is not None:
         title = f"{words.title_of(EntryKind.USAGE, 0, running.usage_day)}, so far"
-        yield _cells(
+        yield csv_cells(
             running.usage_day, words.KINDS[EntryKind.USAGE], title, "", to_usd(running.amount_nano), to_usd(running.balance_after_nano), ""
         )
     entries = history.all_entries(account_id, kind=kind)
     while (line := _next_of(entries, account_id)) is not None:
         facts = (line.at, words.KINDS[line.kind], words.of_entry(line), words.note_of(line))
-        yield _cells(*facts, to_usd(line.amount_nano), to_usd(line.balance_after_nano), line.id)
+        yield csv_cells(*facts, to_usd(line.amount_nano), to_usd(line.balance_after_nano), line.id)
 
 
 def _next_of(entries: Iterator[EntryLine], account_id: UUID) -> EntryLine | None:
     with acting_for(account_id):
         return next(entries, None)
-
-
-def _cells(*values: Any) -> list[str]:
-    return [csv_text(value) for value in values]
 
 
 def _kind() -> EntryKind | None:
@@ -138,10 +135,3 @@ def _place(given: str) -> int | None:
     if not _PLACE.fullmatch(given):
         abort(404)
     return int(given)
-
-
-def _uuid(given: str) -> UUID:
-    try:
-        return UUID(given)
-    except ValueError:
-        abort(404)

@@ -1,9 +1,7 @@
 """Buying credit: choose an amount, pay at Stripe, and see here what became of it. The way back from Stripe proves nothing (R18)."""
 
-from uuid import UUID
-
 import structlog
-from flask import Response, abort, jsonify, redirect, render_template, request, url_for
+from flask import Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from reseller.clients.stripe_api import StripeDown, StripeRefused
@@ -16,6 +14,7 @@ from reseller.portal import acting
 from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
 from reseller.portal.billing.offered import MAX_TYPED_CHARACTERS, amount_of
+from reseller.web.typed import typed_id
 from reseller.wiring import wiring
 
 log = structlog.get_logger()
@@ -69,7 +68,7 @@ def _known(payment_id: str) -> PaymentLine:
 
     Where nobody knows yet how it ends, Stripe is asked first; not for staff who only look, since what it says is written down.
     """
-    scope, its_id = acting.scope(), _uuid(payment_id)
+    scope, its_id = acting.scope(), typed_id(payment_id)
     account_id = scope.account_id
     line = reading.one(account_id, its_id)
     if not line.is_waiting or line.session_id is None or scope.viewing_id is not None or not topups.may_look(its_id):
@@ -90,10 +89,3 @@ def _is_aside(line: PaymentLine) -> bool:
     """Of what is put aside a customer learns this much, of their own payment; the rest is the operator's alone."""
     with acting_as_operator():
         return suspense.holds_money_of(line.id)
-
-
-def _uuid(given: str) -> UUID:
-    try:
-        return UUID(given)
-    except ValueError:
-        abort(404)

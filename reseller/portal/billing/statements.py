@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 from flask import Response, abort, render_template
 
@@ -17,7 +16,7 @@ from reseller.portal import acting
 from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
 from reseller.portal.billing.book import csv_answer
-from reseller.web.csv_text import csv_lines, csv_text
+from reseller.web.csv_text import csv_cells, csv_lines
 
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})", re.ASCII)
 HEADINGS = ("date", "kind", "what", "note", "model", "calls", "prompt_tokens", "completion_tokens", "amount_usd", "balance_usd")
@@ -61,27 +60,23 @@ def _amounts(line: StatementLine) -> list[int]:
 
 
 def _rows(found: Statement) -> Iterator[list[str]]:
-    yield _cells(found.month, "", "Opening balance", *[""] * 6, to_usd(found.opening_nano))
+    yield csv_cells(found.month, "", "Opening balance", *[""] * 6, to_usd(found.opening_nano))
     for line in found.lines:
         yield from _rows_of(line)
     last_day = now().date() if found.is_running else found.last_day
-    yield _cells(last_day, "", "Closing balance" + (", so far" if found.is_running else ""), *[""] * 6, to_usd(found.closing_nano))
+    yield csv_cells(last_day, "", "Closing balance" + (", so far" if found.is_running else ""), *[""] * 6, to_usd(found.closing_nano))
 
 
 def _rows_of(line: StatementLine) -> Iterator[list[str]]:
     head = (line.day, words.KINDS[line.kind], words.of_line(line), words.note_of(line))
     if not line.by_model:
-        yield _cells(*head, "", "", "", "", to_usd(line.amount_nano), to_usd(line.balance_nano))
+        yield csv_cells(*head, "", "", "", "", to_usd(line.amount_nano), to_usd(line.balance_nano))
         return
     balance = line.balance_nano - line.amount_nano
     for part in line.by_model:
         balance -= part.charge_nano
         calls = (part.model or "(calls not kept any more)", part.calls, part.prompt_tokens, part.completion_tokens)
-        yield _cells(*head, *calls, to_usd(-part.charge_nano), to_usd(balance))
-
-
-def _cells(*values: Any) -> list[str]:
-    return [csv_text(value) for value in values]
+        yield csv_cells(*head, *calls, to_usd(-part.charge_nano), to_usd(balance))
 
 
 def _month(given: str) -> date:

@@ -15,8 +15,8 @@ from reseller.clock import now
 from reseller.domain.keys import MAX_LIFE, MAX_NAME_CHARACTERS, KeyTerms, SpendLimit, SpendPeriod
 from reseller.errors import Refusal
 from reseller.money import format_decimal
-from reseller.portal.forms import NO_DOLLARS, typed_usd
 from reseller.web.formats import viewer_zone
+from reseller.web.typed import NO_DOLLARS, typed_usd
 
 MAX_MODELS_CHARACTERS = 12_000
 PERIODS = ((SpendPeriod.LIFETIME, "in all"), (SpendPeriod.DAY, "a day"), (SpendPeriod.WEEK, "a week"), (SpendPeriod.MONTH, "a month"))

@@ -7,8 +7,9 @@ from reseller.domain import notices, staff
 from reseller.domain.notices import Choices
 from reseller.money import format_decimal
 from reseller.portal import acting
-from reseller.portal.forms import NoticesForm, typed_usd
+from reseller.portal.forms import NoticesForm
 from reseller.portal.settings.blueprint import settings
+from reseller.web.typed import typed_usd
 
 
 @settings.get("/settings/notifications")

@@ -23,7 +23,7 @@ from reseller.portal.usage import choices as choosing
 from reseller.portal.usage.blueprint import own_usage
 from reseller.portal.usage.choices import KINDS, Filters
 from reseller.portal.usage.words import STATUS
-from reseller.web.csv_text import csv_lines, csv_text, pause
+from reseller.web.csv_text import csv_cells, csv_lines, pause
 from reseller.web.formats import viewer_zone
 
 PAGE_ROWS = 50
@@ -123,7 +123,7 @@ def _cells(call: CallLine, keys: dict[UUID, str]) -> list[str]:
         call.created_at, usage.request_id(call.id), call.status, call.error_code, key, call.model, f"/v1{call.endpoint}", call.is_test,
         call.is_stream, call.prompt_tokens, call.completion_tokens, call.hold_usd, call.charge_usd, call.ended_ms,
     )  # fmt: skip
-    return [csv_text(cell) for cell in cells]
+    return csv_cells(*cells)
 
 
 def _asked() -> Asked:

@@ -322,7 +322,7 @@ def test_any_order_and_any_number_end_the_same(buyer: Person, seed: int) -> None
     assert cash(begun)["fee"] == (Decimal("-0.88"), 0, 0)
 
 
-def test_two_processes_that_hear_everything_at_once_credit_once(app: Flask, make_app: Callable[..., Flask], buyer: Person) -> None:
+def test_apps_that_hear_everything_at_once_credit_once(app: Flask, make_app: Callable[..., Flask], buyer: Person) -> None:
     """R17: in parallel, each in an order of its own."""
     orders = [order(buyer) for _ in range(6)]
     stories = [story(begun, Random(seed)) for seed, begun in enumerate(orders)]

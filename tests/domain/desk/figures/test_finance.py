@@ -12,7 +12,7 @@ from flask import Flask
 from reseller.clock import now
 from reseller.domain import ledger
 from reseller.domain.accounts import Person
-from reseller.domain.desk.figures import FinanceDay, Period, entries_of, finance
+from reseller.domain.desk.figures import FinanceDay, Period, entries_by_month, entries_of, finance
 from reseller.domain.payments import MoneySeen, learn_money, pack_changes
 from tests import factories
 from tests.domain import scenes
@@ -167,3 +167,21 @@ def test_a_range_before_everything_is_empty(ann: Person) -> None:
 
     assert found.total == FinanceDay(date(2020, 1, 3))
     assert len(found.days) == 3
+
+
+def test_the_bookkeeping_has_one_line_a_month_and_pair() -> None:
+    """Of each month its own days alone, up to the last of them that there is."""
+    days = [
+        FinanceDay(date(2026, 10, 30), paid_usd=Decimal(11), tax_usd=Decimal(1)),
+        FinanceDay(date(2026, 10, 31), paid_usd=Decimal(20)),
+        FinanceDay(date(2026, 11, 1), paid_usd=Decimal(40), deferred_before_usd=Decimal(5)),
+    ]
+
+    booked = [(row.up_to, row.debit, row.credit, row.amount_usd) for row in entries_by_month(days)]
+
+    assert booked == [
+        (date(2026, 10, 31), "Stripe", "Deferred credit", Decimal(30)),
+        (date(2026, 10, 31), "Stripe", "Tax payable", Decimal(1)),
+        (date(2026, 11, 1), "Stripe", "Deferred credit", Decimal(40)),
+        (date(2026, 11, 1), "Deferred credit", "Revenue", Decimal(5)),
+    ]
