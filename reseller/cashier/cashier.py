@@ -121,11 +121,12 @@ class Cashier:
         """Every event that is due was tried once; how many wait still.
 
         Raises StripeDown at the first that Stripe does not answer for. That one is tried last the next time, so that no event keeps
-        the others waiting for long.
+        the others waiting for long. What was tried is known by its id: by a clock that was put back it would be due again and again.
         """
-        began = now()
-        while due := events.unapplied(began):
+        began, tried = now(), set[str]()
+        while due := [heard for heard in events.unapplied(began) if heard.event_id not in tried]:
             for heard in due:
+                tried.add(heard.event_id)
                 self.try_again(heard)
         return events.waiting()
 

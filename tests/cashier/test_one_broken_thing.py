@@ -1,6 +1,7 @@
 """Whatever is wrong with one event, session, payment or refund keeps no other waiting (R17, R20)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -166,3 +167,22 @@ def test_an_event_that_was_applied_meanwhile_stays_so(bank: Bank) -> None:
 
     assert scenes.rows("SELECT state, problem FROM stripe_events WHERE id = :id", id=event_id) == [{"state": "applied", "problem": ""}]
     assert events.unapplied(now()) == []
+
+
+def test_an_event_is_tried_once_in_a_run_though_the_clock_is_put_back(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R39: by such a clock it was tried an hour ago, and so again at once, until the clock is where it was."""
+    wait_unreadable(3)
+    tried: list[str] = []
+    put_off = events.put_off
+
+    def put_off_by_another_clock(event_id: str, problem: str) -> None:
+        tried.append(event_id)
+        assert len(tried) < 10
+        with monkeypatch.context() as patched:
+            patched.setattr(events, "now", lambda: now() - timedelta(hours=2))
+            put_off(event_id, problem)
+
+    monkeypatch.setattr(events, "put_off", put_off_by_another_clock)
+
+    assert bank.cashier.catch_up() == 3
+    assert sorted(tried) == ["evt_0", "evt_1", "evt_2"]

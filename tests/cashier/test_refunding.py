@@ -1,6 +1,7 @@
 """Money back by staff: the credit goes first, Stripe is asked once, and a no gives the credit back (R19)."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -179,6 +180,31 @@ def _without_currency(answer: object) -> object:
         return status, more, {name: value for name, value in made.items() if name != "currency"} if path == "/v1/refunds" else made
 
     return broken
+
+
+@pytest.mark.parametrize(("status", "refuses"), [(401, "every"), (424, "every"), (403, "GET")])
+def test_a_no_that_says_nothing_of_the_refund_keeps_its_credit_taken(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, status: int, refuses: str
+) -> None:
+    """It was made, its answer got lost, and then our key is over or may not list refunds: the credit was back as well as the money."""
+    order = bank.paid("20")
+    asked = bank.ask(order, "5")
+    bank.fake.shop.refund(bank.intent_of(order), 500, {"refund_id": str(asked.refund_id)})
+    answer = bank.fake.api.answer
+
+    def refusing(method: str, path: str, *rest: Any) -> Any:
+        if refuses in (method, "every"):
+            return status, {}, {"error": {"type": "invalid_request_error", "message": "not with this key"}}
+        return answer(method, path, *rest)
+
+    monkeypatch.setattr(bank.fake.api, "answer", refusing)
+    with pytest.raises(StripeDown):
+        bank.cashier.send_refund(asked)
+    taken = bank.balance
+    monkeypatch.undo()
+    reconcile(bank.cashier)
+
+    assert (taken, bank.balance, made(bank)) == (Decimal(15), Decimal(15), [500])
 
 
 def test_an_order_that_nobody_paid_has_nothing_to_give_back(bank: Bank) -> None:

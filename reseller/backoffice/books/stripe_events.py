@@ -49,9 +49,12 @@ class StripeEvents(TableView):
 
     def cursor(self, text: str) -> Any:
         try:
-            return datetime.fromisoformat(text)
+            at = datetime.fromisoformat(text)
         except ValueError:
-            raise NotFound("There is no such page of this list.") from None
+            at = None
+        if at is None or at.tzinfo is None:
+            raise NotFound("There is no such page of this list.")
+        return at
 
     def list_extras(self, rows: list[Any]) -> dict[str, Any]:
         return {"waiting": [row for row in rows if row.state == EventState.RECEIVED]}

@@ -16,6 +16,8 @@ from reseller.clients.stripe_api.contract import (
     MoneyFacts,
     RefundFacts,
     SessionFacts,
+    StripeDown,
+    StripeRefused,
     Unreadable,
 )
 from reseller.clients.stripe_api.ordering import checkout_params, refund_params
@@ -100,12 +102,16 @@ class StripeApi:
         """The money is on its way back, once, however often and however late this is asked.
 
         An idempotency key may be forgotten after 24 hours (docs.stripe.com/api/idempotent_requests), so that the refunds there are
-        are looked at first. Raises ValueError for a fraction of a cent.
+        are looked at first; a no to that look is no answer, since the refund may be among those. Raises ValueError for a fraction of
+        a cent.
         """
         params = refund_params(refund_id, intent_id, amount_usd, reason)
-        for made in self._refunds_of(intent_id):
-            if made.metadata_id == refund_id:
-                return made
+        try:
+            made = next((each for each in self._refunds_of(intent_id) if each.metadata_id == refund_id), None)
+        except StripeRefused as error:
+            raise StripeDown(f"Stripe does not say what was refunded before: {error}") from None
+        if made is not None:
+            return made
         with asking():
             return refund_in(plain(self._client.v1.refunds.create(params, {"idempotency_key": f"refund-{refund_id}"})))
 

@@ -23,7 +23,7 @@ class StripeTrouble(Exception):
 
 
 class StripeDown(StripeTrouble):
-    """No answer, or none that means anything: network, timeout, 5xx, 429, a lock (409). Asking again later may help."""
+    """No answer, or none that means anything: network, timeout, 5xx, 429, a lock (409), an unknown key. Asking again later may help."""
 
 
 class StripeRefused(StripeTrouble):

@@ -68,11 +68,16 @@ def plain(found: Any) -> dict[str, Any]:
 
 
 def _trouble(error: stripe.StripeError) -> StripeDown | StripeRefused:
-    """Source: docs.stripe.com/api/errors and docs.stripe.com/error-low-level, 2026-10: 409 and 429 are to be tried again, other 4xx not."""
+    """Source: docs.stripe.com/api/errors and docs.stripe.com/error-low-level, 2026-10: 409, 424 and 429 are to be tried again.
+
+    401 says nothing of what was asked, only that our key is none any more: what was under way stays in doubt. Other 4xx are a no.
+    """
     status = error.http_status
     if status is None:
         return StripeDown("Stripe cannot be reached")
-    is_busy = status in (409, 429) or isinstance(error, stripe.RateLimitError)
+    if status == 401:
+        return StripeDown(f"Stripe does not take our key: {_safe(error.user_message)}")
+    is_busy = status in (409, 424, 429) or isinstance(error, stripe.RateLimitError)
     if is_busy or not 400 <= status < 500 or error.error is None:
         return StripeDown(f"Stripe answers with status {status}")
     code = error.code or error.error.to_dict().get("type")

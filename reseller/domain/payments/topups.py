@@ -20,7 +20,7 @@ STAYS_OPEN = timedelta(hours=2)
 
 GRACE = timedelta(days=1)
 """After its time an order is over for us as well, unless Stripe says otherwise."""
-LOOK_PAUSE = timedelta(seconds=5)
+LOOK_PAUSE, MAX_LOOKS = timedelta(seconds=5), 3
 MAX_BEGUN, WITHIN = 20, timedelta(hours=1)
 
 
@@ -116,13 +116,18 @@ def forget_customer(account_id: UUID, customer_id: str) -> None:
         session.execute(known.values(customer_id=None))
 
 
-def may_look(payment_id: UUID) -> bool:
-    """Whether Stripe is to be asked now for somebody who waits: for one at a time, and not more often than every LOOK_PAUSE."""
+def may_look(account_id: UUID, payment_id: UUID) -> bool:
+    """Whether Stripe is to be asked now for somebody who waits: of a payment not more often than every LOOK_PAUSE, and in that time of
+    MAX_LOOKS payments of an account, however many it has begun. Stripe takes so many requests of a shop and no more."""
     at = now()
-    is_due = Payment.looked_at.is_(None) | (Payment.looked_at < at - LOOK_PAUSE)
+    of_account, is_due = Payment.account_id == account_id, Payment.looked_at.is_(None) | (Payment.looked_at < at - LOOK_PAUSE)
     with transaction() as session:
-        found = session.execute(update(Payment).where(Payment.id == payment_id, is_due).values(looked_at=at).returning(Payment.id))
-        return found.first() is not None
+        lock_name(f"payments of {account_id}")
+        looked_at = select(func.count()).where(of_account, Payment.looked_at >= at - LOOK_PAUSE)
+        if int(session.scalar(looked_at) or 0) >= MAX_LOOKS:
+            return False
+        look = update(Payment).where(of_account, Payment.id == payment_id, is_due).values(looked_at=at)
+        return session.execute(look.returning(Payment.id)).first() is not None
 
 
 def is_known_by(intent_id: str) -> bool:

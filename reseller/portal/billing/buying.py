@@ -71,7 +71,7 @@ def _known(payment_id: str) -> PaymentLine:
     scope, its_id = acting.scope(), typed_id(payment_id)
     account_id = scope.account_id
     line = reading.one(account_id, its_id)
-    if not line.is_waiting or line.session_id is None or scope.viewing_id is not None or not topups.may_look(its_id):
+    if not line.is_waiting or line.session_id is None or scope.viewing_id is not None or not topups.may_look(account_id, its_id):
         return line
     _look(line, line.session_id)
     return reading.one(account_id, its_id)

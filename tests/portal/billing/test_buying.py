@@ -17,7 +17,7 @@ from reseller.domain import ledger
 from reseller.domain.accounts import Role
 from reseller.domain.payments import pack_changes, topups
 from reseller.domain.payments.pack_changes import PackTerms
-from reseller.domain.payments.topups import Order
+from reseller.domain.payments.topups import MAX_LOOKS, Order
 from reseller.money import parse_usd
 from tests import factories
 from tests.cashier.bank import Bank
@@ -301,6 +301,20 @@ def test_the_page_asks_stripe_itself_where_no_event_came_and_not_more_than_every
     assert late == {"status": "paid"}
     assert bank.balance == Decimal(20)
     assert scenes.problems() == []
+
+
+def test_many_orders_that_wait_ask_stripe_no_oftener_than_a_few(bank: Bank, browser: FlaskClient) -> None:
+    """Stripe answers a shop so often in a second and no oftener: one customer's pages must not use that up for all."""
+    orders_open = [bank.order() for _ in range(MAX_LOOKS + 5)]
+    before = len(bank.fake.api.asked)
+
+    for order in orders_open:
+        browser.get(f"{page_of(order)}/status")
+
+    assert len(bank.fake.api.asked) - before == MAX_LOOKS
+    scenes.execute("UPDATE payments SET looked_at = now() - interval '6 seconds' WHERE looked_at IS NOT NULL")
+    browser.get(f"{page_of(orders_open[-1])}/status")
+    assert len(bank.fake.api.asked) - before == MAX_LOOKS + 1
 
 
 def test_stripe_down_leaves_the_page_waiting(bank: Bank, browser: FlaskClient) -> None:
