@@ -5,6 +5,7 @@ has signed passes even from an address that is braked, so that no forger comes b
 """
 
 from math import ceil, inf
+from threading import BoundedSemaphore
 
 import structlog
 from flask import Blueprint, Flask, Response, current_app, request
@@ -14,15 +15,16 @@ from reseller.clients.stripe_api import NotGenuine, StripeDown, StripeRefused
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator
 from reseller.domain.identity.throttle import network_of
-from reseller.errors import TooManyFailures
+from reseller.errors import TooManyAtOnce, TooManyFailures
 from reseller.web.client_address import client_address
 from reseller.web.failures import FailureThrottle
 from reseller.wiring import wiring
 
-MAX_BYTES = 262_144
-"""Stripe's events have some kilobytes."""
-BRAKED_BYTES = 65_536
-"""So much is read, to look for a signature, of whoever forged before."""
+MAX_BYTES = 1_048_576
+"""An event of a dispute brings along what was written about it, up to 150,000 characters
+(docs.stripe.com/api/disputes/evidence_object, 2026-10)."""
+SMALL_BYTES, MAX_LARGE = 65_536, 8
+"""Other events have some kilobytes. Of larger bodies so many are read at once, whoever sends them: none has shown yet who it is."""
 FORGED_PER_MINUTE = 30
 ALARM_SECONDS = 60.0
 FORGERIES = "forged_events"
@@ -38,6 +40,7 @@ class Forgeries:
     def __init__(self) -> None:
         self._throttle = FailureThrottle(FORGED_PER_MINUTE, "Too many events that Stripe has not signed.")
         self._alarmed_at, self._untold = -inf, 0
+        self.large = BoundedSemaphore(MAX_LARGE)
 
     def braked_seconds(self, address: str) -> float:
         """How long the address must still wait; 0 if it need not."""
@@ -66,12 +69,18 @@ def install(app: Flask) -> None:
 
 @callbacks.post("/callbacks/stripe")
 def stripe() -> Response:
-    """200: done, or none of ours. 400, 413, 429: not Stripe's word. 503: tell us again, as Stripe does for three days."""
+    """200: done, or none of ours. 400, 413, 429: not Stripe's word. 503: tell us again, as Stripe does for three days.
+
+    An address that is braked is read like any other: where all come through one router, it is Stripe's as well.
+    """
     if not wiring().cashier.is_open:
         return _answer("Payments are switched off here.", 503)
     address, forgeries = client_address(request, wiring().settings.trusted_proxies), _forgeries()
     wait_seconds = forgeries.braked_seconds(address)
-    raw = _read(BRAKED_BYTES if wait_seconds else MAX_BYTES)
+    try:
+        raw = _read(forgeries.large)
+    except TooManyAtOnce:
+        return _answer("Too many large events at once. Tell us again.", 503)
     if raw is None:
         problem, refusal = "larger than any event", _answer("Too large for an event.", 413)
     else:
@@ -83,12 +92,20 @@ def stripe() -> Response:
     return _braked(wait_seconds) if wait_seconds else refusal
 
 
-def _read(most: int) -> bytes | None:
-    """The body; None for one of more bytes than that, of which none or no more is read."""
-    if (request.content_length or 0) > most:
+def _read(large: BoundedSemaphore) -> bytes | None:
+    """The body; None for one of more bytes than any event, of which none or no more is read. Raises TooManyAtOnce."""
+    if (request.content_length or 0) > MAX_BYTES:
         return None
-    raw = request.stream.read(most + 1)
-    return None if len(raw) > most else raw
+    raw = request.stream.read(SMALL_BYTES + 1)
+    if len(raw) <= SMALL_BYTES:
+        return raw
+    if not large.acquire(blocking=False):
+        raise TooManyAtOnce("As many large events are read as may be.", retry_after_seconds=1.0)
+    try:
+        raw += request.stream.read(MAX_BYTES - SMALL_BYTES)
+    finally:
+        large.release()
+    return None if len(raw) > MAX_BYTES else raw
 
 
 def _heard(raw: bytes) -> Response:

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from config import Settings
 from reseller import callbacks, metrics
-from reseller.callbacks import BRAKED_BYTES, FORGED_PER_MINUTE
+from reseller.callbacks import FORGED_PER_MINUTE, MAX_BYTES, MAX_LARGE
 from reseller.web import failures
 from tests.cashier.bank import CALLBACK, Bank
 from tests.deployment import settings_over
@@ -117,18 +117,51 @@ def test_addresses_of_one_ipv6_network_are_braked_together(bank: Bank, clock: li
 
 
 @pytest.mark.parametrize("says_length", [True, False])
-def test_a_large_body_of_a_braked_address_is_not_read(bank: Bank, clock: list[float], says_length: bool) -> None:
-    forge(bank, FORGED_PER_MINUTE + 1)
-    body = io.BytesIO(b" " * 200_000)
-    length = {"content_length": 200_000} if says_length else {"environ_overrides": {"wsgi.input_terminated": True}}
+def test_of_a_body_larger_than_any_event_no_more_is_read(bank: Bank, clock: list[float], says_length: bool) -> None:
+    body = io.BytesIO(b" " * (MAX_BYTES * 2))
+    length = {"content_length": MAX_BYTES * 2} if says_length else {"environ_overrides": {"wsgi.input_terminated": True}}
 
-    answer = post(bank, body, **length)
+    answers = [post(bank, body, **length).status_code for _ in range(2)]
 
-    assert answer.status_code == 429
-    assert body.tell() <= (0 if says_length else BRAKED_BYTES + 1)
+    assert answers[0] == 413
+    assert body.tell() <= (0 if says_length else MAX_BYTES + 2)
 
 
 def test_bodies_beyond_every_size_are_braked_as_well(bank: Bank, clock: list[float]) -> None:
-    answers = [post(bank, b" " * 300_000).status_code for _ in range(FORGED_PER_MINUTE + 1)]
+    answers = [post(bank, b" " * (MAX_BYTES + 1)).status_code for _ in range(FORGED_PER_MINUTE + 1)]
 
     assert answers == [413] * FORGED_PER_MINUTE + [429]
+
+
+def of_a_dispute(bank: Bank, characters: int) -> tuple[bytes, str]:
+    """An event that a bank has taken money back, with so much evidence of ours in it."""
+    bank.fake.dispute(bank.intent_of(bank.paid()))
+    [event] = bank.fake.events_of("charge.dispute.funds_withdrawn")
+    event["data"]["object"]["evidence"] = {"uncategorized_text": "\N{EURO SIGN}" * characters}
+    return bank.fake.signed(event)
+
+
+@pytest.mark.parametrize("forged", [0, FORGED_PER_MINUTE + 1])
+def test_what_stripe_signed_passes_whatever_its_size(bank: Bank, clock: list[float], forged: int) -> None:
+    """A dispute's event has all that was written about it; a forger behind the same router must not make it too large."""
+    raw, signature = of_a_dispute(bank, 150_000)
+    forge(bank, forged)
+
+    answer = post(bank, raw, signature)
+
+    assert len(raw) > 300_000
+    assert (answer.status_code, bank.balance) == (200, 0)
+
+
+def test_large_bodies_are_read_a_few_at_a_time_and_the_next_is_asked_to_come_again(bank: Bank, clock: list[float]) -> None:
+    raw, signature = of_a_dispute(bank, 50_000)
+    large = bank.app.extensions[callbacks.FORGERIES].large
+    for _ in range(MAX_LARGE):
+        large.acquire()
+
+    busy = [post(bank, raw, signature).status_code for _ in range(FORGED_PER_MINUTE + 1)]
+    small = [post(bank, *signed(bank)).status_code, *forge(bank, 1)]
+    large.release()
+    later = [post(bank, raw, signature).status_code for _ in range(2)]
+
+    assert (set(busy), small, later) == ({503}, [200, 400], [200, 200])
