@@ -18,7 +18,7 @@ from config.brand import Brand, LegalLink
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
-    "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "TYPICAL_TOP_UP_", "TOP_UP_",
+    "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "TYPICAL_TOP_UP_", "TOP_UP_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
@@ -47,7 +47,13 @@ class Settings(BaseModel):
 
     openrouter_api_key: SecretStr = Field(SecretStr(""), description="the upstream's key; empty leaves the sandbox upstream only")
     openrouter_base_url: str = Field("https://openrouter.ai/api/v1", description="the upstream's base URL")
-    openrouter_management_key: SecretStr = Field(SecretStr(""), description="accepted and read by nothing yet")
+    openrouter_management_key: SecretStr = Field(
+        SecretStr(""), description="reads the upstream's credit and what it billed; empty leaves both unwatched"
+    )
+    upstream_balance_low_usd: Decimal = Field(
+        Decimal(20), ge=0, le=1_000_000, description="alarm when the upstream's credit is below; 0: never"
+    )
+    upstream_balance_low_days: int = Field(3, ge=0, le=365, description="alarm when it lasts for fewer days at the present pace; 0: never")
 
     stripe_secret_key: SecretStr = Field(SecretStr(""), description="empty switches buying off")
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="required when Stripe is on")

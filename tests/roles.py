@@ -23,6 +23,7 @@ WORDS = {
     "index_view": "see",
     "details_view": "see one",
     "show": "see one",
+    "day": "see a day",
     "find": "find by id",
     "search": "search",
     "tester": "test",

@@ -57,7 +57,7 @@ def record_of(generation_id: str, fields: Any) -> GenerationRecord | None:
     """The record from the `data` object of /generation, or None if cost or tokens are not sound numbers."""
     if not isinstance(fields, dict):
         return None
-    cost = _cost(fields.get("total_cost"))
+    cost = sound_usd(fields.get("total_cost"))
     prompt = _tokens(fields, "native_tokens_prompt", "tokens_prompt")
     completion = _tokens(fields, "native_tokens_completion", "tokens_completion")
     if cost is None or prompt is None or completion is None:
@@ -77,15 +77,15 @@ def record_of(generation_id: str, fields: Any) -> GenerationRecord | None:
     )
 
 
-def _cost(value: Any) -> Decimal | None:
-    """Dollars, finite and not negative; a JSON number, or the decimal string some versions send."""
+def sound_usd(value: Any, *, most: Decimal = MAX_COST_USD) -> Decimal | None:
+    """Dollars, finite, not negative and at most so many; a JSON number, or the decimal string some versions send."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
         cost = Decimal(value)
     except InvalidOperation:
         return None
-    return cost if cost.is_finite() and 0 <= cost <= MAX_COST_USD else None
+    return cost if cost.is_finite() and 0 <= cost <= most else None
 
 
 def _tokens(fields: dict[str, Any], *names: str) -> int | None:

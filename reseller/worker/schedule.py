@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseller.silence import CLOCK_SECONDS
-from reseller.worker import letters, payments, prices, recovery, sums, upkeep
+from reseller.worker import letters, payments, prices, recovery, sums, supplier, upkeep
 from reseller.worker.context import Context
 
 
@@ -38,6 +38,8 @@ JOBS = (
     Job("verify ledger", 3600, upkeep.verify_ledger, patience=None),
     Job("sync catalogue", 3600, prices.sync_catalogue),
     Job("expire quarantine", 600, prices.expire_quarantine),
+    Job("watch upstream credit", 3600, supplier.watch_credit),
+    Job("reconcile upstream", 3600, supplier.reconcile, patience=None),
     Job("apply payment events", 60, payments.apply_events),
     Job(payments.RECONCILE, 3600, payments.reconcile_payments, at_start=True),
     Job("close days of credit", 600, payments.close_credit_days, patience=None),

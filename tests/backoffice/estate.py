@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import jobs, ledger, letters, notices, pricing, staff
+from reseller.domain import jobs, ledger, letters, notices, pricing, staff, supplier
 from reseller.domain.accounts import Person, Role
 from reseller.domain.calls import PriceTerms, processes
 from reseller.domain.desk import set_up
@@ -45,6 +45,7 @@ from tests.staff import session_of
 
 MARK = "\"'><img src=x onerror=hostile()><a href=https://evil.example/>"
 FORMULAS = ("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1")
+BILLED_DAY = now().date() - timedelta(days=2)
 SECRET_NAME = re.compile(r"hash|digest|sealed|secret")
 
 OUTSIDERS_TEXTS = {
@@ -66,6 +67,8 @@ OUTSIDERS_TEXTS = {
     "sessions": ("user_agent", "address"),
     "staff_actions": ("reason", "subject_id", "address"),
     "stripe_events": ("type", "problem"),
+    "supplier_items": ("resolution",),
+    "supplier_models": ("model",),
     "suspense_items": ("subject", "words", "resolution"),
     "throttles": ("name",),
     "usage_logs": ("model", "served_model", "endpoint", "error_code", "generation_id", "flag"),
@@ -140,7 +143,14 @@ def poison(connection: psycopg.Connection[Any], table: str, column: str) -> None
 
 def ids_of(person: Person, connection: psycopg.Connection[Any]) -> dict[str, str]:
     """One value for every name that addresses have parameters of."""
-    found = {"account_id": person.account_id, "user_id": person.user_id, "slug": "acme/two", "export_type": "csv"}
+    found = {
+        "account_id": person.account_id,
+        "user_id": person.user_id,
+        "slug": "acme/two",
+        "export_type": "csv",
+        "upstream": "openrouter",
+        "day": BILLED_DAY.isoformat(),
+    }
     for name, query in {
         "key_id": "SELECT id FROM api_keys WHERE account_id = %s",
         "call_id": "SELECT id FROM usage_logs WHERE account_id = %s AND charge_nano > 0",
@@ -196,11 +206,21 @@ def populate(app: Flask) -> Person:
         session.add(LimitPreset(name="roomy", requests_per_minute=600))
         session.add(Throttle(name="someone@example.com", started_at=now(), failures=3))
         session.flush()
+    buy_from_upstream()
     processes.beat(wiring_of(app).process_id, "web")
     set_up.confirm(set_up.AGREEMENT, user_id=member.user_id, note="signed")
     jobs.lease("post usage", 600, wiring_of(app).process_id)
     jobs.finish("post usage", wiring_of(app).process_id, error="it broke")
     return first
+
+
+def buy_from_upstream() -> None:
+    """Its bill of a day differs from our books, that of the day before did, and its credit is low."""
+    told = supplier.Told("acme/one", ("acme/one",), 3, 21, 9, 0, Decimal("1.5"))
+    for day in (BILLED_DAY, BILLED_DAY - timedelta(days=1)):
+        supplier.record("openrouter", day, [told], is_of_key=True)
+    supplier.resolve(supplier.open_items()[-1].id, actor=factories.ACTOR, resolution="a test of ours")
+    supplier.note("openrouter", bought_usd=Decimal(10), used_usd=Decimal(9), threshold=supplier.Threshold(Decimal(5), 1))
 
 
 def sell(app: Flask) -> None:

@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from tests.fakes.openrouter_account import Account
 from tests.fakes.openrouter_calls import Call
 from tests.fakes.openrouter_catalogue import EMBEDDING_MODELS, MODELS, prices_of
 from tests.fakes.openrouter_replies import answer, refuse
@@ -74,6 +75,7 @@ class FakeOpenRouter:
             self.scripts: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
             self.requests: list[dict[str, Any]] = []
             self.billed: list[dict[str, Any]] = []
+            self.account = Account()
             self.connections = 0
             self._random = random.Random(self.seed)
             self._count = 0
@@ -187,6 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/generation":
             found = fake.generation(parse_qs(url.query).get("id", [""])[0])
             return self._json(200, {"data": found}) if found else refuse(self, {"status": 404})
+        if path in ("/credits", "/activity") or path.startswith("/keys/"):
+            status, told = fake.account.answer(path, parse_qs(url.query), self.headers.get("Authorization", ""))
+            return self._json(status, told) if status == 200 else refuse(self, {"status": status})
         lists = {"/models": fake.models, "/embeddings/models": fake.embedding_models}
         return self._json(200, {"data": lists[path]}) if path in lists else refuse(self, {"status": 404})
 

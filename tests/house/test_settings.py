@@ -50,4 +50,4 @@ def test_a_misspelt_setting_can_be_noticed() -> None:
 def test_durations_and_sizes_carry_their_unit() -> None:
     for name, field in Settings.model_fields.items():
         if field.annotation in (int, float) and name not in {"port", "web_concurrency", "trusted_proxies"}:
-            assert name.endswith(("_seconds", "_bytes")), f"put the unit into the name of {name}"
+            assert name.endswith(("_seconds", "_bytes", "_days", "_months")), f"put the unit into the name of {name}"

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, acting_for, db, transaction
+from reseller.domain import supplier
 from reseller.domain.accounts import Person
 from reseller.domain.calls import Till
 from reseller.domain.identity.viewings import Viewing
@@ -32,7 +33,18 @@ OPERATORS = ("account_notes", "adjustments", "viewings", "notices")  # about an 
 OWNED = sorted(
     table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name not in (*READ_BY_ALL, *OPERATORS)
 )
-OF_ALL_ACCOUNTS = ("traffic_hours", "traffic_days", "traffic_totals", "active_windows", "cap_uses")  # sums over everybody's, and staff's
+OF_ALL_ACCOUNTS = (
+    "traffic_hours",
+    "traffic_days",
+    "traffic_totals",
+    "active_windows",
+    "cap_uses",
+    "supplier_models",
+    "supplier_days",
+    "supplier_items",
+    "supplier_credits",
+    "supplier_balances",
+)  # sums over everybody's, staff's, and the upstream's
 OF_STRIPE = ("stripe_events", "suspense_items")  # what Stripe told, be it about an account or about nobody of ours
 FORBIDDEN = "row-level security policy"
 
@@ -67,6 +79,8 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
             caps.use(new_id(), person.user_id, Decimal(1))
         people.append(who)
     rollup.run()
+    supplier.record("openrouter", now().date(), [supplier.Told("acme/one", (), 1, 7, 3, 0, Decimal(1))], is_of_key=True)
+    supplier.note("openrouter", bought_usd=Decimal(2), used_usd=Decimal(1), threshold=supplier.Threshold(Decimal(5), 1))
     return people[0], people[1]
 
 

@@ -81,7 +81,7 @@ _BOOKS = (
                                posted_on + interval '1 day' AS at
                           FROM usage_logs WHERE charge_nano > 0 AND posted_on < current_date GROUP BY account_id, posted_on
                         UNION ALL
-                        SELECT id, 'top_up', 20000000000, 'volume:' || id || ':' || m, created_at + m * interval '30 days'
+                        SELECT id, 'top_up', 20000000000 * greatest(1, CAST(:calls AS bigint) / 1000000), 'volume:' || id || ':' || m, created_at + m * interval '30 days'
                           FROM accounts CROSS JOIN generate_series(0, 2) m WHERE name LIKE 'Customer %') moves) numbered
          ORDER BY at""",
     """INSERT INTO balances (account_id, settled_nano, held_nano, open_calls, reversal_floor_nano, usage_day, unposted_nano, entry_count,
@@ -103,7 +103,7 @@ def fill(*, accounts: int, calls: int) -> None:
             session.execute(text(statement), {"accounts": accounts})
         session.execute(text(_CALLS), {"accounts": accounts, "calls": calls})
         for statement in _BOOKS:
-            session.execute(text(statement))
+            session.execute(text(statement), {"calls": calls})
     rollup.run()
     deferred.close_days()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 from reseller.backoffice.access import STAFF, Page, exposed, me, pages
 from reseller.backoffice.dashboards import business, links, performance
+from reseller.domain import supplier
 from reseller.domain.accounts import Role
 from reseller.domain.desk import figures
 from reseller.domain.desk.figures import Period, Waiting
+from reseller.domain.supplier import Balance
+from reseller.money import display_usd
+from reseller.upstreams import OPENROUTER
 from reseller.web.formats import ago, viewer_zone
 from reseller.web.reports import Tile
 
@@ -31,7 +35,7 @@ class Dashboard(Page):
     @exposed("/")
     def index(self) -> str:
         today = Period.latest(1, viewer_zone())
-        speed = performance.report(today)
+        speed, waiting = performance.report(today), figures.waiting()
         tiles = [tile for tile in speed.tiles if tile.label in TODAY]
         if me().role != Role.SUPPORT:
             sold = business.tiles(figures.business(today), today)
@@ -40,7 +44,7 @@ class Dashboard(Page):
             self.render(
                 "admin/dashboard.html",
                 today=[_on_its_page(tile, today) for tile in tiles],
-                waits=_waits(figures.waiting()),
+                waits=_waits(waiting) + (_upstream(waiting) if me().role != Role.SUPPORT else []),
                 chart=speed.table("calls"),
                 chart_export=links.to("performance.export", table="calls", range="today"),
                 flight_href=links.to("holds.index_view"),
@@ -77,6 +81,18 @@ def _waits(waiting: Waiting) -> list[Wait]:
             "bad" if proof and proof.last_error else None,
         ),
     ]
+
+
+def _upstream(waiting: Waiting) -> list[Wait]:
+    """Days on which its bill differs, and the credit that is left there once somebody has asked."""
+    differ = _count("Upstream’s bill differs", waiting.supplier, links.to("supplier.index"), note="days to look at", tone="bad")
+    balance = supplier.balance_of(OPENROUTER)
+    return [differ] if balance is None else [differ, _credit(balance)]
+
+
+def _credit(balance: Balance) -> Wait:
+    lasts = "" if balance.days_left is None else f"lasts for {balance.days_left} days at the pace of the last week"
+    return Wait("Credit upstream", display_usd(balance.remaining_usd), links.to("supplier.index"), lasts, "bad" if balance.is_low else None)
 
 
 def _count(label: str, count: int, href: str | None, *, note: str = "", tone: str = "warn") -> Wait:

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
+from reseller import buyer
 from reseller.backoffice import reasons
 from reseller.backoffice.access import ADMINS, STAFF, Page, exposed, me, pages
 from reseller.domain.desk import readiness, set_up
@@ -19,6 +20,7 @@ WHERE = {
     "mail": "jobs.index",
     "jobs": "jobs.index",
     "ledger": "proof.index",
+    "supplier": "supplier.index",
     "pricing_rules": "prices.index_view",
 }
 """Points that a page of the back office helps with."""
@@ -37,6 +39,7 @@ def deployment() -> Deployment:
         takes_real_money=wiring().cashier.takes_real_money,
         has_mail=bool(settings.mail_url.get_secret_value()),
         trusted_proxies=settings.trusted_proxies,
+        watches_upstream=buyer.is_on(settings),
     )
 
 

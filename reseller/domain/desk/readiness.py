@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import letters
+from reseller.domain import letters, supplier
 from reseller.domain.calls import processes
 from reseller.domain.desk import set_up
 from reseller.domain.desk.set_up import AGREEMENT, BACKUP, Confirmed
@@ -22,6 +22,7 @@ LATELY = timedelta(hours=3)
 """Jobs of every hour have had two more chances by then."""
 
 SECRET_CHARACTERS = 32
+UPSTREAM = "openrouter"
 
 
 class PointState(StrEnum):
@@ -41,6 +42,7 @@ class Deployment:
     takes_real_money: bool  # with Stripe's live keys
     has_mail: bool
     trusted_proxies: int
+    watches_upstream: bool  # there is a key with which its bill and credit can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ _FACTS = text(
               (SELECT succeeded_at FROM job_runs WHERE name = 'sync catalogue') AS synced_at,
               (SELECT succeeded_at FROM job_runs WHERE name = 'verify ledger') AS verified_at,
               (SELECT last_error FROM job_runs WHERE name = 'verify ledger') AS verify_error,
+              (SELECT count(*) FROM supplier_items WHERE resolved_at IS NULL) AS differing,
               (SELECT array_agg(name ORDER BY name) FROM job_runs WHERE last_error IS NOT NULL) AS failing,
               (SELECT count(*) FROM users WHERE role IN ('finance', 'admin')) AS approvers,
               (SELECT count(*) FROM users WHERE role <> 'customer') AS staff,
@@ -81,6 +84,7 @@ def points(deployment: Deployment) -> list[Point]:
     return [
         *_environment(deployment, facts),
         *_shop(confirmed, facts),
+        _supplier(deployment, facts),
         *_people(facts),
         *_clockwork(confirmed, facts),
     ]
@@ -194,6 +198,26 @@ def _shop(confirmed: dict[str, Confirmed], facts: dict[str, Any]) -> Iterator[Po
         facts["synced_at"],
         why="Customers pay by these prices; old ones may be below what the upstream bills.",
         to_do="See why the job “sync catalogue” fails or does not run.",
+    )
+
+
+def _supplier(deployment: Deployment, facts: dict[str, Any]) -> Point:
+    balance = supplier.balance_of(UPSTREAM)
+    is_low = balance is not None and balance.is_low
+    if not deployment.watches_upstream:
+        found = "No management key is set."
+    elif balance is None:
+        found = "A management key is set; the account there was not asked yet."
+    else:
+        left = "low" if is_low else "enough"
+        found = f"The credit there is {left}; {facts['differing']} days differ from our books."
+    return Point(
+        "supplier",
+        "Upstream’s bill and credit watched",
+        _state(deployment.watches_upstream and not is_low and not facts["differing"], PointState.OPEN if is_low else PointState.ADVISED),
+        found,
+        "Without credit there every call is refused, and what it bills beyond our books is our loss.",
+        "Set OPENROUTER_MANAGEMENT_KEY, buy credit there before it is used up, and look at the days that differ.",
     )
 
 

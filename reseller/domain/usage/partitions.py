@@ -19,11 +19,21 @@ def partition_of(month: date) -> str:
     return f"usage_logs_{month:%Y_%m}"
 
 
+def month_of(partition: str) -> date:
+    """The first day of a partition's month."""
+    return date.fromisoformat(partition.removeprefix("usage_logs_").replace("_", "-") + "-01")
+
+
 def existing() -> set[str]:
     """The names of the months that exist."""
     query = "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'usage_logs'::regclass"
     with transaction() as session:
         return set(session.scalars(text(query)))
+
+
+def kept_since() -> date | None:
+    """The first day of the oldest month that there is; None if there is none."""
+    return min(map(month_of, existing()), default=None)
 
 
 def make_ahead(today: date | None = None, *, months: int = MONTHS_AHEAD) -> list[str]:

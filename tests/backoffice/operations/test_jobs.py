@@ -98,7 +98,7 @@ def test_others_look_and_run_nothing(app: Flask, role: Role) -> None:
 def test_the_set_up_list_counts_and_leads_to_where_it_is_mended(client: FlaskClient) -> None:
     text = page(client, "/admin/set-up/")
 
-    assert "of 14" in text
+    assert "of 15" in text
     assert 'href="/admin/jobs/"' in text
     assert 'href="/admin/people/"' in text
     assert "Not production" in text

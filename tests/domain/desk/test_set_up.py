@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from flask import Flask
 
 from reseller.clock import new_id
-from reseller.domain import accounts, jobs, letters
+from reseller.domain import accounts, jobs, letters, supplier
 from reseller.domain.accounts import Person, Role
 from reseller.domain.calls import processes
 from reseller.domain.desk import readiness, set_up
@@ -26,6 +27,7 @@ GOOD = Deployment(
     takes_real_money=True,
     has_mail=True,
     trusted_proxies=1,
+    watches_upstream=True,
 )
 
 
@@ -84,6 +86,7 @@ def test_a_shop_that_is_ready_has_nothing_left(admin: Person) -> None:
         ("stripe", replace(GOOD, has_stripe=False, takes_real_money=False), PointState.ADVISED),
         ("stripe", replace(GOOD, takes_real_money=False), PointState.OPEN),
         ("stripe", replace(GOOD, takes_real_money=False, is_production=False), PointState.ADVISED),
+        ("supplier", replace(GOOD, watches_upstream=False), PointState.ADVISED),
         ("trusted_proxies", replace(GOOD, trusted_proxies=0), PointState.ADVISED),
         ("trusted_proxies", replace(GOOD, trusted_proxies=0, is_production=False), PointState.DONE),
     ],
@@ -201,3 +204,13 @@ def test_only_what_cannot_be_looked_up_is_confirmed(admin: Person, name: str, no
 def test_a_confirmation_says_what_was_agreed(admin: Person, note: str) -> None:
     with pytest.raises(InvalidRequest):
         set_up.confirm(set_up.AGREEMENT, user_id=admin.user_id, note=note)
+
+
+def test_credit_that_runs_out_upstream_must_be_seen_to_before_selling_on() -> None:
+    def after(used: int) -> Point:
+        supplier.note("openrouter", bought_usd=Decimal(100), used_usd=Decimal(used), threshold=supplier.Threshold(Decimal(20), 0))
+        return listed()["supplier"]
+
+    assert after(50).state == PointState.DONE
+    low = after(95)
+    assert (low.state, low.found) == (PointState.OPEN, "The credit there is low; 0 days differ from our books.")

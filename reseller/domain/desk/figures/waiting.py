@@ -12,6 +12,7 @@ from reseller.domain.jobs import JobState
 from reseller.domain.ledger import Adjustment, AdjustmentState
 from reseller.domain.payments import SuspenseItem, events
 from reseller.domain.pricing import ModelPrice, PriceState
+from reseller.domain.supplier import SupplierItem
 
 PROOF = "verify ledger"
 
@@ -25,6 +26,7 @@ class Waiting:
     halted: int
     suspense: int
     events: int  # of Stripe's, not in the books yet
+    supplier: int  # days on which the upstream's bill differs from our books
     failing: tuple[str, ...]
     proof: JobState | None
 
@@ -40,7 +42,8 @@ def waiting() -> Waiting:
         quarantined = session.scalar(select(func.count()).where(ModelPrice.state == PriceState.QUARANTINED.value))
         halted = session.scalar(select(func.count()).where(Account.halted_at.is_not(None)))
         aside = session.scalar(select(func.count()).where(SuspenseItem.resolved_at.is_(None)))
+        differing = session.scalar(select(func.count()).where(SupplierItem.resolved_at.is_(None)))
         states = jobs.all_jobs()
     failing = tuple(job.name for job in states if job.last_error)
     proof = next((job for job in states if job.name == PROOF), None)
-    return Waiting(adjustments or 0, quarantined or 0, halted or 0, aside or 0, events.waiting(), failing, proof)
+    return Waiting(adjustments or 0, quarantined or 0, halted or 0, aside or 0, events.waiting(), differing or 0, failing, proof)
