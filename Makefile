@@ -19,6 +19,7 @@ run: .venv/run.stamp
 
 test: .venv/test.stamp
 	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m tests.system_packages
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/test.stamp

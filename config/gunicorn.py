@@ -1,7 +1,7 @@
 """gunicorn's settings: patched first, room for thousands of streams, and a drain that settles every one of them.
 
-On SIGTERM: no new work at once, running answers may go on for DRAIN_SECONDS, then every stream
-is told to end with an error event; the process exits when the till is empty (promise R34).
+On SIGTERM: /readyz says no, and after DRAIN_NOTICE_SECONDS (0) there is no new work; running answers may go on for
+DRAIN_SECONDS, then every stream is told to end with an error event; the process exits when the till is empty (promise R34).
 """
 
 from gevent import monkey
@@ -20,6 +20,7 @@ import gevent  # noqa: E402
 from gunicorn import glogging  # noqa: E402
 
 from config import SettingsRefused, settings_for  # noqa: E402
+from config.leaving import note_replacement  # noqa: E402
 from config.logging import configure_logging  # noqa: E402
 
 try:
@@ -41,7 +42,7 @@ worker_connections = MAX_STREAMS
 backlog = 2048
 keepalive = 75
 timeout = 120
-graceful_timeout = settings.drain_seconds + SETTLE_SECONDS
+graceful_timeout = settings.drain_notice_seconds + settings.drain_seconds + SETTLE_SECONDS
 limit_request_field_size = 16_384
 limit_request_line = 8_190
 control_socket_disable = True
@@ -82,18 +83,27 @@ def on_exit(server: Any) -> None:
     shutil.rmtree(_metrics, ignore_errors=True)
 
 
+def on_reload(server: Any) -> None:
+    """SIGHUP: new workers take over from those that are told to leave now."""
+    note_replacement()
+
+
 def post_worker_init(worker: Any) -> None:
     """A worker that takes work has its heartbeat row, its prices, and a drain that waits for its end."""
     from reseller.serving import begin  # noqa: PLC0415 - the app exists only in the worker
 
     worker.serving = begin(worker.wsgi, sys.exit)
+    worker.notice_seconds = settings.drain_notice_seconds
     gevent.spawn(_drain_at_end, worker)
 
 
 def _drain_at_end(worker: Any) -> None:
-    while worker.alive:
-        gevent.sleep(0.1)
-    worker.serving.drain(settings.drain_seconds)
+    worker.leaving.wait()
+    if not worker.is_replaced:
+        worker.serving.announce_end()
+    worker.left.wait()
+    worker.serving.drain(settings.drain_seconds, has_connections=(lambda: worker.has_connections) if worker.notice_seconds else None)
+    worker.has_drained = True
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -103,6 +103,7 @@ class Settings(BaseModel):
     upstream_fee_percent: Decimal = Field(Decimal("5.5"), ge=0, le=50, description="what the upstream adds when we buy its credits")
     typical_top_up_usd: Decimal = Field(Decimal(20), gt=0, le=100_000, description="the top-up that margins are worked out for")
 
+    drain_notice_seconds: int = Field(0, ge=0, le=600, description="how long new calls are still taken after SIGTERM, /readyz saying no")
     drain_seconds: int = Field(25, ge=0, le=3600, description="how long running answers may go on after SIGTERM")
     upstream_connect_seconds: float = Field(5, gt=0, le=60, description="time to reach the upstream")
     upstream_first_byte_seconds: float = Field(60, gt=0, le=900, description="time until the upstream's first byte")

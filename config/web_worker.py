@@ -9,11 +9,12 @@ import socket
 import time
 from contextlib import suppress
 from ctypes import CDLL
-from email.utils import formatdate
-from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
 
 import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
 from gunicorn.http import wsgi
 from gunicorn.http.errors import (
     ExpectationFailed,
@@ -28,9 +29,11 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
-LAST_CHUNK = b"0\r\n\r\n"
+from config.leaving import SUCCESSOR_SECONDS, Waiting, close_door, has_successor, note_begin, replacements
+from config.sending import OneSend, raw
+
 LOOK_SECONDS = 1.0
-FIRST_HEAD_SECONDS = 20.0
+STEP_SECONDS = 0.1
 HEAD_BYTES = 16_384
 SMALL_REST = 65_536
 LINGER_SECONDS = 2.0
@@ -43,8 +46,6 @@ REFUSED = {
     UnsupportedTransferCoding: ("501 Not Implemented", "This transfer coding is not supported."),
     ExpectationFailed: ("417 Expectation Failed", "This expectation is not supported."),
 }
-PIPELINE_SECONDS = 0.001
-TAKE_SECONDS, TAKE_BYTES_PER_SECOND = 60.0, 16_384
 HURRIED_SECONDS = 55.0  # of these, when nearly all places are taken
 FULL = 0.95
 ROOM = 0.9
@@ -63,102 +64,98 @@ class BoundedRequest(Request):  # type: ignore[misc]
 RequestParser.mesg_class = BoundedRequest
 
 
-class OneSend(wsgi.Response):  # type: ignore[misc]
-    """An answer whose head waits for the first bytes of its body."""
-
-    headers_sent: bool
-    being_sent: ClassVar[dict[Any, float]] = {}  # connection → when its client must have taken what it was sent
-    _date = (0, "")
-    _head = b""
-    _is_last = _has_ended = False
-
-    def send_headers(self) -> None:
-        """The head is ready to leave."""
-        if self.headers_sent:
-            return
-        connection = "close" if self.should_close() else "keep-alive"
-        lines = [f"HTTP/1.1 {self.status}\r\nServer: {self.version}\r\nDate: {_http_date()}\r\nConnection: {connection}"]
-        if self.chunked:
-            lines.append("Transfer-Encoding: chunked")
-        lines.extend(f"{name}: {value}" for name, value in self.headers)
-        lines.append("\r\n")
-        self._head = "\r\n".join(lines).encode("latin-1")
-        self.headers_sent = True
-
-    def close(self) -> None:
-        """Everything has left."""
-        self.send_headers()
-        end = LAST_CHUNK if self.chunked and not self._has_ended else b""
-        if self._head or end:
-            self._send(self._head + end)
-
-    def end_with_this(self) -> None:
-        """The next piece is the last one."""
-        self._is_last = True
-
-    def _emit_body(self, data: bytes) -> None:
-        if not self.chunked:
-            self._send(self._head + data)
-            return
-        self._send(b"%b%X\r\n%b\r\n%b" % (self._head, len(data), data, LAST_CHUNK if self._is_last else b""))
-        self._has_ended = self._is_last
-
-    def _send(self, data: bytes) -> None:
-        """A client that does not take it in time is cut off by the worker's look."""
-        self._head = b""
-        try:
-            sent = _raw(self.sock).send(data)
-        except BlockingIOError:
-            sent = 0
-        if sent == len(data):
-            return
-        due = time.monotonic() + TAKE_SECONDS + len(data) / TAKE_BYTES_PER_SECOND
-        self.being_sent[self.sock] = due
-        try:
-            self.sock.sendall(memoryview(data)[sent:])
-        finally:
-            self.being_sent.pop(self.sock, None)
-
-
 class WebWorker(GeventWorker):  # type: ignore[misc]
-    """One web process."""
+    """One web process. `notice_seconds`: how long it goes on taking connections after it was told to leave (leaving.py)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._waiting: dict[Any, float] = {}  # connection → since when it owes us a whole request; longest first
+        self._waiting: dict[Any, Waiting] = {}  # connections that owe us a whole request; longest first
         self._open = 0
+        self._servers: list[Any] = []
+        self.notice_seconds = 0.0
+        self.has_drained = False
+        self.alive: bool
+        self._began_as = replacements()
 
     def init_process(self) -> None:
         """Large blocks go back to the system when they are free, so that memory is flat (R29)."""
+        self.leaving, self.left = Event(), Event()  # told to leave; takes no more connections
         with suppress(AttributeError):  # only glibc keeps them, and only glibc has this
             CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
         super().init_process()
 
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """SIGTERM, from the master or its platform."""
+        self.leaving.set()
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether successors take over at this address: the server was reloaded, not ended."""
+        return replacements() > self._began_as
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether anybody who was let in is still here, heard yet or not."""
+        return any(server.pool.free_count() != server.pool.size for server in self._servers)
+
     def run(self) -> None:
-        """Serves until told to stop, then until the last answer."""
+        """Serves until told to leave, then until the last answer, if that comes within the time for it."""
         gevent.spawn(self._look_at_waiting)
-        super().run()
+        self._servers = [self._listen(listener) for listener in self.sockets]
+        note_begin()
+        while self.alive and not self.leaving.wait(LOOK_SECONDS):
+            self.notify()
+        began = time.monotonic()
+        while self.alive and self._is_needed(time.monotonic() - began):
+            self._go_on()
+        for server in self._servers:
+            close_door(server)
+        self.alive = False
+        self.left.set()
+        until = time.monotonic() + self.cfg.graceful_timeout - self.notice_seconds
+        while self.has_connections and time.monotonic() < until:
+            self._go_on()
+        for server in self._servers:
+            server.stop(timeout=1)
+
+    def _is_needed(self, seconds: float) -> bool:
+        """Whether it should take connections, so long after it was told to leave."""
+        has_gap = self.is_replaced and not has_successor() and seconds < SUCCESSOR_SECONDS
+        return has_gap or seconds < self.notice_seconds
+
+    def _listen(self, listener: Any) -> Any:
+        listener.setblocking(True)
+        pool = Pool(self.worker_connections)
+        server = StreamServer(listener, handle=lambda client, addr: self.handle(listener, client, addr), spawn=pool)
+        if self.cfg.workers > 1:
+            server.max_accept = 1  # the others take some, too
+        server.start()
+        return server
+
+    def _go_on(self) -> None:
+        self.notify()
+        gevent.sleep(STEP_SECONDS)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """One connection from its first to its last request."""
         self._open += 1
-        gevent.getcurrent().waiting = _Waiting(self._waiting, client, self.cfg.keepalive - FIRST_HEAD_SECONDS)
+        gevent.getcurrent().waiting = Waiting(self._waiting, client, self.cfg.keepalive)
         try:
             super().handle(listener, client, addr)
         finally:
             self._open -= 1
             self._waiting.pop(client, None)
 
-    def timeout_ctx(self) -> "_Waiting":
+    def timeout_ctx(self) -> Waiting:
         """gunicorn waits for a request's head inside."""
-        context: _Waiting = gevent.getcurrent().waiting
+        context: Waiting = gevent.getcurrent().waiting
         return context
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """One answer. Raises StopIteration when the connection is to be closed after it."""
         response, environ = wsgi.create(req, sock, addr, listener_name, self.cfg, response_class=OneSend)
         environ["wsgi.multithread"] = True
-        if not self.alive:
+        if self.leaving.is_set():
             response.force_close()
         try:
             self._answer(response, environ)
@@ -174,7 +171,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         if _much_is_unread(req.body):
             _throw_away(sock)
             raise StopIteration
-        if response.should_close() or not self.alive:  # a stream that ended because we end is not followed by another request
+        if response.should_close() or (self.leaving.is_set() and self._idle_seconds() == 0):
             raise StopIteration
         gevent.getcurrent().waiting.let_others_run()
 
@@ -206,11 +203,17 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         with suppress(OSError):
             client.sendall(head.encode() + body)
 
+    def _idle_seconds(self) -> float | None:
+        """How long a connection may be idle after an answer, if not as long as ever."""
+        if not self.leaving.is_set():
+            return None
+        return 0 if self.has_drained else self.notice_seconds
+
     def _look_at_waiting(self) -> None:
         while True:
             gevent.sleep(LOOK_SECONDS)
-            now = time.monotonic()
-            late = [client for client, since in self._waiting.items() if now - since > self.cfg.keepalive]
+            now, idle_seconds = time.monotonic(), self._idle_seconds()
+            late = [client for client, waiting in self._waiting.items() if waiting.is_late(now, idle_seconds)]
             if self._open > FULL * self.worker_connections:
                 surplus = self._open - int(ROOM * self.worker_connections)
                 late = list(self._waiting)[: max(surplus, len(late))]
@@ -222,40 +225,9 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
                 _shut(client, socket.SHUT_RDWR)
 
 
-class _Waiting:
-    """While inside, the connection is among those that owe a request; the first one is due sooner than the next."""
-
-    __slots__ = ("_client", "_loop", "_round", "_sooner_seconds", "_waiting")
-
-    def __init__(self, waiting: dict[Any, float], client: Any, sooner_seconds: float) -> None:
-        self._waiting = waiting
-        self._client = client
-        self._sooner_seconds = sooner_seconds
-        self._loop = gevent.get_hub().loop
-        self._round = -1
-
-    def let_others_run(self) -> None:
-        """A client whose requests were all there and needed no waiting would keep the processor to itself for as long as it sends."""
-        if self._loop.iteration == self._round:
-            gevent.sleep(PIPELINE_SECONDS)
-        self._round = self._loop.iteration
-
-    def __enter__(self) -> None:
-        self._waiting[self._client] = time.monotonic() - self._sooner_seconds
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._waiting.pop(self._client, None)
-        self._sooner_seconds = 0.0
-
-
-def _raw(client: Any) -> Any:
-    """The system's own socket under gevent's, which would wait, or tell a waiting reader that it was closed."""
-    return getattr(client, "_sock", client)
-
-
 def _shut(client: Any, way: int) -> None:
     with suppress(OSError):
-        _raw(client).shutdown(way)
+        raw(client).shutdown(way)
 
 
 def _much_is_unread(body: Any) -> bool:
@@ -277,10 +249,3 @@ def _throw_away(client: Any) -> None:
             gevent.sleep(0.01)
     except OSError:
         return
-
-
-def _http_date() -> str:
-    second = int(time.time())
-    if OneSend._date[0] != second:
-        OneSend._date = (second, formatdate(second, usegmt=True))
-    return OneSend._date[1]

@@ -43,7 +43,9 @@ class LiveCalls:
         self._client_patience = client_patience_seconds
         self._calls: dict[UUID, _Entry] = {}
         self._watcher: gevent.Greenlet | None = None
-        self.is_draining = False
+        self.is_leaving = False  # new work had better go elsewhere
+        self.is_draining = False  # nobody new comes: what goes on for ever ends
+        self.is_refusing = False  # new work is turned away
 
     def __len__(self) -> int:
         return len(self._calls)

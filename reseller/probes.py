@@ -77,4 +77,4 @@ def _migrations() -> str:
 def _drain() -> str:
     live = current_app.extensions["live_calls"]
     assert isinstance(live, LiveCalls)
-    return "draining" if live.is_draining else "ok"
+    return "draining" if live.is_leaving else "ok"

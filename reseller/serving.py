@@ -37,13 +37,22 @@ class Serving:
     def start(self) -> None:
         self._heart.start()
 
-    def drain(self, seconds: float) -> None:
-        """No new work; running answers may end by themselves for `seconds`, then they are ended and settled."""
+    def announce_end(self) -> None:
+        """Routers that ask are told to send new work elsewhere; whoever comes all the same is served."""
+        self._live.is_leaving = True
+
+    def drain(self, seconds: float, *, has_connections: Callable[[], bool] | None = None) -> None:
+        """No new work; running answers may end by themselves for `seconds`, then they are ended and settled.
+
+        With `has_connections`, whoever still has a connection is served on it until then: nobody new can come.
+        """
         self._live.is_draining = True
+        self._live.is_refusing = has_connections is None
         log.info("drain_began", calls=len(self._live))
         deadline = self._drained_by = monotonic() + seconds
-        while len(self._live) and monotonic() < deadline:
+        while (len(self._live) or (has_connections is not None and has_connections())) and monotonic() < deadline:
             gevent.sleep(0.05)
+        self._live.is_refusing = True
         self._live.drain()
 
     def end(self, seconds: float) -> None:

@@ -17,6 +17,7 @@ from playwright.sync_api import sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL_SECONDS = 600
 ANSWER_SECONDS = 30
+APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 
 
 class NoChromium(Exception):
@@ -60,17 +61,16 @@ def ways() -> list[Sequence[Sequence[str]]]:
     playwright = (sys.executable, "-m", "playwright")
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return [((*playwright, "install", "chromium"),)]
-    apt = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
     return [
-        ((*apt, "update"), (*apt, "install", "--yes", "--no-install-recommends", "chromium")),
+        ((*APT, "update"), (*APT, "install", "--yes", "--no-install-recommends", "chromium")),
         ((*playwright, "install", "--with-deps", "chromium"),),
     ]
 
 
-def done(command: Sequence[str]) -> bool:
-    """The command ran and succeeded; what it complained about stands on stderr."""
-    print(f"no Chromium yet: {' '.join(command)}", file=sys.stderr, flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+def done(command: Sequence[str], *, wanted: str = "Chromium") -> bool:
+    """The command ran and succeeded; what it complained about stands on stderr. Services that it installs are not started."""
+    print(f"no {wanted} yet: {' '.join(command)}", file=sys.stderr, flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     try:
         ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from unittest import mock
 
 import psycopg
@@ -32,9 +32,16 @@ class Cluster:
 
     def create_database(self) -> str:
         """The URL, as `reseller`, of a fresh migrated database."""
+        return self._create("CREATE DATABASE {} TEMPLATE reseller OWNER reseller")
+
+    def create_empty_database(self) -> str:
+        """The URL, as `reseller`, of a database as a platform hands it out: nothing is in it."""
+        return self._create("CREATE DATABASE {} TEMPLATE template0 OWNER reseller")
+
+    def _create(self, statement: LiteralString) -> str:
         name = f"test_{secrets.token_hex(6)}"
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE reseller OWNER reseller").format(sql.Identifier(name)))
+            admin.execute(sql.SQL(statement).format(sql.Identifier(name)))
         return named(self.url, name)
 
     def drop_database(self, url: str) -> None:

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 READY_SECONDS = 40.0
 STOP_SECONDS = 30.0
+BOOTING = "Booting worker with pid"
 
 
 def free_port() -> int:
@@ -125,19 +126,10 @@ class ServerProcess:
         self.stop()
 
 
-class WebServer(ServerProcess):
-    """gunicorn with the product's configuration, ready for requests once made."""
+class Listener(ServerProcess):
+    """A process that answers HTTP at a port of this machine."""
 
-    def __init__(self, *, env: Mapping[str, str], log: Path, processes: int = 1) -> None:
-        self.port = free_port()
-        given = {"DRAIN_SECONDS": "3", **env, "PORT": str(self.port), "WEB_CONCURRENCY": str(processes)}
-        super().__init__([sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "wsgi:app"], env=given, log=log)
-        self._processes = processes
-        try:
-            wait_until(self._is_ready, READY_SECONDS)
-        except BaseException:
-            self.kill()
-            raise
+    port: int
 
     @property
     def origin(self) -> str:
@@ -157,10 +149,26 @@ class WebServer(ServerProcess):
         """The status of a GET; 0 if nobody answers."""
         return status_of(self.port, path)
 
+
+class WebServer(Listener):
+    """gunicorn with the product's configuration, ready for requests once made; at `port`, else at a free one."""
+
+    def __init__(self, *, env: Mapping[str, str], log: Path, processes: int = 1, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self._booted_before = log.read_text(errors="replace").count(BOOTING) if log.exists() else 0
+        given = {"DRAIN_SECONDS": "3", **env, "PORT": str(self.port), "WEB_CONCURRENCY": str(processes)}
+        super().__init__([sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "wsgi:app"], env=given, log=log)
+        self._processes = processes
+        try:
+            wait_until(self._is_ready, READY_SECONDS)
+        except BaseException:
+            self.kill()
+            raise
+
     def _is_ready(self) -> bool:
         if self.exit_code is not None:
             raise AssertionError(f"the server ended with {self.exit_code}:\n{self.log}")
-        return self.status_of("/readyz") == 200 and self.log.count("Booting worker with pid") >= self._processes
+        return self.status_of("/readyz") == 200 and self.log.count(BOOTING) - self._booted_before >= self._processes
 
 
 class WorkerProcess(ServerProcess):

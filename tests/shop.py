@@ -18,6 +18,7 @@ import psycopg
 from flask import Flask
 from psycopg.rows import dict_row
 
+from reseller.clock import now
 from reseller.database import acting_as_operator
 from reseller.domain import ledger, pricing
 from reseller.domain.accounts import Person
@@ -28,7 +29,7 @@ from tests.deployment import UPSTREAM_KEY, Cluster, running_app, settings_over
 from tests.fakes.openrouter import FakeOpenRouter
 from tests.fakes.openrouter_catalogue import MODELS, entry
 from tests.fakes.openrouter_scenarios import MESSAGES, SCENARIOS
-from tests.servers import WebServer, WorkerProcess, environment, run_flask
+from tests.servers import Listener, WebServer, WorkerProcess, environment, run_flask
 from tests.waiting import wait_until
 
 MARKUP = Decimal(25)
@@ -120,11 +121,24 @@ class Customer:
 class Shop:
     """Everything of one deployment. `app` is a further process of it inside this one, for making and looking."""
 
-    def __init__(self, *, app: Flask, admin_url: str, fake: FakeOpenRouter, web: WebServer) -> None:
+    def __init__(self, *, app: Flask, admin_url: str, fake: FakeOpenRouter, web: Listener) -> None:
         self.app = app
         self.admin_url = admin_url
         self.fake = fake
         self.web = web
+        self.mark()
+
+    def mark(self) -> None:
+        """What happened before this moment is not counted in later evidence, though it must still add up."""
+        self.marked_at, self.marked_bills = now(), len(self.billed)
+
+    def bills_of(self, words: str) -> list[dict[str, Any]]:
+        """The upstream's records of the calls that say these words, begun or ended."""
+        return [bill for bill in self.billed if bill["body"]["messages"][0]["content"] == words]
+
+    def wait_for_quiet(self, seconds: float) -> None:
+        """Every call has ended."""
+        wait_until(lambda: not self.query("SELECT id FROM holds"), seconds)
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:

@@ -39,7 +39,7 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
         g.received_at = monotonic()
         g.call_id = new_id()
         g.live = live
-        if live.is_draining and request.method == "POST":
+        if live.is_refusing and request.method == "POST":
             return response_of(Unavailable("The server is restarting. Please try again."))
         if request.method == "GET":
             g.turn = turns.take(culprit_of(request, wiring()), "reading requests")

@@ -5,7 +5,8 @@ import socket
 import gevent
 from gevent import socket as gevent_socket
 
-from config.web_worker import OneSend, _shut
+from config.sending import OneSend
+from config.web_worker import _shut
 
 MORE_THAN_ANY_BUFFER = b"x" * 20_000_000
 

@@ -46,10 +46,13 @@ def buy(customer: Customer, model: str = SLUG, **more: Any) -> Received:
 class Buyers:
     """Programs that call without a pause, each by turns whole and streamed, until they are told to stop."""
 
-    def __init__(self, customers: Sequence[Customer], *, each: int = 4, choose: Choose, pause: float = 0.0) -> None:
+    def __init__(
+        self, customers: Sequence[Customer], *, each: int = 4, choose: Choose, pause: float = 0.0, buy: Callable[..., Received] = buy
+    ) -> None:
         self.results: list[Received] = []
         self.errors: list[BaseException] = []
         self._choose = choose
+        self._buy = buy
         self._pause = pause
         self._stop = threading.Event()
         jobs = [customer for customer in customers for _ in range(each)]
@@ -85,7 +88,7 @@ class Buyers:
             model, more = self._choose(number)
             number += 1
             try:
-                result = buy(customer, model, **more)
+                result = self._buy(customer, model, **more)
             except Exception as error:  # noqa: BLE001 - raised again by stop(), in the test's own thread
                 self.errors.append(error)
                 return

@@ -10,9 +10,8 @@ from uuid import UUID
 
 from reseller.domain import books
 from tests.faults.clients import Received
-from tests.faults.storm import Storm
 from tests.servers import run_flask
-from tests.shop import charge_for
+from tests.shop import Shop, charge_for
 
 FREE = {"refused", "failed", "voided"}
 BY_BILL = {"inline", "generation"}
@@ -20,7 +19,7 @@ BY_BILL = {"inline", "generation"}
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found. Counts and amounts (nano-dollars) are those since the storm's mark.
+    """What was found. Counts and amounts (nano-dollars) are those since the shop's mark.
 
     `unpaid` are the upstream's bills that no customer was charged for.
     """
@@ -40,17 +39,17 @@ class Evidence:
         return self.charged_nano - self.due_nano
 
 
-def gather(storm: Storm, received: Sequence[Received], *, quiet_seconds: float = 20) -> Evidence:
+def gather(shop: Shop, received: Sequence[Received], *, quiet_seconds: float = 20) -> Evidence:
     """Every call has ended and the books are read. Problems are told, not raised."""
     with contextlib.suppress(AssertionError):
-        storm.wait_for_quiet(quiet_seconds)  # what is open then is a problem told below
-    rows = storm.query("SELECT * FROM usage_logs ORDER BY id")
-    bills = {bill["id"]: bill for bill in storm.billed}
-    problems = _charges(rows, bills) + _answers(rows, received) + _accounts(storm, rows)
-    problems += _audit(storm)
+        shop.wait_for_quiet(quiet_seconds)  # what is open then is a problem told below
+    rows = shop.query("SELECT * FROM usage_logs ORDER BY id")
+    bills = {bill["id"]: bill for bill in shop.billed}
+    problems = _charges(rows, bills) + _answers(rows, received) + _accounts(shop, rows)
+    problems += _audit(shop)
     paid = {row["generation_id"] for row in rows if row["charge_nano"]}
-    unpaid = [bill for bill in list(bills.values())[storm.marked_bills :] if Decimal(bill["cost"]) and bill["id"] not in paid]
-    rows = [row for row in rows if row["created_at"] >= storm.marked_at]
+    unpaid = [bill for bill in list(bills.values())[shop.marked_bills :] if Decimal(bill["cost"]) and bill["id"] not in paid]
+    rows = [row for row in rows if row["created_at"] >= shop.marked_at]
     charged = [row for row in rows if row["charge_nano"]]
     return Evidence(
         calls=len(rows),
@@ -65,25 +64,25 @@ def gather(storm: Storm, received: Sequence[Received], *, quiet_seconds: float =
     )
 
 
-def assert_holds(storm: Storm, received: Sequence[Received], *, unpaid: int = 0, quiet_seconds: float = 20) -> Evidence:
+def assert_holds(shop: Shop, received: Sequence[Received], *, unpaid: int = 0, quiet_seconds: float = 20) -> Evidence:
     """Nothing is off, no call is open, and exactly so many bills are the operator's own to bear."""
-    found = gather(storm, received, quiet_seconds=quiet_seconds)
+    found = gather(shop, received, quiet_seconds=quiet_seconds)
     assert found.problems == []
     assert found.difference_nano == 0
     assert len(found.unpaid) == unpaid, found.unpaid
     return found
 
 
-def assert_proved_by_command(storm: Storm) -> None:
+def assert_proved_by_command(shop: Shop) -> None:
     """`flask ledger verify` agrees, in a process of its own and over the same way as the others."""
-    proved = run_flask("ledger", "verify", env=storm.web.environment)
+    proved = run_flask("ledger", "verify", env=shop.web.environment)
     assert proved.returncode == 0, proved.stdout + proved.stderr
     assert "0 open holds: all agree" in proved.stdout
 
 
-def _audit(storm: Storm) -> list[str]:
+def _audit(shop: Shop) -> list[str]:
     """What `flask ledger verify` finds, without the second that a command takes to start."""
-    with storm.at_work():
+    with shop.at_work():
         report = books.verify()
     found = [f"{mismatch.account_id} {mismatch.row}: {mismatch.problem}" for mismatch in report.mismatches]
     return found + ([f"{report.open_holds} open holds"] if report.open_holds else [])
@@ -132,22 +131,22 @@ def _is_paid(row: dict[str, Any]) -> bool:
     return bool(row["charge_nano"] > 0 and (row["status"] == "completed" or is_late))
 
 
-def _accounts(storm: Storm, rows: Sequence[dict[str, Any]]) -> list[str]:
+def _accounts(shop: Shop, rows: Sequence[dict[str, Any]]) -> list[str]:
     """Balance = money put in − charges, never below zero; nothing is held and no call is counted as open (R1, R3, R11)."""
     put_in = {
         row["account_id"]: int(row["nano"])
-        for row in storm.query("SELECT account_id, sum(amount_nano) AS nano FROM ledger_entries WHERE kind <> 'usage' GROUP BY 1")
+        for row in shop.query("SELECT account_id, sum(amount_nano) AS nano FROM ledger_entries WHERE kind <> 'usage' GROUP BY 1")
     }
     charged: Counter[UUID] = Counter()
     for row in rows:
         charged[row["account_id"]] += row["charge_nano"]
     problems = []
-    for balance in storm.query("SELECT * FROM balances"):
+    for balance in shop.query("SELECT * FROM balances"):
         account = balance["account_id"]
         left = put_in.get(account, 0) - charged[account]
         facts = {name: balance[name] for name in ("settled_nano", "held_nano", "open_calls")}
         if facts != {"settled_nano": left, "held_nano": 0, "open_calls": 0} or left < 0:
             problems.append(f"account {account}: {facts}, {left} should be left")
-    for key in storm.query("SELECT id, held_nano FROM api_keys WHERE held_nano <> 0"):
+    for key in shop.query("SELECT id, held_nano FROM api_keys WHERE held_nano <> 0"):
         problems.append(f"key {key['id']} holds {key['held_nano']}")
     return problems

@@ -7,14 +7,11 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 
-from reseller.clock import now
 from reseller.database import acting_as_operator
 from reseller.domain.calls.processes import SILENT_SECONDS
 from tests import factories
@@ -43,12 +40,6 @@ class Storm(Shop):
     database_url: str  # past the proxy
     clock: WorkerProcess
     folder: Path
-    marked_at: datetime
-    marked_bills: int
-
-    def mark(self) -> None:
-        """What happened before this moment is not counted in later evidence, though it must still add up."""
-        self.marked_at, self.marked_bills = now(), len(self.billed)
 
     def kill_webs(self, *pids: int) -> None:
         """kill -9 of these web processes, else of all; the server starts others, which take calls when this returns."""
@@ -82,14 +73,6 @@ class Storm(Shop):
     def _living(self) -> list[int]:
         return [*self.web.worker_pids, *([self.clock.pid] if self.clock.exit_code is None else [])]
 
-    def bills_of(self, words: str) -> list[dict[str, Any]]:
-        """The upstream's records of the calls that say these words, begun or ended."""
-        return [bill for bill in self.billed if bill["body"]["messages"][0]["content"] == words]
-
-    def wait_for_quiet(self, seconds: float) -> None:
-        """Every call has ended."""
-        wait_until(lambda: not self.query("SELECT id FROM holds"), seconds)
-
 
 @contextlib.contextmanager
 def open_storm(cluster: Cluster, folder: Path, *, fake_seed: int = 1, **environ: str) -> Iterator[Storm]:
@@ -109,7 +92,6 @@ def open_storm(cluster: Cluster, folder: Path, *, fake_seed: int = 1, **environ:
         stack.callback(web.kill)
         storm = Storm(app=app, admin_url=cluster.admin_url_of(database_url), fake=fake, web=web)
         storm.proxy, storm.database_url, storm.folder = proxy, database_url, folder
-        storm.mark()
         storm.start_clock()
         stack.callback(lambda: storm.clock.kill())
         yield storm
