@@ -18,13 +18,15 @@ from config.brand import Brand, LegalLink
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
-    "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "TYPICAL_TOP_UP_", "TOP_UP_",
+    "OPERATOR_ALERT_", "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "TYPICAL_TOP_UP_", "TOP_UP_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
 STRIPES_OWN = "https://api.stripe.com"
 LIVE_KEYS = ("sk_live_", "rk_live_")
 """How keys begin with which real money moves (docs.stripe.com/keys); the client takes every other one for test mode."""
+
+MIN_WEBHOOK_SECRET = 24
 
 DEFAULT_SECRETS = frozenset({"", "change-me", "changeme", "secret", "dev", "development", "test"})
 
@@ -79,6 +81,11 @@ class Settings(BaseModel):
 
     mail_url: SecretStr = Field(SecretStr(""), description="smtp://user:pass@host:587; empty writes letters to instance/mail/")
     mail_from: str = Field("", description="address that letters come from; required with MAIL_URL")
+    operator_alert_emails: str = Field("", description="addresses, with commas between, that hear of alarms")
+    operator_alert_webhook: str = Field("", description="address that is posted alarms; it may be in a private network")
+    operator_alert_webhook_secret: SecretStr = Field(
+        SecretStr(""), description="signs them, whsec_… or 24 characters and more; required with the address"
+    )
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token for /metrics; empty answers only loopback")
     brand_name: str = Field("Reseller", description="the name customers see")
     brand_support_email: str = Field("", description="where customers find help")
@@ -122,7 +129,7 @@ class Settings(BaseModel):
             raise ValueError("must begin with postgres:// or postgresql://; no other database is supported")
         return value
 
-    @field_validator("openrouter_base_url", "public_url", "stripe_api_base", "oidc_issuer", "brand_top_up_url")
+    @field_validator("openrouter_base_url", "public_url", "stripe_api_base", "oidc_issuer", "brand_top_up_url", "operator_alert_webhook")
     @classmethod
     def _plain_url(cls, value: str) -> str:
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
@@ -156,9 +163,15 @@ class Settings(BaseModel):
         except (ValueError, IndexError, HeaderParseError):
             raise ValueError("must be an e-mail address like shop@example.com, without a name") from None
 
+    @field_validator("operator_alert_emails")
+    @classmethod
+    def _mailboxes(cls, value: str) -> str:
+        return ",".join(cls._mailbox(each.strip()) for each in value.split(",") if each.strip())
+
     @model_validator(mode="after")
     def _complete(self) -> "Settings":
         problems = _stripe_problems(self) + _mail_problems(self) + _provider_problems(self) + _fee_problems(self)
+        problems += _alarm_problems(self)
         if self.reseller_env == "production":
             problems += _production_problems(self)
         if problems:
@@ -182,6 +195,11 @@ class Settings(BaseModel):
     def sender_address(self) -> str:
         """Whom letters are from. Without MAIL_FROM they go into files, and nobody answers those."""
         return self.mail_from or f"no-reply@{urlsplit(self.base_url).hostname}"
+
+    @property
+    def alert_emails(self) -> tuple[str, ...]:
+        """Who hears of alarms by letter."""
+        return tuple(self.operator_alert_emails.split(",")) if self.operator_alert_emails else ()
 
     @cached_property
     def brand(self) -> Brand:
@@ -208,6 +226,16 @@ def _stripe_problems(settings: Settings) -> list[str]:
 def _mail_problems(settings: Settings) -> list[str]:
     if settings.mail_url.get_secret_value() and not settings.mail_from:
         return ["MAIL_FROM is missing while MAIL_URL is set: letters need a sender"]
+    return []
+
+
+def _alarm_problems(settings: Settings) -> list[str]:
+    secret = settings.operator_alert_webhook_secret.get_secret_value()
+    if settings.operator_alert_webhook and len(secret) < MIN_WEBHOOK_SECRET:
+        return [
+            f"OPERATOR_ALERT_WEBHOOK_SECRET needs {MIN_WEBHOOK_SECRET} characters or more while OPERATOR_ALERT_WEBHOOK is set:"
+            " whoever listens there could not tell who speaks"
+        ]
     return []
 
 

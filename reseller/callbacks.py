@@ -10,7 +10,7 @@ from threading import BoundedSemaphore
 import structlog
 from flask import Blueprint, Flask, Response, current_app, request
 
-from reseller import metrics, web
+from reseller import alarms, web
 from reseller.clients.stripe_api import NotGenuine, StripeDown, StripeRefused
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator
@@ -28,6 +28,7 @@ SMALL_BYTES, MAX_LARGE = 65_536, 8
 FORGED_PER_MINUTE = 30
 ALARM_SECONDS = 60.0
 FORGERIES = "forged_events"
+FORGED = "payment_event_forged"
 
 callbacks = Blueprint("callbacks", __name__)
 
@@ -53,10 +54,10 @@ class Forgeries:
     def note(self, address: str, problem: str) -> None:
         """One more, counted; it alarms unless another one has within the last minute, and then tells of those between."""
         self._throttle.failed(network_of(address))
-        metrics.count(metrics.ALARMS, "payment_event_forged")
+        alarms.note(FORGED, words=f"last from {address}: {problem}")
         self._untold += 1
         if monotonic() - self._alarmed_at >= ALARM_SECONDS:
-            log.error("alarm", alarm="payment_event_forged", error=problem, address=address, events=self._untold)
+            log.error("alarm", alarm=FORGED, error=problem, address=address, events=self._untold)
             self._alarmed_at, self._untold = monotonic(), 0
 
 

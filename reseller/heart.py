@@ -1,6 +1,6 @@
 """What every long-lived process does beside its work: says that it lives, notices when prices move, hands over its figures.
 
-One greenlet. A database that does not answer makes it unsteady, never dead.
+Alarms that were sounded since the last beat are written down. One greenlet. A database that does not answer makes it unsteady, never dead.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,10 @@ from gevent.event import Event
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from reseller import alarms
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db, transaction
+from reseller.domain.alarms import keep
 from reseller.domain.calls import processes
 from reseller.metrics import flush
 from reseller.silence import CLOCK_SECONDS, wait_for_each
@@ -63,6 +65,7 @@ class Heart:
             self._greenlet.join(STOP_SECONDS)
         with self._app.app_context(), acting_as_operator():
             try:
+                self._write_down_alarms()
                 processes.forget(self._wiring.process_id)
             except SQLAlchemyError:
                 log.warning("heartbeat_not_removed")
@@ -76,6 +79,7 @@ class Heart:
                     processes.beat(self._wiring.process_id, self._kind, on=self._own)
                     self._beat_at = monotonic()
                 self._look_at_prices()
+                self._write_down_alarms()
             except SQLAlchemyError as error:
                 self._steady_since = monotonic()
                 log.warning("heartbeat_failed", error=type(error).__name__)
@@ -87,11 +91,22 @@ class Heart:
             version = session.execute(text("SELECT coalesce(max(version), 0) FROM price_versions")).scalar_one()
         self._wiring.book.refresh_if_moved(version)
 
+    def _write_down_alarms(self) -> None:
+        """What was sounded in this process has its rows, or is kept for the next time. Raises SQLAlchemyError."""
+        sounded = alarms.take()
+        if not sounded:
+            return
+        try:
+            keep(sounded)
+        except SQLAlchemyError:
+            alarms.give_back(sounded)
+            raise
+
     def _look_at_own_gap(self) -> None:
         """A look at the database has its time limits; a longer gap is this process standing still."""
         gap, self._ticked_at = monotonic() - self._ticked_at, monotonic()
         if gap > processes.SILENT_SECONDS:
-            log.error("process_stood_still", seconds=round(gap, 1))
+            alarms.sound("process_stood_still", self._kind, f"for {gap:.1f} s", seconds=round(gap, 1))
             self._stalled()
 
     def _run(self) -> None:

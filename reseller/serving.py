@@ -7,6 +7,7 @@ import gevent
 import structlog
 from flask import Flask
 
+from reseller import alarms
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator
 from reseller.heart import Heart
@@ -59,7 +60,7 @@ class Serving:
         """Everything owed is durable, or has been waited for: `seconds` and what is left of the drain. Recovery finds the rest."""
         is_idle = self._wiring.till.drain(seconds + max(self._drained_by - monotonic(), 0))
         if not is_idle:
-            log.error("settlements_lost", operations=self._wiring.till.depth)
+            alarms.sound("settlements_lost", words=f"{self._wiring.till.depth} operations", operations=self._wiring.till.depth)
         self._heart.stop()
         log.info("web_ended", settled=is_idle, calls=len(self._live))
 

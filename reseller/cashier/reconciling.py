@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from reseller import metrics
+from reseller import alarms
 from reseller.cashier.cashier import Cashier
 from reseller.cashier.seen import session_seen
 from reseller.cashier.told import known_now, money_now
@@ -120,8 +120,7 @@ class _Run:
     def _tell_of(self, learned: Learned | None) -> None:
         if learned is not None and learned.has_credited:
             self.found.healed += 1
-            metrics.count(metrics.ALARMS, "payment_event_lost")
-            log.error("alarm", alarm="payment_event_lost", payment_id=str(learned.payment_id))
+            alarms.sound("payment_event_lost", str(learned.payment_id), payment_id=str(learned.payment_id))
 
 
 def _learn_session(cashier: Cashier, session_id: str) -> Learned | None:

@@ -2,8 +2,8 @@
 client to do it, and tells here what happened.
 
 Modules in order; each imports only from those before it:
-staff → outbox → accounts → company → letters → identity → notes → keys → limits → pricing → ledger → notices → usage → standing → calls →
-payments → books → registration → jobs → supplier → desk → demo
+staff → outbox → accounts → company → letters → alarms → identity → notes → keys → limits → pricing → ledger → notices → usage →
+standing → calls → payments → books → registration → jobs → supplier → desk → demo
 
 `staff` comes first, since every verb records who did it; then `outbox`, since any verb may announce what happened.
 

@@ -52,6 +52,8 @@ class LetterKind(StrEnum):
     LOW_BALANCE = "low_balance"
     KEY_EXPIRES = "key_expires"
     ACCOUNT_FROZEN = "account_frozen"
+    OPERATOR_ALARM = "operator_alarm"
+    OPERATOR_ALARM_OVER = "operator_alarm_over"
 
 
 class LetterState(StrEnum):

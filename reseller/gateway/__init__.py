@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from config import Settings
-from reseller import web
+from reseller import alarms, web
 from reseller.clock import monotonic, new_id
 from reseller.domain.usage import request_id
 from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout
@@ -68,6 +68,7 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
         if isinstance(error, HTTPException):
             return response_of(_refusal_of(error))
         log.error("request_failed", request_id=request_id(g.call_id), path=request.path, exc_info=True)
+        alarms.note("request_failed", request.endpoint or "", f"{type(error).__name__}, {request_id(g.call_id)}")
         return response_of(Unavailable("Something went wrong on our side."))
 
     return api

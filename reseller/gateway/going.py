@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from flask import request
 
-from reseller import metrics
+from reseller import alarms, metrics
 from reseller.clients.upstream import Reply
 from reseller.clock import monotonic
 from reseller.domain.calls import Admit, Admitted, Note, Outcome, Settle, facts_of
@@ -122,7 +122,7 @@ class Going:
             return None
         settled = self.house.till.settle(Settle(facts_of(self.op), result))
         if settled is not None and settled.was_voided:
-            log.error("voided_while_alive", call_id=self.op.call_id.hex)
+            alarms.sound("voided_while_alive", words=f"call {self.op.call_id.hex}", call_id=self.op.call_id.hex)
             raise Unavailable(VOIDED)
         charge = None if settled is None else settled.final_nano
         self._ended(seen.status, charge)
@@ -145,8 +145,7 @@ class Going:
         """Staff hear of what they must look at: our key, our credit, our limits at the upstream."""
         alarm = getattr(refusal, "alarm", None)
         if alarm:
-            metrics.count(metrics.ALARMS, alarm)
-            log.error("alarm", alarm=alarm, upstream=self.quote.upstream.name)
+            alarms.sound(alarm, self.quote.upstream.name, upstream=self.quote.upstream.name)
 
     def seen(self, status: CallStatus, **more: Any) -> Seen:
         """What reached us of the answer, with what is known of the request."""

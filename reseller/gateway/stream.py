@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import structlog
 
+from reseller import alarms
 from reseller.clients.sse import Frames
 from reseller.clients.upstream import Reply, failure_inside
 from reseller.clock import monotonic
@@ -191,6 +192,7 @@ class Stream:
             return None
         except Exception:  # noqa: BLE001 - the one place where a stream's end may fail; recovery resolves the hold
             log.error("settlement_failed", exc_info=True)
+            alarms.note("settlement_failed")
             return None
 
 

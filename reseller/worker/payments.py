@@ -2,21 +2,16 @@
 
 from datetime import timedelta
 
-import structlog
-
-from reseller import metrics
 from reseller.cashier import LOOK_BACK, reconcile
 from reseller.clients.stripe_api import StripeDown
 from reseller.clock import now
-from reseller.domain import jobs
+from reseller.domain import alarms, jobs
 from reseller.domain.payments import deferred, events, suspense
 from reseller.worker.context import Context
 
 OFF = "Stripe is not configured"
 RECONCILE = "reconcile payments"
 OVERLAP = timedelta(days=1)
-
-log = structlog.get_logger()
 
 
 def apply_events(context: Context) -> str:
@@ -46,9 +41,7 @@ def reconcile_payments(context: Context) -> str:
 def _tell_of_stale() -> int:
     """How many things wait for too long; said first, since reconciling may fail."""
     stale = suspense.stale()
-    if stale:
-        metrics.count(metrics.ALARMS, "suspense_stale")
-        log.error("alarm", alarm="suspense_stale", items=stale)
+    alarms.hold("suspense_stale", {"": f"{stale} wait"} if stale else {})
     return stale
 
 

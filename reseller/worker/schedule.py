@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseller.silence import CLOCK_SECONDS
-from reseller.worker import letters, payments, prices, recovery, sums, supplier, upkeep
+from reseller.worker import alarms, letters, payments, prices, recovery, sums, supplier, upkeep
 from reseller.worker.context import Context
 
 
@@ -28,6 +28,9 @@ JOBS = (
     Job("recover holds", 5, recovery.recover_holds),
     Job("forget processes", 60, recovery.forget_processes),
     Job("send letters", 2, letters.send_letters),
+    Job("watch for alarms", 60, alarms.watch),
+    Job("tell of alarms", 5, alarms.tell),
+    Job("forget alarms", 86_400, alarms.forget),
     Job("tell of balances and keys", 60, letters.tell_of_balances_and_keys),
     Job("watch letters", 300, letters.watch_letters),
     Job("revert limits", 15, upkeep.revert_limits),

@@ -2,13 +2,10 @@
 
 from datetime import timedelta
 
-import structlog
-
+from reseller import alarms
 from reseller.clock import now
 from reseller.domain.usage import rollup
 from reseller.worker.context import Context
-
-log = structlog.get_logger()
 
 
 def roll_up_usage(context: Context) -> str:  # noqa: ARG001 - every job has the same face
@@ -31,5 +28,5 @@ def prove_sums(context: Context) -> str:  # noqa: ARG001
     if not wrong:
         return "all agree"
     rollup.mend(wrong)
-    log.error("usage_sums_mended", quarters=len(wrong), first=wrong[0].isoformat())
+    alarms.sound("usage_sums_mended", words=f"{len(wrong)} quarter-hours, the first {wrong[0].isoformat()}")
     return f"{len(wrong)} made anew, the first: {wrong[0].isoformat()}"

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, books, ledger, limits, registration
+from reseller.domain import accounts, alarms, books, ledger, limits, registration
 from reseller.domain.identity import sessions, throttle, viewings
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
@@ -32,8 +32,8 @@ def make_partitions(context: Context) -> str:  # noqa: ARG001
     """Usage has room for the months to come; a missing one is an alarm."""
     made = partitions.make_ahead()
     missing = partitions.missing_ahead(now().date())
+    alarms.hold("partition_missing", dict.fromkeys(missing, "no room for calls of that month"))
     if missing:
-        log.error("partition_missing", months=missing)
         raise RuntimeError(f"no partition for {', '.join(missing)}")
     return f"made {', '.join(made)}" if made else "all there"
 
@@ -44,6 +44,7 @@ def verify_ledger(context: Context) -> str:  # noqa: ARG001
     for mismatch in report.mismatches:
         log.critical("ledger_mismatch", account_id=str(mismatch.account_id), row=mismatch.row, problem=mismatch.problem)
         accounts.halt(mismatch.account_id, reason=f"{mismatch.row}: {mismatch.problem}")
+    alarms.hold("ledger_mismatch", {str(each.account_id): f"{each.row}: {each.problem}" for each in report.mismatches})
     if report.mismatches:
         raise RuntimeError(f"{len(report.mismatches)} mismatches, first: {report.mismatches[0].row}: {report.mismatches[0].problem}")
     return f"{report.accounts} accounts, {report.entries} entries: all agree"

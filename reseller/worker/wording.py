@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from config import Settings
 from config.brand import Brand
+from reseller import alarms
 from reseller.domain.letters import Claimed, LetterKind
 
 FOLDER = Path(__file__).parent / "templates" / "letters"
@@ -33,6 +34,8 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     LetterKind.LOW_BALANCE: ("balance", "line"),
     LetterKind.KEY_EXPIRES: ("key", "day"),
     LetterKind.ACCOUNT_FROZEN: ("amount", "balance"),
+    LetterKind.OPERATOR_ALARM: ("what", "list", "more"),
+    LetterKind.OPERATOR_ALARM_OVER: ("what", "list", "more"),
 }
 """What each letter tells besides: `facts.address` and so on in its text."""
 
@@ -86,7 +89,9 @@ def of(letter: Claimed, settings: Settings, *, link: str, until: datetime | None
     try:
         filled = _texts().from_string(brand.letters[name]).render(facts) if name in brand.letters else ""
     except TemplateError as error:
-        log.error("letter_text_unusable", file=name, error=f"{type(error).__name__}: {error}")
+        problem = f"{type(error).__name__}: {error}"
+        log.error("letter_text_unusable", file=name, error=problem)
+        alarms.note("letter_text_unusable", name, problem)
         filled = ""
     filled = filled.replace("\r\n", "\n").strip() or _texts().get_template(name).render(facts).strip()
     subject, _, body = filled.partition("\n")

@@ -15,10 +15,12 @@ from flask import Flask
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from reseller import alarms as sounded
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import jobs, ledger, letters, notices, pricing, staff, supplier
+from reseller.domain import alarms, jobs, ledger, letters, notices, pricing, staff, supplier
 from reseller.domain.accounts import Person, Role
+from reseller.domain.alarms import Ears
 from reseller.domain.calls import PriceTerms, processes
 from reseller.domain.desk import set_up
 from reseller.domain.identity import links, sessions, viewings
@@ -52,6 +54,7 @@ OUTSIDERS_TEXTS = {
     "accounts": ("name", "company", "tax_id", "billing_address", "status_reason", "halted_reason"),
     "account_notes": ("body",),
     "adjustments": ("reason", "decision_note"),
+    "alarms": ("subject", "words", "note"),
     "api_keys": ("name",),
     "confirmations": ("note",),
     "holds": ("model", "endpoint"),
@@ -158,6 +161,7 @@ def ids_of(person: Person, connection: psycopg.Connection[Any]) -> dict[str, str
         "adjustment_id": "SELECT id FROM adjustments WHERE account_id = %s AND state = 'waiting'",
         "payment_id": "SELECT id FROM payments WHERE account_id = %s AND status = 'paid'",
         "event_id": "SELECT e.id FROM stripe_events e JOIN payments p ON p.id = e.payment_id WHERE p.account_id = %s",
+        "alarm_id": "SELECT id FROM alarms WHERE alarm = 'request_failed' AND %s IS NOT NULL",
         "item_id": "SELECT i.id FROM suspense_items i JOIN payments p ON p.id = i.payment_id WHERE p.account_id = %s",
     }.items():
         row = connection.execute(query, (person.account_id,)).fetchone()
@@ -208,6 +212,7 @@ def populate(app: Flask) -> Person:
         session.flush()
     buy_from_upstream()
     processes.beat(wiring_of(app).process_id, "web")
+    go_wrong(member)
     set_up.confirm(set_up.AGREEMENT, user_id=member.user_id, note="signed")
     jobs.lease("post usage", 600, wiring_of(app).process_id)
     jobs.finish("post usage", wiring_of(app).process_id, error="it broke")
@@ -221,6 +226,18 @@ def buy_from_upstream() -> None:
         supplier.record("openrouter", day, [told], is_of_key=True)
     supplier.resolve(supplier.open_items()[-1].id, actor=factories.ACTOR, resolution="a test of ours")
     supplier.note("openrouter", bought_usd=Decimal(10), used_usd=Decimal(9), threshold=supplier.Threshold(Decimal(5), 1))
+
+
+def go_wrong(member: Person) -> None:
+    """Alarms: of something that happened, one that somebody looks after, one that is over, and a message about it."""
+    sounded.note("request_failed", "api.chat", "it broke")
+    alarms.keep(sounded.take())
+    alarms.hold("job_failing", {"post usage": "it broke"})
+    alarms.tell(Ears((), has_webhook=True))
+    alarms.acknowledge(alarms.open_alarms()[0].id, actor=staff.actor_of(member.user_id), note="on it")
+    sounded.note("request_failed", "api.other", "it broke")
+    alarms.keep(sounded.take())
+    alarms.hold("job_failing", {})
 
 
 def sell(app: Flask) -> None:

@@ -67,6 +67,7 @@ def _waits(waiting: Waiting) -> list[Wait]:
     proof = waiting.proof
     failing = ", ".join(waiting.failing)
     return [
+        _count("Alarms", waiting.alarms, links.to("alarms.index_view"), note="that nobody looks after", tone="bad"),
         _count("Adjustments to decide", waiting.adjustments, links.to("adjustments.index")),
         _count("Prices in quarantine", waiting.quarantined, links.to("catalogue.index_view")),
         _count("Halted accounts", waiting.halted, links.to("proof.index"), tone="bad"),

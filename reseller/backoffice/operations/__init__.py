@@ -1,9 +1,10 @@
-"""What keeps the shop running: upstreams, presets, people, audit log, jobs, set-up list."""
+"""What keeps the shop running: alarms, upstreams, presets, people, audit log, jobs, set-up list."""
 
 from collections.abc import Callable
 
 from flask_admin.base import BaseView
 
+from reseller.backoffice.operations.alarms import Alarms
 from reseller.backoffice.operations.audit_log import AuditLog
 from reseller.backoffice.operations.jobs import Jobs
 from reseller.backoffice.operations.people import People
@@ -11,12 +12,14 @@ from reseller.backoffice.operations.presets import Presets
 from reseller.backoffice.operations.set_up import SetUp
 from reseller.backoffice.operations.upstreams import Upstreams
 from reseller.domain.accounts import User
+from reseller.domain.alarms import Alarm
 from reseller.domain.limits import LimitPreset
 from reseller.domain.staff import StaffAction
 
 CATEGORY = "Operations"
 
 VIEWS: tuple[Callable[[], BaseView], ...] = (
+    lambda: Alarms(Alarm, name="Alarms", category=CATEGORY, endpoint="alarms", url="/admin/alarms"),
     lambda: SetUp(name="Set-up list", category=CATEGORY, endpoint="set_up", url="/admin/set-up"),
     lambda: Upstreams(name="Upstreams", category=CATEGORY, endpoint="upstreams", url="/admin/upstreams"),
     lambda: Presets(LimitPreset, name="Limit presets", category=CATEGORY, endpoint="presets", url="/admin/presets"),

@@ -57,6 +57,13 @@ def beat(process_id: UUID, kind: str, on: Engine | None = None) -> None:
         session.execute(_BEAT, facts)
 
 
+def is_any_alive(kind: str) -> bool:
+    """Whether a process of this kind has beaten lately."""
+    alive = text("SELECT EXISTS (SELECT FROM processes WHERE kind = :kind AND beat_at >= now() - make_interval(secs => :silent))")
+    with transaction() as session:
+        return bool(session.scalar(alive, {"kind": kind, "silent": SILENT_SECONDS}))
+
+
 def forget(process_id: UUID) -> None:
     """The process ended in order and owes nothing."""
     with transaction() as session:

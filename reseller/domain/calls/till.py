@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from psycopg.errors import LockNotAvailable
 
+from reseller import alarms
 from reseller.batching import BatchStats, GroupCommit, Retry, TryLater
 from reseller.clock import monotonic
 from reseller.domain.calls import settlement
@@ -77,6 +78,7 @@ class Till:
             return None
         except UNSTORABLE:
             log.critical("settlement_stripped", call_id=op.call_id.hex, exc_info=True)
+            alarms.note("settlement_stripped", words=f"call {op.call_id.hex}")
             return self._settle_stripped(op)
         assert isinstance(answer, Settled)
         return answer

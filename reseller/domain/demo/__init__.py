@@ -17,7 +17,7 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts
 from reseller.domain.accounts import User
-from reseller.domain.demo import cast, people, replay, traffic, writing
+from reseller.domain.demo import cast, people, replay, traffic, writing, wrong
 from reseller.domain.demo.cast import DAYS, Customer
 from reseller.domain.demo.goods import Good, stock
 from reseller.domain.demo.logins import PEOPLE, Login, Logins, new_people, working
@@ -55,6 +55,7 @@ def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, know
         until = now()
         partitions.make_past(until.date() - timedelta(days=DAYS))
         goods = stock(lists, rules, actor=actor)
+        wrong.go_wrong(session, until=until)
         loaded = Loaded(_populate(session, goods, until=until, actor=actor), is_new=True)
     rollup.run()
     deferred.forget_days()

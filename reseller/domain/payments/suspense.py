@@ -6,11 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-import structlog
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from reseller import metrics
+from reseller import alarms
 from reseller.clock import new_id, now
 from reseller.database import transaction
 from reseller.domain import staff
@@ -21,8 +20,6 @@ STALE = timedelta(hours=24)
 UNDECIDED = timedelta(days=14)
 """A bank debit may take that long (docs.stripe.com/payments/payment-methods, "Payment confirmation")."""
 MAX_WORDS = 500
-
-log = structlog.get_logger()
 
 
 class Why(StrEnum):
@@ -66,8 +63,7 @@ def put_aside(aside: Aside) -> None:
         }
         added = session.execute(insert(SuspenseItem).values(row).on_conflict_do_nothing().returning(SuspenseItem.id)).first()
     if added is not None:
-        metrics.count(metrics.ALARMS, f"payment_{aside.why}")
-        log.error("alarm", alarm=f"payment_{aside.why}", subject=aside.subject, payment_id=aside.payment_id, words=aside.words)
+        alarms.sound(f"payment_{aside.why}", aside.subject, aside.words, payment_id=aside.payment_id)
 
 
 def resolve(item_id: UUID, *, actor: str, resolution: str) -> None:

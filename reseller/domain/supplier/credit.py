@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from reseller import metrics
+from reseller import alarms
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain.supplier.tables import SupplierBalance, SupplierCredit
-from reseller.money import format_decimal
+from reseller.money import display_usd, format_decimal
 
 ALARM = "upstream_balance_low"
 PACE = timedelta(days=7)
@@ -26,8 +25,6 @@ LEAST_PACE = timedelta(hours=6)
 CLEARLY = Decimal("1.1")
 DAY_SECONDS = 86_400
 TENTH, MICRO = Decimal("0.1"), Decimal("0.000001")
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +66,10 @@ def note(upstream: str, *, bought_usd: Decimal, used_usd: Decimal, threshold: Th
             state.low_since = now() if is_low else None
         found = _with(found, state.low_since)
     if is_low and not was_low:
-        metrics.count(metrics.ALARMS, ALARM)
-        log.error(
-            "alarm",
-            alarm=ALARM,
+        alarms.sound(
+            ALARM,
+            upstream,
+            f"{display_usd(found.remaining_usd)} left",
             upstream=upstream,
             remaining_usd=format_decimal(found.remaining_usd),
             days_left=None if found.days_left is None else format_decimal(found.days_left),

@@ -4,11 +4,10 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reseller import metrics
+from reseller import alarms
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import staff
@@ -21,8 +20,6 @@ from reseller.money import format_decimal
 ACTOR = "system:supplier"
 ALARM = "supplier_drift"
 MAX_WORDS = 500
-
-log = structlog.get_logger()
 
 
 def keep_open(session: Session, upstream: str, day: date, sums: tuple[Decimal, Decimal, Decimal], suspects: Suspects) -> bool:
@@ -53,10 +50,8 @@ def close_agreed(session: Session, upstream: str, day: date) -> None:
 
 def tell(upstream: str, day: date, drift_usd: Decimal, told_usd: Decimal) -> None:
     """Staff are alarmed. After the commit: an alarm for what was rolled back would send them to an empty page."""
-    metrics.count(metrics.ALARMS, ALARM)
-    log.error(
-        "alarm", alarm=ALARM, upstream=upstream, day=day.isoformat(), drift_usd=format_decimal(drift_usd), told_usd=format_decimal(told_usd)
-    )
+    facts = {"upstream": upstream, "day": day.isoformat(), "drift_usd": format_decimal(drift_usd), "told_usd": format_decimal(told_usd)}
+    alarms.sound(ALARM, f"{upstream}, {day}", f"{format_decimal(drift_usd)} of {format_decimal(told_usd)} USD", **facts)
 
 
 def resolve(item_id: UUID, *, actor: str, resolution: str) -> None:

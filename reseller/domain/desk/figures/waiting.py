@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from reseller.database import transaction
-from reseller.domain import jobs
+from reseller.domain import alarms, jobs
 from reseller.domain.accounts import Account
 from reseller.domain.jobs import JobState
 from reseller.domain.ledger import Adjustment, AdjustmentState
@@ -21,6 +21,7 @@ PROOF = "verify ledger"
 class Waiting:
     """`proof` is the job that proves the books; None before its first run."""
 
+    alarms: int  # that nobody looks after
     adjustments: int
     quarantined: int
     halted: int
@@ -46,4 +47,14 @@ def waiting() -> Waiting:
         states = jobs.all_jobs()
     failing = tuple(job.name for job in states if job.last_error)
     proof = next((job for job in states if job.name == PROOF), None)
-    return Waiting(adjustments or 0, quarantined or 0, halted or 0, aside or 0, events.waiting(), differing or 0, failing, proof)
+    return Waiting(
+        alarms.unacknowledged(),
+        adjustments or 0,
+        quarantined or 0,
+        halted or 0,
+        aside or 0,
+        events.waiting(),
+        differing or 0,
+        failing,
+        proof,
+    )

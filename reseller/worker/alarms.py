@@ -1,0 +1,61 @@
+"""Jobs around alarms: conditions are looked at, what is over is over, and whoever runs the shop is told."""
+
+from config import Settings
+from reseller import alarms as sounded
+from reseller.clients import operator_webhook
+from reseller.clients.operator_webhook import NotTold
+from reseller.clock import now
+from reseller.domain import alarms
+from reseller.domain.alarms import Ears
+from reseller.domain.desk import conditions
+from reseller.worker.context import Context
+
+AT_A_TIME = 20
+
+
+def watch(context: Context) -> str:  # noqa: ARG001 - every job has the same face
+    """Conditions that are so have an alarm, those that are no longer so have none, and what went quiet is over."""
+    found = conditions.look()
+    for alarm, subjects in found.items():
+        alarms.hold(alarm, subjects)
+    over = alarms.clear_quiet()
+    return f"{sum(map(len, found.values()))} conditions, {over} went quiet"
+
+
+def tell(context: Context) -> str:
+    """Mailboxes and webhook of the operator have heard of what is new, lasts or is over."""
+    settings = context.wiring.settings
+    alarms.keep(sounded.take())
+    ears = ears_of(settings)
+    if not ears.are_any:
+        return "nobody to tell: OPERATOR_ALERT_EMAILS and OPERATOR_ALERT_WEBHOOK are empty"
+    told = alarms.tell(ears)
+    sent, failed = _send(settings) if ears.has_webhook else (0, 0)
+    return f"{told} told of, {sent} messages sent" + (f", {failed} tried again later" if failed else "")
+
+
+def forget(context: Context) -> str:  # noqa: ARG001
+    """Alarms of last year and messages of last month are gone."""
+    return f"{alarms.prune()} rows"
+
+
+def ears_of(settings: Settings) -> Ears:
+    """Who hears of alarms in this deployment."""
+    return Ears(settings.alert_emails, bool(settings.operator_alert_webhook))
+
+
+def _send(settings: Settings) -> tuple[int, int]:
+    """How many messages the webhook took, and how many it did not; after the first of these the others wait."""
+    sent, due = 0, alarms.claim_messages(AT_A_TIME)
+    url, secret = settings.operator_alert_webhook, settings.operator_alert_webhook_secret.get_secret_value()
+    for number, message in enumerate(due):
+        try:
+            operator_webhook.tell(url, secret, message_id=f"msg_{message.id.hex}", at=now(), payload=message.payload)
+        except NotTold as error:
+            for left in due[number:]:
+                alarms.record_untold(left.id, str(error))
+            sounded.sound("alarm_webhook_failing", words=str(error))
+            return sent, len(due) - number
+        alarms.record_told(message.id)
+        sent += 1
+    return sent, 0
