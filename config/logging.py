@@ -7,6 +7,7 @@ connection share a greenlet, and would share it.
 import logging
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +42,22 @@ def _complete(logger: WrappedLogger, method: str, event_dict: EventDict) -> Even
     return event_dict
 
 
+_alarm_watchers: list[Callable[[str], None]] = []
+
+
+def tell_of_alarms(watcher: Callable[[str], None]) -> None:
+    """`watcher` hears the event of every line of ours at level error or critical, from now on and instead of whoever heard it before."""
+    _alarm_watchers[:] = [watcher]
+
+
+def _complete_ours(logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:
+    """Events of ours are names in the code. What libraries say at these levels is free text, and alarms nobody."""
+    if method in ("error", "critical"):
+        for watcher in _alarm_watchers:
+            watcher(str(event_dict["event"]))
+    return _complete(logger, method, event_dict)
+
+
 def _line(event_dict: dict[str, Any], **_: Any) -> bytes:
     """The line, masked as a whole: whatever its fields hold, and at once."""
     line = orjson.dumps(event_dict, default=str)
@@ -55,7 +72,7 @@ def configure_logging(level: str = "INFO") -> None:
     """Every logger of this process writes JSON lines to stderr from now on."""
     shared: list[Any] = [_complete, structlog.processors.format_exc_info]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_line)],
+        processors=[_complete_ours, *shared[1:], structlog.processors.JSONRenderer(serializer=_line)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,

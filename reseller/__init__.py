@@ -12,18 +12,19 @@ from flask_migrate import Migrate
 from sqlalchemy.orm import Session
 
 from config import Settings, SettingsRefused, settings_for
+from config.logging import tell_of_alarms
 from config.postgres import database_url_for
-from reseller import backoffice, callbacks, gateway, pages, portal, web
+from reseller import backoffice, callbacks, gateway, pages, portal, probes, web
 from reseller.cashier import Cashier
 from reseller.cli import install as install_commands
 from reseller.clock import new_id
 from reseller.database import db
+from reseller.domain.alarms import ALARMS
 from reseller.domain.calls import Till
 from reseller.domain.keys import Directory
 from reseller.domain.pricing import Book
 from reseller.live import LiveCalls
-from reseller.metrics import observe_batch
-from reseller.probes import probes
+from reseller.metrics import count_error, observe_batch
 from reseller.silence import REQUEST_SECONDS, wait_in_all
 from reseller.upstreams import Upstreams
 from reseller.wiring import Wiring, attach
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or settings_for()
     if problems := wording.problems(settings.brand):
         raise SettingsRefused(problems)
+    tell_of_alarms(partial(count_error, counted={"alarm", *ALARMS}))
     database_url = database_url_for(settings)
     app = Plain(__name__, static_folder=None)
     app.config.update(
@@ -81,7 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.install(app, settings)
     gateway.install(app, settings, live)
     pages.install(app, settings)
-    app.register_blueprint(probes)
+    probes.install(app)
     callbacks.install(app)
     portal.install(app, settings)
     backoffice.install(app, settings)

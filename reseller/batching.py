@@ -95,6 +95,7 @@ class GroupCommit(Generic[Op, Answer]):
         self._idle = Event()
         self._idle.set()
         self._writer: gevent.Greenlet | None = None
+        self._writes_since: float | None = None
         self.stats = BatchStats()
 
     def submit(self, op: Op, *, timeout_seconds: float | None = None) -> Answer:
@@ -144,6 +145,11 @@ class GroupCommit(Generic[Op, Answer]):
         """Operations queued or being committed."""
         return len(self._queue) + sum(not slot.done.is_set() and slot not in self._queue for slot in self._running)
 
+    @property
+    def stuck_seconds(self) -> float:
+        """How long the batch in hand has been tried; 0 while none is."""
+        return 0.0 if self._writes_since is None else monotonic() - self._writes_since
+
     def _enqueue(self, op: Op) -> _Slot[Op, Answer]:
         slot: _Slot[Op, Answer] = _Slot(op)
         self._queue.append(slot)
@@ -160,8 +166,10 @@ class GroupCommit(Generic[Op, Answer]):
             while self._queue:
                 self._running = self._take()
                 if self._running:
+                    self._writes_since = monotonic()
                     self._write(self._running)
                     self._running = []
+            self._writes_since = None
             self._idle.set()
 
     def _take(self) -> list[_Slot[Op, Answer]]:

@@ -15,12 +15,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from reseller import alarms
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db, transaction
+from reseller.domain import clock_alarms
 from reseller.domain.alarms import keep
 from reseller.domain.calls import processes
-from reseller.metrics import flush
+from reseller.metrics import HEARTBEAT_FAILURES, alarm_totals, count
+from reseller.sampling import sample
 from reseller.silence import CLOCK_SECONDS, wait_for_each
 from reseller.wiring import wiring_of
 
+HEART = "heart"
+WEB, WORKER = "web", "worker"
 TICK_SECONDS = 1.0
 STOP_SECONDS = 3.0
 
@@ -35,8 +39,9 @@ class Heart:
         self._app = app
         self._kind = kind
         self._wiring = wiring_of(app)
-        self._steady_since = monotonic()
+        self._began_at = self._steady_since = monotonic()
         self._beat_at: float | None = None
+        self._told: dict[str, int] = {}  # alarms of this process that the database knows of
         self._ticked_at = monotonic()
         self._stalled = stalled
         # A connection of its own: requests that wait for theirs must not make this process look dead.
@@ -49,8 +54,14 @@ class Heart:
     def steady_seconds(self) -> float:
         return monotonic() - self._steady_since
 
+    @property
+    def silent_seconds(self) -> float:
+        """Since the last beat that the database took."""
+        return monotonic() - (self._beat_at if self._beat_at is not None else self._began_at)
+
     def start(self) -> None:
         """The process has its row before it takes work; from now on it beats by itself."""
+        self._app.extensions[HEART] = self
         self.tick()
         self._greenlet = gevent.spawn(self._run)
 
@@ -60,12 +71,13 @@ class Heart:
         A beat in hand is waited for: killed inside a query, its connection would be left in the middle of an answer.
         """
         self._stopping.set()
-        flush()
         if self._greenlet is not None:
             self._greenlet.join(STOP_SECONDS)
+        sample(self._app)
         with self._app.app_context(), acting_as_operator():
             try:
                 self._write_down_alarms()
+                self._count_alarms()
                 processes.forget(self._wiring.process_id)
             except SQLAlchemyError:
                 log.warning("heartbeat_not_removed")
@@ -80,8 +92,10 @@ class Heart:
                     self._beat_at = monotonic()
                 self._look_at_prices()
                 self._write_down_alarms()
+                self._count_alarms()
             except SQLAlchemyError as error:
                 self._steady_since = monotonic()
+                count(HEARTBEAT_FAILURES)
                 log.warning("heartbeat_failed", error=type(error).__name__)
             finally:
                 db.session.remove()
@@ -102,6 +116,16 @@ class Heart:
             alarms.give_back(sounded)
             raise
 
+    def _count_alarms(self) -> None:
+        """Web processes are scraped. The alarms of others are kept in the database, for whoever is."""
+        if self._kind == WEB:
+            return
+        totals = alarm_totals()
+        more = {alarm: total - self._told.get(alarm, 0) for alarm, total in totals.items() if total > self._told.get(alarm, 0)}
+        if more:
+            clock_alarms.add(more)
+            self._told = totals
+
     def _look_at_own_gap(self) -> None:
         """A look at the database has its time limits; a longer gap is this process standing still."""
         gap, self._ticked_at = monotonic() - self._ticked_at, monotonic()
@@ -113,5 +137,5 @@ class Heart:
         wait_for_each(CLOCK_SECONDS)
         while not self._stopping.wait(TICK_SECONDS):
             self._look_at_own_gap()
-            flush()
             self.tick()
+            sample(self._app)

@@ -10,8 +10,9 @@ from flask import Flask
 from reseller import alarms
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator
-from reseller.heart import Heart
+from reseller.heart import WEB, Heart
 from reseller.live import LiveCalls
+from reseller.sampling import watch_lag
 from reseller.schema import is_current
 from reseller.wiring import wiring_of
 
@@ -32,11 +33,13 @@ class Serving:
         live = app.extensions["live_calls"]
         assert isinstance(live, LiveCalls)
         self._live = live
-        self._heart = Heart(app, "web", stalled=live.drain)
+        self._heart = Heart(app, WEB, stalled=live.drain)
         self._drained_by = monotonic()
+        self._lag_watch: gevent.Greenlet | None = None
 
     def start(self) -> None:
         self._heart.start()
+        self._lag_watch = watch_lag()
 
     def announce_end(self) -> None:
         """Routers that ask are told to send new work elsewhere; whoever comes all the same is served."""
@@ -61,6 +64,8 @@ class Serving:
         is_idle = self._wiring.till.drain(seconds + max(self._drained_by - monotonic(), 0))
         if not is_idle:
             alarms.sound("settlements_lost", words=f"{self._wiring.till.depth} operations", operations=self._wiring.till.depth)
+        if self._lag_watch is not None:
+            self._lag_watch.kill()
         self._heart.stop()
         log.info("web_ended", settled=is_idle, calls=len(self._live))
 
@@ -70,7 +75,7 @@ def begin(app: Flask, refuse: Callable[[int], object]) -> Serving:
     if wiring_of(app).settings.is_production:
         with app.app_context(), acting_as_operator():
             if not is_current():
-                log.critical("refusing to start: a migration is pending; run `flask db upgrade`")
+                log.critical("migration_pending", do="refusing to start: run `flask db upgrade`")
                 refuse(APP_LOAD_ERROR)
     serving = Serving(app)
     serving.start()

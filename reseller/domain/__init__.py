@@ -3,12 +3,13 @@ client to do it, and tells here what happened.
 
 Modules in order; each imports only from those before it:
 staff → outbox → accounts → company → letters → alarms → identity → notes → keys → limits → pricing → ledger → notices → usage →
-standing → calls → payments → books → registration → jobs → supplier → desk → demo
+standing → calls → payments → books → registration → clock_alarms → jobs → supplier → desk → demo
 
 `staff` comes first, since every verb records who did it; then `outbox`, since any verb may announce what happened.
 
 Laws
-1. Only doors, and the floor that makes a process (`wiring`, `live`, `heart`, `serving`, `web`), import Flask; only clients reach outside.
+1. Only doors, and the floor that makes a process (`wiring`, `live`, `heart`, `sampling`, `serving`, `web`), import Flask; only clients
+   reach outside.
 2. `domain` and `clients` do not know each other.
 3. A module imports only from its left.
 4. Rows do not climb: what crosses a floor on the request path is a frozen dataclass.

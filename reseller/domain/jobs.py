@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Text, text, update
+from sqlalchemy import BigInteger, Text, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
@@ -40,6 +40,8 @@ class JobRun(Base):
     leased_until: Mapped[datetime | None]
     requested_at: Mapped[datetime | None]  # somebody wants it to run now, due or not
     every_seconds: Mapped[int | None]  # the interval in the schedule of the worker that last ran it
+    runs: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # that came to an end
+    failures: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # among them
 
 
 _ENSURE = text("INSERT INTO job_runs (name) VALUES (:name) ON CONFLICT DO NOTHING")
@@ -54,7 +56,7 @@ _LEASE = text(
 )
 _FINISH = text(
     """UPDATE job_runs SET leased_by = NULL, leased_until = NULL, finished_at = now(), last_error = :error,
-              result = coalesce(:result, result),
+              result = coalesce(:result, result), runs = runs + 1, failures = failures + (CAST(:error AS text) IS NOT NULL)::int,
               succeeded_at = CASE WHEN CAST(:error AS text) IS NULL THEN now() ELSE succeeded_at END
         WHERE name = :name AND leased_by = :worker"""
 )
@@ -84,6 +86,7 @@ def finish(name: str, worker_id: UUID, *, result: str | None = None, error: str 
 
 _LIST = text(
     """SELECT j.name, j.every_seconds, j.started_at, j.finished_at, j.succeeded_at, j.result, j.last_error, j.requested_at,
+              j.runs, j.failures,
               CASE WHEN j.leased_until >= now() AND p.beat_at >= now() - make_interval(secs => :silent)
                    THEN p.host || ', process ' || p.pid END AS holder
          FROM job_runs j LEFT JOIN processes p ON p.id = j.leased_by
@@ -104,6 +107,8 @@ class JobState:
     result: str | None
     last_error: str | None
     requested_at: datetime | None
+    runs: int
+    failures: int
     holder: str | None
 
     @property

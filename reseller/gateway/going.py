@@ -120,7 +120,9 @@ class Going:
             self.house.till.pend(result)
             self._ended(seen.status, None)
             return None
+        began_at = monotonic()
         settled = self.house.till.settle(Settle(facts_of(self.op), result))
+        metrics.observe(metrics.SETTLE_SECONDS, monotonic() - began_at)
         if settled is not None and settled.was_voided:
             alarms.sound("voided_while_alive", words=f"call {self.op.call_id.hex}", call_id=self.op.call_id.hex)
             raise Unavailable(VOIDED)
@@ -171,7 +173,8 @@ class Going:
             raise
 
     def _ended(self, status: CallStatus, charge_nano: int | None) -> None:
-        metrics.count(metrics.CALLS, self.call.path, status)
+        op = self.op
+        metrics.count_ended(self.call.path, op.upstream, metrics.TEST_MODEL if op.is_test else op.model, status)
         if charge_nano:
             metrics.count(metrics.CHARGED_USD, by=charge_nano / 1e9)  # for graphs, never money
         log.info(

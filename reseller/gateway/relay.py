@@ -15,7 +15,17 @@ from reseller.clients.upstream import Reply, failure_inside
 from reseller.domain.calls.settlement import storable
 from reseller.domain.keys import Caller
 from reseller.domain.usage import CallStatus
-from reseller.errors import Refusal, StalePrices, Unavailable, UpstreamDown, UpstreamFailure
+from reseller.errors import (
+    PaymentRequired,
+    RateLimited,
+    Refusal,
+    SpendLimitReached,
+    StalePrices,
+    TooManyAtOnce,
+    Unavailable,
+    UpstreamDown,
+    UpstreamFailure,
+)
 from reseller.gateway import account, quoting, rewriting
 from reseller.gateway.access import identify
 from reseller.gateway.body import in_turn, parse_object, read_body
@@ -90,11 +100,24 @@ def _admitted(house: Wiring, caller: Caller, call: Call, path: str) -> "Going":
             continue
         except Refusal as refusal:
             metrics.count(metrics.CALLS, path, refusal.code)
+            _count_limit(refusal)
             raise
         going = Going(house, Quoted(call, quoted, op), admitted, received_at=g.received_at, live=live_calls())
         metrics.observe(metrics.ADDED_SECONDS, going.timings["admitted_ms"] / 1000)
         return going
     raise Unavailable
+
+
+def _count_limit(refusal: Refusal) -> None:
+    """What stood in the way of a call that could otherwise have gone: how fast, how many at once, or money."""
+    if isinstance(refusal, RateLimited):
+        metrics.count(metrics.LIMIT_HITS, refusal.window)
+    elif isinstance(refusal, TooManyAtOnce):
+        metrics.count(metrics.LIMIT_HITS, "at_once")
+    elif isinstance(refusal, SpendLimitReached):
+        metrics.count(metrics.LIMIT_HITS, "key_spend")
+    elif isinstance(refusal, PaymentRequired):
+        metrics.count(metrics.BALANCE_REFUSALS, refusal.code)
 
 
 def live_calls() -> LiveCalls:

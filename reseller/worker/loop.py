@@ -11,7 +11,7 @@ from gevent.event import Event
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db
 from reseller.domain import jobs
-from reseller.heart import Heart
+from reseller.heart import WORKER, Heart
 from reseller.silence import wait_for_each
 from reseller.wiring import wiring_of
 from reseller.worker.context import Context
@@ -28,7 +28,7 @@ def run_forever(app: Flask) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
-    heart = Heart(app, "worker")
+    heart = Heart(app, WORKER)
     heart.start()
     context = Context(wiring_of(app), heart, is_once=False)
     log.info("worker_began", jobs=len(JOBS))
@@ -43,7 +43,7 @@ def run_forever(app: Flask) -> None:
 
 def run_once(app: Flask, tell: Callable[[str], None] = lambda line: None) -> list[str]:
     """Every job that is due has run once; the names of those that failed. `tell` gets a line for each job."""
-    heart = Heart(app, "worker")
+    heart = Heart(app, WORKER)
     heart.start()
     context = Context(wiring_of(app), heart, is_once=True)
     failed = [job.name for job in JOBS if not _run_if_due(app, job, context, tell)]

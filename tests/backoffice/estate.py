@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from reseller import alarms as sounded
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import alarms, jobs, ledger, letters, notices, pricing, staff, supplier
+from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, staff, supplier
 from reseller.domain.accounts import Person, Role
 from reseller.domain.alarms import Ears
 from reseller.domain.calls import PriceTerms, processes
@@ -216,6 +216,7 @@ def populate(app: Flask) -> Person:
     set_up.confirm(set_up.AGREEMENT, user_id=member.user_id, note="signed")
     jobs.lease("post usage", 600, wiring_of(app).process_id)
     jobs.finish("post usage", wiring_of(app).process_id, error="it broke")
+    clock_alarms.add({"job_failed": 1})
     return first
 
 

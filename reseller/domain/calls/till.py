@@ -57,6 +57,11 @@ class Till:
         """Operations that are not durable yet."""
         return self._group.depth
 
+    @property
+    def stuck_seconds(self) -> float:
+        """How long the commit in hand has been tried; 0 while none is."""
+        return self._group.stuck_seconds
+
     def admit(self, op: Admit) -> Admitted:
         """The call's hold is committed. Raises the Refusal that stands against it, or Unavailable.
 
