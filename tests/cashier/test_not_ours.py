@@ -52,6 +52,14 @@ def test_a_discount_that_we_never_gave_is_not_credited(bank: Bank) -> None:
     assert scenes.rows("SELECT amount_nano FROM suspense_items") == [{"amount_nano": 500_000_000}]
 
 
+def test_a_tax_below_zero_makes_no_price_of_a_part_of_it(bank: Bank) -> None:
+    event = paid_event(bank, amount_total=50, total_details={"amount_tax": -1950})
+
+    assert bank.tell(event) == [200]
+
+    assert (bank.balance, bank.aside) == (0, ["wrong_amount"])
+
+
 @pytest.mark.parametrize("more", [{}, discounted(10_000_000, 50), {"currency": "jpy"}])
 def test_another_programs_session_in_an_accounts_name_is_no_order(bank: Bank, more: dict[str, Any]) -> None:
     """Whoever else sells through the same Stripe account can write our ids, and not our mark."""

@@ -246,3 +246,17 @@ def test_the_command_says_that_somebody_must_look(app: Flask, bank: Bank) -> Non
 
     assert told.exit_code == 0, told.output
     assert "1 of what Stripe says cannot be used: somebody must look at /admin/suspense/" in told.output
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"])
+def test_what_no_database_can_keep_hides_no_refund(bank: Bank, text: str) -> None:
+    """Whoever else uses the same Stripe account writes what they like beside a refund."""
+    order = bank.paid("20")
+    with bank.fake.hold_back():
+        made = bank.fake.refund(bank.intent_of(order), 500)
+    bank.fake.shop.refunds[made["id"]]["metadata"]["reason"] = text
+
+    reconcile(bank.cashier)
+
+    assert bank.balance == Decimal(15)
+    assert scenes.rows("SELECT reason FROM payment_refunds") == [{"reason": "a\ufffdb"}]

@@ -36,7 +36,8 @@ class Suspense(TableView):
     intro = (
         "Money that somebody must look at. For what fits no order nothing was credited; of a payment that went back in another currency all"
         " that was left was taken; what was credited and is not paid at Stripe stays credited until you take it off. Look at Stripe, put it"
-        " right there or by an adjustment, and write down how."
+        " right there or by an adjustment, and write down how. Credit that you give by an adjustment is not taken back by itself if such"
+        " money goes back later."
     )
     empty = "Nothing is in suspense."
     column_list = ("created_at", "kind", "amount_usd", "words", "subject", "payment_id", "resolution")

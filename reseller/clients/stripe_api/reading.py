@@ -4,6 +4,8 @@ Source: docs.stripe.com/api (checkout/sessions/object, payment_intents/object, c
 balance_transactions/object), version 2026-10-28. A field that is an id may be the expanded object instead ("Expanding responses").
 """
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +16,9 @@ from uuid import UUID
 from reseller.clients.stripe_api.cents import usd_of
 from reseller.clients.stripe_api.contract import DisputeFacts, MoneyFacts, RefundFacts, SessionFacts, Unreadable
 from reseller.money import ZERO_USD, parse_usd
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What JSON can say and PostgreSQL cannot keep: NUL, and half a pair of surrogates."""
 
 Object = Mapping[str, Any]
 P = ParamSpec("P")
@@ -149,6 +154,20 @@ def instant(seconds: Any) -> datetime:
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         raise ValueError("an instant of Stripe's is an integer")
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def storable(value: Any) -> Any:
+    """The same without characters and numbers that PostgreSQL's JSON has not."""
+    match value:
+        case str():
+            return _NO_TEXT.sub("\ufffd", value)
+        case dict():
+            return {storable(name): storable(inner) for name, inner in value.items()}
+        case list():
+            return [storable(inner) for inner in value]
+        case float():
+            return value if math.isfinite(value) else None
+    return value
 
 
 def _one(*values: Any) -> UUID | None:

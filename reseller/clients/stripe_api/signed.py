@@ -6,19 +6,15 @@ signatures while a secret is being replaced; five minutes of tolerance.
 
 import hashlib
 import json
-import math
-import re
 from typing import Any
 
 import stripe
 
 from reseller.clients.stripe_api.contract import Event, NotGenuine
-from reseller.clients.stripe_api.reading import instant
+from reseller.clients.stripe_api.reading import instant, storable
 from reseller.clock import unix_seconds
 
 TOLERANCE_SECONDS = 300
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-"""What JSON can say and PostgreSQL cannot keep: NUL, and half a pair of surrogates."""
 
 
 def read_event(raw: bytes, signature: str, secret: str) -> Event:
@@ -69,7 +65,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     What no database can keep is replaced: names are typed by customers, and a payment must not fail over one.
     """
     try:
-        event = _storable(json.loads(raw, object_pairs_hook=_object, parse_constant=_refused))
+        event = storable(json.loads(raw, object_pairs_hook=_object, parse_constant=_refused))
     except (ValueError, RecursionError):
         raise NotGenuine("the body is no JSON that means one thing") from None
     if not isinstance(event, dict):
@@ -82,20 +78,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         raise ValueError("a name stands twice")
     return made
-
-
-def _storable(value: Any) -> Any:
-    """The same without characters and numbers that PostgreSQL's JSON has not."""
-    match value:
-        case str():
-            return _NO_TEXT.sub("\ufffd", value)
-        case dict():
-            return {_storable(name): _storable(inner) for name, inner in value.items()}
-        case list():
-            return [_storable(inner) for inner in value]
-        case float():
-            return value if math.isfinite(value) else None
-    return value
 
 
 def _refused(constant: str) -> Any:

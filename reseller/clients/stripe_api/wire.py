@@ -17,6 +17,7 @@ import structlog
 from requests.adapters import HTTPAdapter
 
 from reseller.clients.stripe_api.contract import StripeDown, StripeRefused
+from reseller.clients.stripe_api.reading import storable
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 15.0
 RETRIES = 1
@@ -61,10 +62,11 @@ def asking() -> Iterator[None]:
 
 
 def plain(found: Any) -> dict[str, Any]:
-    """An object of the SDK's as a dict. Raises StripeDown for what is none."""
+    """An object of the SDK's as a dict that a database can keep. Raises StripeDown for what is none."""
     if not isinstance(found, stripe.StripeObject):
         raise StripeDown("Stripe answers with no object")
-    return found.to_dict()
+    told: dict[str, Any] = storable(found.to_dict())
+    return told
 
 
 def _trouble(error: stripe.StripeError) -> StripeDown | StripeRefused:

@@ -59,6 +59,6 @@ def _misfit_of_itself(seen: SessionSeen, own: OwnOrders) -> Misfit | None:
     if not seen.is_usd:
         return Why.WRONG_CURRENCY, f"Paid in {seen.currency.upper()[:10]}, ordered in USD."
     paid = seen.total_usd - seen.tax_usd
-    if paid != seen.amount_usd:
+    if paid != seen.amount_usd or seen.tax_usd < 0:
         return Why.WRONG_AMOUNT, f"Paid {display_usd(paid)} without tax, of {display_usd(seen.amount_usd)} in the session."
     return None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from reseller.database import transaction
 from reseller.domain.payments.tables import BonusTier, Pack
 from reseller.errors import InvalidRequest
-from reseller.money import ZERO_USD, display_usd
+from reseller.money import ZERO_USD, display_usd, format_decimal
 
 CENT = Decimal("0.01")
 MOST_USD = Decimal(100_000)
@@ -37,6 +37,11 @@ def tiers() -> list[BonusTier]:
     """From the smallest amount up."""
     with transaction() as session:
         return _tiers(session)
+
+
+def told(tiers: Sequence[BonusTier]) -> str:
+    """What a form says of the bonuses that its page has shown, so that it can be seen whether they are others by now."""
+    return " ".join(f"{format_decimal(tier.bonus_percent)}%@{format_decimal(tier.from_usd)}" for tier in tiers)
 
 
 def bonus_for(amount_usd: Decimal) -> Decimal:

@@ -1,12 +1,12 @@
 """Buying credit: choose an amount, pay at Stripe, and see here what became of it. The way back from Stripe proves nothing (R18)."""
 
 import structlog
-from flask import Response, jsonify, redirect, render_template, request, url_for
+from flask import Response, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from reseller.clients.stripe_api import StripeDown, StripeRefused
 from reseller.database import acting_as_operator
-from reseller.domain.payments import PaymentStatus, reading, suspense, topups
+from reseller.domain.payments import PaymentStatus, packs, reading, suspense, topups
 from reseller.domain.payments.reading import PaymentLine
 from reseller.errors import InvalidRequest, Unavailable
 from reseller.money import format_decimal, places_of
@@ -28,6 +28,10 @@ def buy() -> AnyResponse | str:
     if not cashier.is_open:
         raise Unavailable("Buying credit is not switched on here.")
     given = request.form.get("pack") or request.form.get("amount") or "0"
+    bonuses = packs.told(packs.tiers())
+    if request.form.get("bonuses", bonuses) != bonuses:
+        flash("The bonuses have changed since you opened this page. Nothing was charged; look at them and choose again.", "conflict")
+        return redirect(url_for("billing.show"))
     try:
         order = topups.begin(scope.account_id, scope.user_id, amount_of(given), cashier.bounds)
     except InvalidRequest:  # the page says why, beside what was typed

@@ -28,12 +28,13 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Buying:
-    """`is_open`: whether anything can be bought here at all."""
+    """`is_open`: whether anything can be bought here at all. `told`: the bonuses, as forms bring them along."""
 
     is_open: bool
     bounds: Bounds
     packs: tuple[Offer, ...]
     tiers: tuple[BonusTier, ...]
+    told: str
     payments: tuple[PaymentLine, ...]
     typed: Typed
 
@@ -47,7 +48,8 @@ def buying_of(account_id: UUID, typed: str) -> Buying:
             is_open=cashier.is_open,
             bounds=cashier.bounds,
             packs=tuple(pack for pack in packs.offers() if least <= pack.amount_usd <= most),
-            tiers=tuple(packs.tiers()),
+            tiers=(tiers := tuple(packs.tiers())),
+            told=packs.told(tiers),
             payments=tuple(reading.of_account(account_id)),
             typed=_checked(typed[:MAX_TYPED_CHARACTERS], cashier.bounds),
         )

@@ -29,6 +29,7 @@ from tests.staff import client_of
 
 ORDER = re.compile(r'href="/billing/payments/([0-9a-f-]{36})"')
 TYPED = re.compile(r'id="amount"[^>]* value="([^"]*)"')
+BONUSES = re.compile(r'name="bonuses" value="([^"]*)"')
 PROBLEM = re.compile(r'<ul class="errors" id="amount-errors"><li>([^<]*)')
 
 
@@ -170,6 +171,23 @@ def test_a_bonus_is_promised_before_and_given_after(bank: Bank, browser: FlaskCl
 
     assert "with $2.00 on top" in page
     assert bank.balance == Decimal(22)
+
+
+def test_a_bonus_that_is_another_by_now_is_said_before_anything_is_paid(bank: Bank, browser: FlaskClient) -> None:
+    """Who pressed "$20.00 + $2.00" must not pay $20.00 for $20.00."""
+    pack_changes.add_pack(PackTerms(Decimal(20)), actor="test", reason="to sell")
+    tier_id = pack_changes.add_tier(Decimal(20), Decimal(10), actor="test", reason="to sell")
+    seen = set(BONUSES.findall(text_of(browser, "/billing")))
+    pack_changes.change_tier(tier_id, Decimal(20), Decimal(1), seen_version=None, actor="test", reason="too dear")
+
+    answer = browser.post("/billing/payments", data={"pack": "20", "bonuses": seen.pop()}, follow_redirects=True)
+    kept = orders()
+    again = buy(browser, pack="20", bonuses=BONUSES.findall(answer.text)[0])
+
+    assert "The bonuses have changed since you opened this page. Nothing was charged" in answer.text
+    assert "$20.00 + $0.20" in answer.text
+    assert (seen, kept, again.status_code) == (set(), [], 200)
+    assert [order["bonus_nano"] for order in orders()] == [200_000_000]
 
 
 def test_a_form_from_elsewhere_buys_nothing(app: Flask, bank: Bank, visitor: Callable[..., Visitor]) -> None:
