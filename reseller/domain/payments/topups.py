@@ -92,12 +92,16 @@ def begin(account_id: UUID, user_id: UUID, amount_usd: Decimal, bounds: Bounds) 
 
 
 def opened(payment_id: UUID, *, session_id: str, url: str, expires_at: datetime) -> None:
-    """The order can be paid at this address. Raises NotFound."""
+    """The order can be paid at this address. Raises NotFound.
+
+    Stripe said so to us: whatever session was heard of before, and whoever had copied our mark into it, this one is the order's.
+    """
     with transaction() as session:
         payment = session.get(Payment, payment_id, with_for_update=True)
         if payment is None:
             raise NotFound("There is no such payment.")
-        payment.session_id = payment.session_id or session_id
+        if payment.status != PaymentStatus.PAID:
+            payment.session_id = session_id
         payment.checkout_url, payment.expires_at = url, expires_at
 
 

@@ -6,9 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from flask import Flask
 
 from reseller.clock import new_id, now
-from reseller.domain.payments import SessionSeen, own_orders_of
+from reseller.domain.payments import SessionSeen, learn_session, own_orders_of, topups
+from tests import factories
+from tests.domain import scenes
+from tests.domain.payments import paying
 from tests.domain.payments.paying import OWN_ORDERS, marked
 
 SEEN = marked(
@@ -54,3 +58,17 @@ def test_an_order_with_anything_else_in_it_is_not(changed: dict[str, Any]) -> No
 
 def test_another_deployment_marks_otherwise() -> None:
     assert not own_orders_of("another secret", is_live=False).has_marked(SEEN)
+
+
+@pytest.mark.parametrize("facts", [{"status": "expired"}, {"status": "open"}])
+def test_a_copy_of_our_mark_takes_no_order_from_the_session_that_we_opened(app: Flask, facts: dict[str, Any]) -> None:
+    """Heard of between Stripe's opening the session and our keeping it: the customer pays ours, and it counts."""
+    buyer = factories.make_person()
+    begun = topups.begin(buyer.account_id, buyer.user_id, Decimal(20), paying.BOUNDS)
+    ours = marked(paying.paid(begun))
+    learn_session(replace(ours, session_id="cs_copied", payment_status="unpaid", intent_id=None, **facts), OWN_ORDERS)
+
+    topups.opened(begun.payment_id, session_id=ours.session_id, url="https://pay.example/", expires_at=begun.expires_at)
+    learn_session(ours, OWN_ORDERS)
+
+    assert (paying.balance(buyer), scenes.rows("SELECT 1 FROM suspense_items")) == (Decimal(20), [])
