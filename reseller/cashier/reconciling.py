@@ -11,7 +11,7 @@ from reseller import alarms
 from reseller.cashier.cashier import Cashier
 from reseller.cashier.seen import session_seen
 from reseller.cashier.told import known_now, money_now
-from reseller.clients.stripe_api import SessionFacts, StripeDown, StripeRefused, Unreadable
+from reseller.clients.stripe_api import MISSING, SessionFacts, StripeDown, StripeRefused, Unreadable
 from reseller.clock import now
 from reseller.domain.payments import Learned, refunds, topups
 from reseller.domain.payments.refunds import Asked
@@ -20,8 +20,6 @@ from reseller.domain.payments.topups import Credited
 
 LOOK_BACK = timedelta(days=3)
 """How far it looks back unless told otherwise: Stripe itself repeats events for three days."""
-MISSING = "resource_missing"
-"""Stripe knows no such thing (docs.stripe.com/error-codes): it was made in the other mode, or with another account's keys."""
 MAX_TROUBLES = 20
 """So many things without an answer are a Stripe that is down; each may have cost a timeout."""
 

@@ -207,6 +207,23 @@ def test_a_no_that_says_nothing_of_the_refund_keeps_its_credit_taken(
     assert (taken, bank.balance, made(bank)) == (Decimal(15), Decimal(15), [500])
 
 
+def test_a_payment_that_stripe_does_not_know_is_a_no(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made with the keys of another account: nothing can ever go back by these."""
+    order = bank.paid("20")
+    asked, answer = bank.ask(order, "5"), bank.fake.api.answer
+
+    def missing(method: str, path: str, *rest: Any) -> Any:
+        if path == "/v1/refunds":
+            return 404, {}, {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such payment_intent"}}
+        return answer(method, path, *rest)
+
+    monkeypatch.setattr(bank.fake.api, "answer", missing)
+    with pytest.raises(StripeRefused):
+        bank.cashier.send_refund(asked)
+
+    assert bank.balance == Decimal(20)
+
+
 def test_an_order_that_nobody_paid_has_nothing_to_give_back(bank: Bank) -> None:
     with pytest.raises(Conflict, match="Only a payment that was paid"):
         bank.ask(bank.order(), "5")

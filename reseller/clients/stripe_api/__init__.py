@@ -6,6 +6,7 @@ account and no table of ours beyond the ids that we let Stripe carry. No excepti
 
 from reseller.clients.stripe_api.api import StripeApi
 from reseller.clients.stripe_api.contract import (
+    MISSING,
     CheckoutOpened,
     CheckoutWanted,
     DisputeFacts,
@@ -22,6 +23,7 @@ from reseller.clients.stripe_api.contract import (
 from reseller.clients.stripe_api.reading import dispute_in, intent_id_in, refund_in, session_in
 
 __all__ = [
+    "MISSING",
     "CheckoutOpened",
     "CheckoutWanted",
     "DisputeFacts",

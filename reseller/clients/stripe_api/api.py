@@ -9,6 +9,7 @@ from uuid import UUID
 import stripe
 
 from reseller.clients.stripe_api.contract import (
+    MISSING,
     CheckoutOpened,
     CheckoutWanted,
     DisputeFacts,
@@ -102,13 +103,15 @@ class StripeApi:
         """The money is on its way back, once, however often and however late this is asked.
 
         An idempotency key may be forgotten after 24 hours (docs.stripe.com/api/idempotent_requests), so that the refunds there are
-        are looked at first; a no to that look is no answer, since the refund may be among those. Raises ValueError for a fraction of
-        a cent.
+        are looked at first. A no to that look is no answer, since the refund may be among them, unless there is no such payment.
+        Raises ValueError for a fraction of a cent.
         """
         params = refund_params(refund_id, intent_id, amount_usd, reason)
         try:
             made = next((each for each in self._refunds_of(intent_id) if each.metadata_id == refund_id), None)
         except StripeRefused as error:
+            if error.code == MISSING:
+                raise
             raise StripeDown(f"Stripe does not say what was refunded before: {error}") from None
         if made is not None:
             return made

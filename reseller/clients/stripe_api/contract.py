@@ -17,6 +17,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+MISSING = "resource_missing"
+"""The code of a refusal because Stripe knows no such thing (docs.stripe.com/error-codes): it was made in the other mode, or with another
+account's keys."""
+
 
 class StripeTrouble(Exception):
     """Whatever goes wrong with Stripe."""
