@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
+from reseller.callbacks import MAX_BYTES
 from reseller.cashier import HANDLERS
 from reseller.clock import unix_seconds
 from tests.cashier.bank import Bank
@@ -251,7 +252,7 @@ def test_what_is_signed_and_no_event_is_refused(bank: Bank, raw: bytes) -> None:
 
 
 def test_an_event_beyond_every_size_is_not_read(bank: Bank) -> None:
-    assert bank.post(b" " * 300_000, "t=1,v1=00") == 413
+    assert bank.post(b" " * (MAX_BYTES + 1), "t=1,v1=00") == 413
 
 
 def test_only_post_is_answered(bank: Bank) -> None:

@@ -37,8 +37,9 @@ def test_the_same_form_twice_is_one_refund(bank: Bank) -> None:
         bank.cashier.send_refund(bank.ask(order, "5", nonce=nonce))
 
     assert (bank.balance, made(bank)) == (Decimal(15), [500])
-    with pytest.raises(Conflict, match="sent before"):
-        bank.ask(order, "6", nonce=nonce)
+    for usd, reason in (("6", "asked for it"), ("5", "a fraud")):
+        with pytest.raises(Conflict, match="sent before"):
+            bank.ask(order, usd, nonce=nonce, reason=reason)
 
 
 @pytest.mark.parametrize("usd", ["20.01", "0", "-1", "0.001", "NaN", "Infinity"])

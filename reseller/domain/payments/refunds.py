@@ -205,8 +205,8 @@ def _begin(session: Session, draft: RefundDraft, payment: Payment, actor: str, s
 
 
 def _same(known: PaymentRefund, draft: RefundDraft, payment: Payment, requester_id: UUID) -> Asked:
-    facts = (known.payment_id, known.amount_usd, known.actor)
-    if facts != (payment.id, draft.amount_usd, staff.actor_of(requester_id)):
+    facts = (known.payment_id, known.amount_usd, known.reason, known.actor)
+    if facts != (payment.id, draft.amount_usd, draft.reason.strip(), staff.actor_of(requester_id)):
         raise _other_nonce()
     if known.status == RefundStatus.REFUSED:
         raise Conflict("Stripe has refused this refund. Open the page again to ask for another; nothing was changed.")
