@@ -26,6 +26,8 @@ from reseller.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from reseller.money import ZERO_USD, display_usd, format_decimal, to_usd
 
 MAX_REASON_CHARACTERS = 500
+MEANWHILE_USD = Decimal(1)
+"""So much more may be spent than the form told of: of an account that is in use, no form could be sent else."""
 UNREACHED = "did not reach the customer, and its credit is theirs again"
 
 
@@ -173,7 +175,7 @@ def _spent_part(payment: Payment, draft: RefundDraft, left_usd: Decimal) -> Deci
             "account the missing credit first, which somebody else approves. Nothing was changed."
         )
         raise InvalidRequest(words, param="amount_usd")
-    if spent > max(amount_usd - draft.unspent_usd, ZERO_USD):
+    if spent > max(amount_usd - draft.unspent_usd, ZERO_USD) + MEANWHILE_USD:
         words = (
             f"Credit was spent since you opened this page: {display_usd(spent)} of this refund is not there any more. "
             "Look at it again, and refund what is right now. Nothing was changed."

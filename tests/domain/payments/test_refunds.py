@@ -147,6 +147,21 @@ def test_what_was_spent_since_the_page_was_opened_does_not_go_back_unseen(buyer:
     assert (paying.balance(buyer), used(finance)) == (0, 0)
 
 
+@pytest.mark.parametrize(("meanwhile", "goes"), [("1", True), ("1.01", False)])
+def test_an_account_that_is_in_use_can_be_refunded(buyer: Person, finance: Person, meanwhile: str, goes: bool) -> None:
+    order = paying.buy(buyer, "100")
+    spend(buyer, "40")
+    seen = refunds.refundable(order.payment_id)
+    spend(buyer, meanwhile)
+
+    try:
+        ask(finance, order, "100", unspent=str(seen.unspent_usd))
+    except InvalidRequest:
+        assert not goes
+
+    assert used(finance) == (Decimal(40) + Decimal(meanwhile) if goes else 0)
+
+
 def test_slices_count_together(buyer: Person, finance: Person) -> None:
     order = paying.buy(buyer, "900")
     spend(buyer, "900")
