@@ -54,6 +54,7 @@ class LetterKind(StrEnum):
     ACCOUNT_FROZEN = "account_frozen"
     OPERATOR_ALARM = "operator_alarm"
     OPERATOR_ALARM_OVER = "operator_alarm_over"
+    WEBHOOK_OFF = "webhook_off"
 
 
 class LetterState(StrEnum):

@@ -1,9 +1,10 @@
 """What a job gets to work with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reseller.heart import Heart
 from reseller.wiring import Wiring
+from reseller.worker.errands import Errands
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +12,4 @@ class Context:
     wiring: Wiring
     heart: Heart
     is_once: bool  # a single round: there is no history of beats to wait for
+    errands: Errands = field(default_factory=Errands)  # what jobs set going and do not wait for

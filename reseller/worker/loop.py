@@ -18,6 +18,8 @@ from reseller.worker.context import Context
 from reseller.worker.schedule import JOBS, Job
 
 FINISH_SECONDS = 25.0
+ERRANDS_SECONDS = 12.0
+"""A little longer than one of them may take."""
 MAX_PAUSE_SECONDS = 5.0
 
 log = structlog.get_logger()
@@ -36,6 +38,7 @@ def run_forever(app: Flask) -> None:
     greenlets = [gevent.spawn(_repeat, app, job, context, stop) for job in JOBS]
     stop.wait()
     gevent.joinall(greenlets, timeout=FINISH_SECONDS)
+    context.errands.finish(ERRANDS_SECONDS)
     context.wiring.till.drain(FINISH_SECONDS)
     heart.stop()
     log.info("worker_ended")

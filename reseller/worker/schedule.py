@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseller.silence import CLOCK_SECONDS
-from reseller.worker import alarms, letters, payments, prices, recovery, sums, supplier, upkeep
+from reseller.worker import alarms, letters, payments, prices, recovery, sums, supplier, upkeep, webhooks
 from reseller.worker.context import Context
 
 
@@ -50,5 +50,7 @@ JOBS = (
     Job("forget sign-ins", 3600, upkeep.forget_sign_ins),
     Job("close viewings", 300, upkeep.close_viewings),
     Job("forget letters", 3600, letters.forget_letters),
+    Job("send webhooks", 1, webhooks.send_webhooks),
+    Job("forget deliveries", 3600, webhooks.forget_deliveries, patience=None),
     Job("forget registrations", 3600, upkeep.forget_registrations),
 )

@@ -36,6 +36,7 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     LetterKind.ACCOUNT_FROZEN: ("amount", "balance"),
     LetterKind.OPERATOR_ALARM: ("what", "list", "more"),
     LetterKind.OPERATOR_ALARM_OVER: ("what", "list", "more"),
+    LetterKind.WEBHOOK_OFF: ("endpoint", "said"),
 }
 """What each letter tells besides: `facts.address` and so on in its text."""
 

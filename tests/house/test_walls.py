@@ -27,6 +27,7 @@ from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
 from tests.domain.payments import paying
+from tests.domain.webhooks import hooking
 
 READ_BY_ALL = ("pricing_rules",)  # rules for everybody
 OPERATORS = ("account_notes", "adjustments", "viewings", "notices")  # about an account, and not for its eyes
@@ -75,6 +76,7 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
         till.settle(scenes.settlement(op, response_metadata={"ended_ms": 900}))
         till.admit(scenes.admission(who))
         buy_and_return(person)
+        hear_and_fail(person)
         with transaction():
             caps.use(new_id(), person.user_id, Decimal(1))
         people.append(who)
@@ -82,6 +84,14 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
     supplier.record("openrouter", now().date(), [supplier.Told("acme/one", (), 1, 7, 3, 0, Decimal(1))], is_of_key=True)
     supplier.note("openrouter", bought_usd=Decimal(2), used_usd=Decimal(1), threshold=supplier.Threshold(Decimal(5), 1))
     return people[0], people[1]
+
+
+def hear_and_fail(person: Person) -> None:
+    """An endpoint, something that it was told, and a try that failed."""
+    hooking.add(person)
+    hooking.tell(person)
+    for claimed in hooking.claim():
+        hooking.ended(claimed, 500)
 
 
 def buy_and_return(person: Person) -> None:

@@ -6,9 +6,9 @@ hands the rows on (webhooks). Which events there are, what each tells, and to wh
 Rows are written by `announce` alone, marked as handed on by whoever hands them on, and dropped once they are old (`prune`).
 """
 
-from reseller.domain.outbox.announcing import announce, dispatched, forget_before, undispatched, waiting
+from reseller.domain.outbox.announcing import announce, dispatched, forget_before, keep_sample, undispatched, waiting
 from reseller.domain.outbox.catalogue import EVENTS
 from reseller.domain.outbox.kinds import Audience, EventKind
 from reseller.domain.outbox.tables import Event
 
-__all__ = ["EVENTS", "Audience", "Event", "EventKind", "announce", "dispatched", "forget_before", "undispatched", "waiting"]
+__all__ = ["EVENTS", "Audience", "Event", "EventKind", "announce", "dispatched", "forget_before", "keep_sample", "undispatched", "waiting"]

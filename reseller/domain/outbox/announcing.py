@@ -36,6 +36,16 @@ def announce(name: str, account_id: UUID | None, /, **payload: Any) -> UUID:
         return event.id
 
 
+def keep_sample(name: str, account_id: UUID | None) -> UUID:
+    """A sample of the event for whoever tests how it arrives, not handed on to anybody else; its id."""
+    with transaction() as session:
+        at = now()
+        event = Event(account_id=account_id, name=name, payload=dict(EVENTS[name].sample), created_at=at, dispatched_at=at)
+        session.add(event)
+        session.flush()
+        return event.id
+
+
 def _written(value: Any) -> Any:
     """The value as JSON has it."""
     if isinstance(value, Decimal):
@@ -56,7 +66,7 @@ def undispatched(limit: int) -> list[Event]:
 
     One at a time hands on: nobody else gets any before the caller's transaction ends, so that none overtakes another.
     """
-    query = select(Event).where(Event.dispatched_at.is_(None)).order_by(Event.id).limit(limit)
+    query = select(Event).where(Event.dispatched_at.is_(None)).order_by(Event.position).limit(limit)
     with transaction() as session:
         lock_name("events are handed on")
         return list(session.scalars(query))

@@ -21,7 +21,7 @@ FIELDS = {"key_id": "1", "prefix": "sk_live_abc1…", "name": "one", "is_test": 
 
 
 def events() -> list[dict[str, Any]]:
-    return [dict(row) for row in scenes.rows("SELECT * FROM outbox ORDER BY id")]
+    return [dict(row) for row in scenes.rows("SELECT * FROM outbox ORDER BY position")]
 
 
 def revoked(person: Person, **changes: Any) -> UUID:

@@ -1,0 +1,152 @@
+"""Deliveries that are due go into the hands of a worker: one of an endpoint at a time, a few of an account, and slow ones not too many.
+
+A claim is a lease: whoever dies with one in hand is taken over after LEASE, and the receiver may then hear the same message twice,
+under the same id.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, select, text
+from sqlalchemy.orm import Session
+
+from reseller.clock import new_id, now
+from reseller.database import transaction
+from reseller.domain.identity.sealing import Broken, Seal
+from reseller.domain.outbox import EVENTS
+from reseller.domain.webhooks.queue import CANDIDATES, schedule
+from reseller.domain.webhooks.tables import WebhookEndpoint
+
+LEASE = timedelta(seconds=30)
+"""Longer than a request may take."""
+
+MAX_PER_ACCOUNT = 3
+SLOW_SHARE = 2
+"""Endpoints that were slow the last time get at most one in so many of the places."""
+LOOKED_AT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in the hands of a worker. Without a secret it cannot be signed, and is not sent."""
+
+    lease_id: UUID
+    endpoint_id: UUID
+    delivery_id: UUID
+    account_id: UUID | None
+    url: str
+    message_id: str
+    body: bytes
+    secret_texts: tuple[str, ...] = field(repr=False)
+    number: int  # 1 for the first try
+
+
+_HEADS = text(
+    f"""SELECT e.id AS endpoint_id, e.account_id, e.url, e.sealed_secret, e.lease_id,
+               CASE WHEN e.old_secret_until > :at THEN e.sealed_old_secret END AS sealed_old_secret,
+               d.id AS delivery_id, d.attempts + 1 AS number, d.is_test,
+               o.id AS event_id, o.name, o.payload, o.created_at, o.account_id AS told_account
+          FROM webhook_endpoints e
+          JOIN LATERAL (SELECT c.id FROM ({CANDIDATES}) c WHERE c.next_try_at <= :at ORDER BY c.position LIMIT 1) head ON true
+          JOIN webhook_deliveries d ON d.id = head.id
+          JOIN outbox o ON o.id = d.event_id
+         WHERE e.id = ANY(:ids)"""  # noqa: S608
+)
+_COUNT_TRIES = text("UPDATE webhook_deliveries SET attempts = attempts + 1 WHERE id = ANY(:ids)")
+
+
+def claim_due(places: int, seal: Seal) -> list[Claimed]:
+    """At most that many deliveries that are due, nobody else's for LEASE."""
+    if places <= 0:
+        return []
+    at = now()
+    with transaction() as session:
+        chosen = _choose(session, places)
+        for endpoint in chosen:
+            endpoint.lease_id, endpoint.leased_until = new_id(), at + LEASE
+        session.flush()
+        ids = [endpoint.id for endpoint in chosen]
+        heads = session.execute(_HEADS, {"ids": ids, "at": at}).mappings().all() if ids else []
+        session.execute(_COUNT_TRIES, {"ids": [head["delivery_id"] for head in heads]})
+        _let_go(session, chosen, {head["endpoint_id"] for head in heads})
+        return [_claimed(head, seal) for head in heads]
+
+
+def _choose(session: Session, places: int) -> list[WebhookEndpoint]:
+    """Endpoints that are due, locked: those that wait longest, within the bounds of their account and of slow ones."""
+    at = now()
+    leased = session.execute(select(WebhookEndpoint.account_id, WebhookEndpoint.is_slow).where(WebhookEndpoint.leased_until > at)).all()
+    in_hand, slow = Counter(row.account_id for row in leased), sum(row.is_slow for row in leased)
+    is_free = WebhookEndpoint.leased_until.is_(None) | (WebhookEndpoint.leased_until <= at)
+    query = select(WebhookEndpoint).where(WebhookEndpoint.off_at.is_(None), WebhookEndpoint.due_at <= at, is_free)
+    due = session.scalars(query.order_by(WebhookEndpoint.due_at).limit(LOOKED_AT).with_for_update(skip_locked=True))
+    chosen: list[WebhookEndpoint] = []
+    most_slow = max((places + len(leased)) // SLOW_SHARE, 1)
+    for endpoint in due:
+        if len(chosen) == places:
+            break
+        if in_hand[endpoint.account_id] >= MAX_PER_ACCOUNT or (endpoint.is_slow and slow >= most_slow):
+            continue
+        in_hand[endpoint.account_id] += 1
+        slow += endpoint.is_slow
+        chosen.append(endpoint)
+    return chosen
+
+
+def _let_go(session: Session, chosen: Sequence[WebhookEndpoint], with_work: set[UUID]) -> None:
+    """Endpoints of which nothing was due after all sleep until something is."""
+    idle = [endpoint for endpoint in chosen if endpoint.id not in with_work]
+    for endpoint in idle:
+        endpoint.lease_id = endpoint.leased_until = None
+    if idle:
+        schedule(session, [endpoint.id for endpoint in idle])
+
+
+def _claimed(head: RowMapping, seal: Seal) -> Claimed:
+    return Claimed(
+        lease_id=head["lease_id"],
+        endpoint_id=head["endpoint_id"],
+        delivery_id=head["delivery_id"],
+        account_id=head["account_id"],
+        url=head["url"],
+        message_id=message_id(head["event_id"]),
+        body=body_of(dict(head)),
+        secret_texts=_opened(seal, head["sealed_secret"], head["sealed_old_secret"]),
+        number=head["number"],
+    )
+
+
+def message_id(event_id: UUID) -> str:
+    """The id that receivers know a message by: the same at every try and at every endpoint."""
+    return f"evt_{event_id.hex}"
+
+
+def body_of(event: Mapping[str, Any]) -> bytes:
+    """The message as it is sent, its data in the order of EVENTS. Read are event_id, name, payload, created_at, told_account, is_test."""
+    kind, payload, account_id = EVENTS.get(event["name"]), event["payload"], event["told_account"]
+    message: dict[str, Any] = {
+        "id": message_id(event["event_id"]),
+        "type": event["name"],
+        "timestamp": event["created_at"].isoformat(),
+        "account_id": str(account_id) if account_id else None,
+        "data": payload if kind is None else {name: payload[name] for name in kind.fields if name in payload},
+    }
+    if event["is_test"]:
+        message["is_test"] = True
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _opened(seal: Seal, *sealed: str | None) -> tuple[str, ...]:
+    """The secrets that sign, the newest first; those that were sealed under another SECRET_KEY are lost."""
+    found = []
+    for text_ in sealed:
+        try:
+            found += [seal.open(text_)] if text_ else []
+        except Broken:
+            continue
+    return tuple(found)
