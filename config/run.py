@@ -106,7 +106,7 @@ def environment_for(given: Mapping[str, str], settings: Settings, postgres: Runn
     if postgres:
         ours["DATABASE_URL"] = postgres.url
         ours.pop("DATABASE_URL_FILE", None)
-    return {**ours, "RESELLER_ENV": "development", "PORT": port}
+    return {"WEBHOOKS_ALLOW_LOOPBACK": "true", **ours, "RESELLER_ENV": "development", "PORT": port}
 
 
 def leave_behind(path: Path, environment: Mapping[str, str]) -> None:

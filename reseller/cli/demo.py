@@ -16,7 +16,9 @@ from flask.cli import AppGroup
 from reseller.cli.prices import PRICE_BOOK, read_price_book
 from reseller.cli.shared import actor, as_operator, emit, json_option
 from reseller.domain import demo as business
+from reseller.domain import webhooks
 from reseller.domain.demo import PEOPLE, Login, Logins
+from reseller.domain.identity.sealing import Seal
 from reseller.errors import Conflict
 from reseller.wiring import wiring
 
@@ -37,9 +39,10 @@ def load(as_json: bool) -> None:
     kept = Path(house.settings.instance_path) / KEPT
     known = _read(kept)
     house.upstreams.register()
+    seal = Seal(house.settings.secret_key.get_secret_value(), webhooks.SEALED_FOR)
     # The list comes before the transaction begins: none is open while an upstream is asked.
     lists = {"sandbox": house.upstreams["sandbox"].list_models()}
-    loaded = business.load(lists, read_price_book(PRICE_BOOK), known=known, actor=actor())
+    loaded = business.load(lists, read_price_book(PRICE_BOOK), known=known, seal=seal, actor=actor())
     if loaded.logins != known:
         _keep(kept, loaded.logins)
     result = {**asdict(loaded.logins), "loaded": loaded.is_new}

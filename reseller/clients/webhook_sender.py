@@ -26,7 +26,6 @@ import certifi
 from reseller.addresses import is_loopback, is_public
 from reseller.clock import monotonic
 
-TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 4.0
 """For one of several addresses."""
 
@@ -71,7 +70,7 @@ class Target:
 class WebhookSender:
     """Posts to addresses of customers; safe for many greenlets or threads at once."""
 
-    def __init__(self, *, user_agent: str, allow_loopback: bool, total_seconds: float = TOTAL_SECONDS) -> None:
+    def __init__(self, *, user_agent: str, allow_loopback: bool, total_seconds: float) -> None:
         """`allow_loopback`: this machine may be named, over plain http too. For development and tests alone."""
         self._user_agent = user_agent
         self._allow_loopback = allow_loopback

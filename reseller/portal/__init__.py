@@ -17,6 +17,7 @@ from reseller.portal.sign_up import sign_up
 from reseller.portal.usage import own_usage
 from reseller.portal.view_as import view_as
 from reseller.portal.viewing import only_look
+from reseller.portal.webhooks import webhooks
 
 PAGES = (
     sign_in,
@@ -27,6 +28,7 @@ PAGES = (
     own_usage,
     settings_pages,
     billing,
+    webhooks,
     price_list,
     docs,
     view_as,

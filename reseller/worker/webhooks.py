@@ -56,7 +56,11 @@ def forget_deliveries(context: Context) -> str:
 
 def sender_of(settings: Settings) -> WebhookSender:
     """The sender of this deployment."""
-    return WebhookSender(user_agent=f"Webhooks/1.0 (+{settings.base_url})", allow_loopback=settings.webhooks_allow_loopback)
+    return WebhookSender(
+        user_agent=f"Webhooks/1.0 (+{settings.base_url})",
+        allow_loopback=settings.webhooks_allow_loopback,
+        total_seconds=webhooks.ANSWER_SECONDS,
+    )
 
 
 def send(claimed: Claimed, sender: WebhookSender) -> None:

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from reseller import alarms as sounded
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, staff, supplier
+from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, staff, supplier, webhooks
 from reseller.domain.accounts import Person, Role
 from reseller.domain.alarms import Ears
 from reseller.domain.calls import PriceTerms, processes
@@ -43,6 +43,7 @@ from tests import factories
 from tests.domain import scenes
 from tests.domain.payments import paying
 from tests.domain.pricing.samples import make_entry
+from tests.domain.webhooks import hooking
 from tests.staff import session_of
 
 MARK = "\"'><img src=x onerror=hostile()><a href=https://evil.example/>"
@@ -77,6 +78,9 @@ OUTSIDERS_TEXTS = {
     "usage_logs": ("model", "served_model", "endpoint", "error_code", "generation_id", "flag"),
     "users": ("full_name", "email"),
     "viewings": ("reason",),
+    "webhook_attempts": ("answer", "error"),
+    "webhook_deliveries": ("last_error",),
+    "webhook_endpoints": ("description",),
 }
 """What people, upstreams and browsers write. Whoever adds a text column of that kind adds it here."""
 
@@ -162,6 +166,8 @@ def ids_of(person: Person, connection: psycopg.Connection[Any]) -> dict[str, str
         "payment_id": "SELECT id FROM payments WHERE account_id = %s AND status = 'paid'",
         "event_id": "SELECT e.id FROM stripe_events e JOIN payments p ON p.id = e.payment_id WHERE p.account_id = %s",
         "alarm_id": "SELECT id FROM alarms WHERE alarm = 'request_failed' AND %s IS NOT NULL",
+        "endpoint_id": "SELECT id FROM webhook_endpoints WHERE account_id = %s",
+        "delivery_id": "SELECT id FROM webhook_deliveries WHERE account_id = %s",
         "item_id": "SELECT i.id FROM suspense_items i JOIN payments p ON p.id = i.payment_id WHERE p.account_id = %s",
     }.items():
         row = connection.execute(query, (person.account_id,)).fetchone()
@@ -259,6 +265,7 @@ def live(app: Flask) -> Person:
     for kind, nano in ((EntryKind.TOP_UP, 3_000_000_000), (EntryKind.REFUND, -1_000_000_000)):
         ledger.post(EntryDraft(person.account_id, kind, nano, f"payment {new_id()}", factories.ACTOR))
     buy(person)
+    hear(person)
     rule = factories.make_rule(account_id=person.account_id, priority=5)
     version = scenes.rows("SELECT max(version) AS version FROM price_versions")[0]["version"]
     terms = PriceTerms(price_version=version, rule_id=rule.id, markup_percent=rule.markup_percent, min_cost_nano=0)
@@ -287,6 +294,15 @@ def buy(person: Person) -> None:
     events.keep(heard)
     events.done(heard.event_id, begun.payment_id)
     put_aside(Aside(Why.WRONG_SESSION, f"cs_{new_id().hex}", "another session", begun.payment_id, Decimal(5)))
+
+
+def hear(person: Person) -> None:
+    """A program of theirs was told of something and failed; what comes next waits. Its secret was rotated."""
+    _, row = hooking.add(person)
+    webhooks.rotate(row.id, account_id=person.account_id, seal=hooking.SEAL, actor=factories.ACTOR)
+    hooking.tell(person, 2)
+    for claimed in hooking.claim():
+        hooking.ended(claimed, 500)
 
 
 def view(member: Person, customer: Person) -> None:

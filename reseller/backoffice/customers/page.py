@@ -9,6 +9,7 @@ from reseller.backoffice.access import Page, exposed
 from reseller.clock import new_id
 from reseller.domain.desk import customer as desk
 from reseller.domain.usage import call_id_of
+from reseller.domain.webhooks import shown_url
 
 
 class CustomerPage(Page):
@@ -26,4 +27,5 @@ class CustomerPage(Page):
             asked_call=call_id,
             marked={request.args.get("key"), request.args.get("entry")},
             note_id=new_id(),
+            shown_url=shown_url,
         )

@@ -7,6 +7,7 @@ from flask_admin.base import BaseView
 from reseller.backoffice.operations.alarms import Alarms
 from reseller.backoffice.operations.audit_log import AuditLog
 from reseller.backoffice.operations.jobs import Jobs
+from reseller.backoffice.operations.outbound import Deliveries, Endpoints
 from reseller.backoffice.operations.people import People
 from reseller.backoffice.operations.presets import Presets
 from reseller.backoffice.operations.set_up import SetUp
@@ -15,6 +16,7 @@ from reseller.domain.accounts import User
 from reseller.domain.alarms import Alarm
 from reseller.domain.limits import LimitPreset
 from reseller.domain.staff import StaffAction
+from reseller.domain.webhooks import WebhookDelivery, WebhookEndpoint
 
 CATEGORY = "Operations"
 
@@ -25,5 +27,7 @@ VIEWS: tuple[Callable[[], BaseView], ...] = (
     lambda: Presets(LimitPreset, name="Limit presets", category=CATEGORY, endpoint="presets", url="/admin/presets"),
     lambda: People(User, name="People & roles", category=CATEGORY, endpoint="people", url="/admin/people"),
     lambda: AuditLog(StaffAction, name="Audit log", category=CATEGORY, endpoint="audit_log", url="/admin/audit-log"),
+    lambda: Deliveries(WebhookDelivery, name="Webhook deliveries", category=CATEGORY, endpoint="deliveries", url="/admin/deliveries"),
+    lambda: Endpoints(WebhookEndpoint, name="Webhook endpoints", category=CATEGORY, endpoint="endpoints", url="/admin/endpoints"),
     lambda: Jobs(name="Jobs", category=CATEGORY, endpoint="jobs", url="/admin/jobs"),
 )

@@ -17,11 +17,12 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts
 from reseller.domain.accounts import User
-from reseller.domain.demo import cast, people, replay, traffic, writing, wrong
+from reseller.domain.demo import cast, listening, people, replay, traffic, writing, wrong
 from reseller.domain.demo.cast import DAYS, Customer
 from reseller.domain.demo.goods import Good, stock
 from reseller.domain.demo.logins import PEOPLE, Login, Logins, new_people, working
 from reseller.domain.demo.people import Resident
+from reseller.domain.identity.sealing import Seal
 from reseller.domain.keys import keys_of
 from reseller.domain.ledger import EntryKind
 from reseller.domain.payments import BACK_REASONS, deferred
@@ -41,10 +42,11 @@ class Loaded:
     is_new: bool
 
 
-def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, known: Logins | None, actor: str) -> Loaded:
+def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, known: Logins | None, seal: Seal, actor: str) -> Loaded:
     """The demo data are there, with usage of the last DAYS days; loading again changes nothing.
 
-    `lists` are the catalogues by upstream, `rules` the first price book, `known` the logins of an earlier load.
+    `lists` are the catalogues by upstream, `rules` the first price book, `known` the logins of an earlier load;
+    `seal` closes secrets of webhooks.
     One transaction: if we die here, nothing happened. If we die before the logins are kept, the next load makes new ones;
     before the usage is summed, the clock's job sums it.
     """
@@ -56,14 +58,14 @@ def load(lists: Mapping[str, Sequence[Any]], rules: Sequence[RuleTerms], *, know
         partitions.make_past(until.date() - timedelta(days=DAYS))
         goods = stock(lists, rules, actor=actor)
         wrong.go_wrong(session, until=until)
-        loaded = Loaded(_populate(session, goods, until=until, actor=actor), is_new=True)
+        loaded = Loaded(_populate(session, goods, until=until, seal=seal, actor=actor), is_new=True)
     rollup.run()
     deferred.forget_days()
     deferred.close_days()
     return loaded
 
 
-def _populate(session: Session, goods: Mapping[str, Good], *, until: datetime, actor: str) -> Logins:
+def _populate(session: Session, goods: Mapping[str, Good], *, until: datetime, seal: Seal, actor: str) -> Logins:
     logins = new_people()
     people.hire({login.email: login.password for login in logins.values()}, at=_opening(until), actor=actor)
     shown = ("", "")
@@ -74,6 +76,8 @@ def _populate(session: Session, goods: Mapping[str, Good], *, until: datetime, a
         resident, live, test = people.move_in(customer, password=password, joined_at=joined_at, actor=actor)
         shown = (live, test) if is_shown else shown
         _live_through(session, resident, goods, until=until)
+        if is_shown:
+            listening.listen(session, resident.account_id, seal=seal, until=until)
     return Logins(**logins, api_key=shown[0], test_key=shown[1])
 
 

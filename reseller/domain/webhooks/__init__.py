@@ -8,7 +8,7 @@ one endpoint waits for another. Owners and staff add, change and rotate (`endpoi
 Not here: the request itself (`clients/webhook_sender`), the rounds of the worker (`worker/webhooks`), the events (`outbox`).
 """
 
-from reseller.domain.webhooks.claiming import LEASE, MAX_PER_ACCOUNT, Claimed, claim_due, message_id
+from reseller.domain.webhooks.claiming import LEASE, MAX_PER_ACCOUNT, Claimed, claim_due
 from reseller.domain.webhooks.endpoints import (
     MAX_DESCRIPTION_CHARACTERS,
     MAX_ENDPOINTS,
@@ -18,14 +18,16 @@ from reseller.domain.webhooks.endpoints import (
     EndpointTerms,
     change,
     events_for,
+    events_of_accounts,
     register,
     rotate,
     switch_off,
     switch_on,
 )
 from reseller.domain.webhooks.fan_out import fan_out
+from reseller.domain.webhooks.messages import message_id, sample_message
 from reseller.domain.webhooks.outcomes import Outcome, record_outcome
-from reseller.domain.webhooks.queue import IN_ORDER, LASTS
+from reseller.domain.webhooks.queue import ANSWER_SECONDS, IN_ORDER, LASTS
 from reseller.domain.webhooks.reading import (
     DeliveryStory,
     ListedDelivery,
@@ -44,10 +46,10 @@ from reseller.domain.webhooks.tables import DeliveryState, OffBecause, WebhookAt
 from reseller.domain.webhooks.urls import MAX_URL_CHARACTERS, normal_url, shown_url
 
 __all__ = [
-    "IN_ORDER", "LASTS", "LEASE", "MAX_DESCRIPTION_CHARACTERS", "MAX_ENDPOINTS", "MAX_PER_ACCOUNT", "MAX_TESTS", "MAX_URL_CHARACTERS",
-    "OVERLAP", "SEALED_FOR", "Claimed", "DeliveryState", "DeliveryStory", "EndpointOrder", "EndpointTerms", "ListedDelivery",
-    "ListedEndpoint", "OffBecause", "Outcome", "Try", "Waiting", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint", "change",
-    "claim_due", "deliveries_of", "endpoint_of", "endpoints_of", "events_for", "fan_out", "message_id", "new_secret", "normal_url",
-    "record_outcome", "redeliver", "redeliver_given_up", "register", "rotate", "send_test", "shown_url", "signed_headers", "story_of",
-    "switch_off", "switch_on", "waiting",
+    "ANSWER_SECONDS", "IN_ORDER", "LASTS", "LEASE", "MAX_DESCRIPTION_CHARACTERS", "MAX_ENDPOINTS", "MAX_PER_ACCOUNT", "MAX_TESTS",
+    "MAX_URL_CHARACTERS", "OVERLAP", "SEALED_FOR", "Claimed", "DeliveryState", "DeliveryStory", "EndpointOrder", "EndpointTerms",
+    "ListedDelivery", "ListedEndpoint", "OffBecause", "Outcome", "Try", "Waiting", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
+    "change", "claim_due", "deliveries_of", "endpoint_of", "endpoints_of", "events_for", "events_of_accounts", "fan_out", "message_id",
+    "new_secret", "normal_url", "record_outcome", "redeliver", "redeliver_given_up", "register", "rotate", "sample_message", "send_test",
+    "shown_url", "signed_headers", "story_of", "switch_off", "switch_on", "waiting",
 ]  # fmt: skip

@@ -4,12 +4,10 @@ A claim is a lease: whoever dies with one in hand is taken over after LEASE, and
 under the same id.
 """
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, select, text
@@ -18,7 +16,7 @@ from sqlalchemy.orm import Session
 from reseller.clock import new_id, now
 from reseller.database import transaction
 from reseller.domain.identity.sealing import Broken, Seal
-from reseller.domain.outbox import EVENTS
+from reseller.domain.webhooks.messages import body_of, message_id
 from reseller.domain.webhooks.queue import CANDIDATES, schedule
 from reseller.domain.webhooks.tables import WebhookEndpoint
 
@@ -119,26 +117,6 @@ def _claimed(head: RowMapping, seal: Seal) -> Claimed:
         secret_texts=_opened(seal, head["sealed_secret"], head["sealed_old_secret"]),
         number=head["number"],
     )
-
-
-def message_id(event_id: UUID) -> str:
-    """The id that receivers know a message by: the same at every try and at every endpoint."""
-    return f"evt_{event_id.hex}"
-
-
-def body_of(event: Mapping[str, Any]) -> bytes:
-    """The message as it is sent, its data in the order of EVENTS. Read are event_id, name, payload, created_at, told_account, is_test."""
-    kind, payload, account_id = EVENTS.get(event["name"]), event["payload"], event["told_account"]
-    message: dict[str, Any] = {
-        "id": message_id(event["event_id"]),
-        "type": event["name"],
-        "timestamp": event["created_at"].isoformat(),
-        "account_id": str(account_id) if account_id else None,
-        "data": payload if kind is None else {name: payload[name] for name in kind.fields if name in payload},
-    }
-    if event["is_test"]:
-        message["is_test"] = True
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _opened(seal: Seal, *sealed: str | None) -> tuple[str, ...]:

@@ -52,8 +52,12 @@ class EndpointOrder:
 
 def events_for(account_id: UUID | None) -> list[str]:
     """What such an endpoint can hear of, in the order of EVENTS."""
-    is_operators = account_id is None
-    return [name for name, kind in EVENTS.items() if (kind.audience is Audience.OPERATOR) == is_operators]
+    return events_of_accounts() if account_id is not None else [name for name in EVENTS if EVENTS[name].audience is Audience.OPERATOR]
+
+
+def events_of_accounts() -> list[str]:
+    """What an account can hear of."""
+    return [name for name, kind in EVENTS.items() if kind.audience is not Audience.OPERATOR]
 
 
 def register(order: EndpointOrder, *, seal: Seal, allows_loopback: bool, actor: str) -> tuple[str, WebhookEndpoint]:

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from reseller.domain.webhooks.tables import WebhookEndpoint
 
+ANSWER_SECONDS = 10
+"""How long a receiver may take; the request itself is cut off then."""
 IN_ORDER = timedelta(hours=1)
 LASTS = timedelta(hours=72)
 """How long a delivery is tried."""

@@ -1,6 +1,5 @@
 """Endpoints and deliveries as pages show them, and how much waits."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from sqlalchemy import select, text
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain.outbox import Event
-from reseller.domain.webhooks.claiming import body_of, message_id
+from reseller.domain.webhooks.messages import body_of, message_id, readable
 from reseller.domain.webhooks.tables import DeliveryState, OffBecause, WebhookAttempt, WebhookDelivery
 from reseller.errors import NotFound
 
@@ -174,7 +173,7 @@ def story_of(delivery_id: UUID, account_id: UUID | None) -> DeliveryStory:
             account_id=row.account_id,
             message_id=message_id(event.id),
             happened_at=event.created_at,
-            body=json.dumps(json.loads(body), indent=2, ensure_ascii=False),
+            body=readable(body),
             tries=tuple(_try(attempt) for attempt in tries),
         )
 

@@ -1,4 +1,4 @@
-"""/docs: how to call the API, what can go wrong, what is limited and what is billed; and its reference. For anybody.
+"""/docs: how to call the API, what can go wrong, what is limited and what is billed; its reference; webhooks. For anybody.
 
 Figures, errors and routes come from the API's own description, so the pages say what it does.
 """
@@ -7,8 +7,10 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
+from reseller.domain import webhooks
+from reseller.domain.outbox import EVENTS
 from reseller.portal import acting
-from reseller.portal.docs import samples
+from reseller.portal.docs import receiving, samples
 from reseller.portal.docs.code_spans import pieces
 from reseller.portal.docs.reference import read_reference
 from reseller.web import snippets
@@ -64,6 +66,21 @@ def show() -> str:
 @acting.anonymous
 def reference() -> str:
     return render_template("docs/reference.html", reference=read_reference(api_description()))
+
+
+@docs.get("/docs/webhooks")
+@acting.anonymous
+def hooks() -> str:
+    """The catalogue is made of EVENTS, which is also what is sent."""
+    names = webhooks.events_of_accounts()
+    return render_template(
+        "docs/webhooks.html",
+        events=[{"name": name, "kind": EVENTS[name], "sample": webhooks.sample_message(name)} for name in names],
+        checks=receiving.CHECKS,
+        most=webhooks.MAX_ENDPOINTS,
+        hours=int(webhooks.LASTS.total_seconds() // 3600),
+        seconds=webhooks.ANSWER_SECONDS,
+    )
 
 
 def _by_kind(limits: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

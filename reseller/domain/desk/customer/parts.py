@@ -8,6 +8,7 @@ from uuid import UUID
 from reseller.domain.company import Company
 from reseller.domain.desk.timeline import Page
 from reseller.domain.payments.reading import PaymentLine
+from reseller.domain.webhooks import ListedEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ class Customer:
     entries: tuple[EntryRow, ...]
     payments: tuple[PaymentLine, ...]
     topped_up_usd: Decimal  # ever
+    webhooks: tuple[ListedEndpoint, ...]
     waiting: tuple[AdjustmentRow, ...]
     notes: tuple[NoteRow, ...]
     timeline: Page

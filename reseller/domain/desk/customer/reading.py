@@ -1,7 +1,7 @@
 """Reads one account for its page.
 
-Thirteen queries, however much the account has done: head (account, balance, limits, windows), people, keys, last calls,
-last errors, calls above their hold, ledger, top-ups and their sum, waiting adjustments, notes, timeline, names. Each
+Fourteen queries, however much the account has done: head (account, balance, limits, windows), people, keys, last calls,
+last errors, calls above their hold, ledger, top-ups and their sum, webhooks, waiting adjustments, notes, timeline, names. Each
 reads a page's worth of rows at most, by an index of the account.
 """
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from reseller.clock import instant_of
 from reseller.database import transaction
-from reseller.domain import company, keys
+from reseller.domain import company, keys, webhooks
 from reseller.domain.accounts import MemberRole, Membership, User
 from reseller.domain.desk.actors import names_of
 from reseller.domain.desk.customer import money
@@ -80,6 +80,7 @@ def customer(account_id: UUID, *, before: str | None = None) -> Customer:
             entries=entries,
             payments=tuple(payments.of_account(account_id, limit=PAYMENTS)),
             topped_up_usd=money.topped_up(session, account_id),
+            webhooks=tuple(webhooks.endpoints_of(account_id)),
             waiting=money.adjustments_of(session, account_id, state=AdjustmentState.WAITING, limit=WAITING),
             notes=notes,
             timeline=events,
