@@ -10,12 +10,13 @@ from threading import BoundedSemaphore
 import structlog
 from flask import Blueprint, Flask, Response, current_app, request
 
-from reseller import alarms, web
+from reseller import alarms, tally, web
 from reseller.clients.stripe_api import NotGenuine, StripeDown, StripeRefused
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator
 from reseller.domain.identity.throttle import network_of
 from reseller.errors import TooManyAtOnce, TooManyFailures
+from reseller.tally import Part
 from reseller.web.client_address import client_address
 from reseller.web.failures import FailureThrottle
 from reseller.wiring import wiring
@@ -111,12 +112,20 @@ def _read(large: BoundedSemaphore) -> bytes | None:
 
 def _heard(raw: bytes) -> Response:
     """What Stripe said is in the books or stored. Raises NotGenuine."""
+    began_at = monotonic()
     try:
         with acting_as_operator():
             wiring().cashier.hear(raw, request.headers.get("Stripe-Signature", ""))
+    except NotGenuine:
+        raise
     except (StripeDown, StripeRefused) as error:
+        tally.note(Part.PAYMENTS, is_good=False)
         log.warning("payment_event_put_off", error=str(error))
         return _answer("Stored; it could not be applied yet.", 503)
+    except Exception:
+        tally.note(Part.PAYMENTS, is_good=False)
+        raise
+    tally.note(Part.PAYMENTS, is_good=True, milliseconds=(monotonic() - began_at) * 1000)
     return _answer("ok", 200)
 
 

@@ -12,10 +12,10 @@ from gevent.event import Event
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from reseller import alarms
+from reseller import alarms, tally
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db, transaction
-from reseller.domain import clock_alarms
+from reseller.domain import clock_alarms, service
 from reseller.domain.alarms import keep
 from reseller.domain.calls import processes
 from reseller.metrics import HEARTBEAT_FAILURES, alarm_totals, count
@@ -78,6 +78,7 @@ class Heart:
             try:
                 self._write_down_alarms()
                 self._count_alarms()
+                self._tell_service()
                 processes.forget(self._wiring.process_id)
             except SQLAlchemyError:
                 log.warning("heartbeat_not_removed")
@@ -93,6 +94,7 @@ class Heart:
                 self._look_at_prices()
                 self._write_down_alarms()
                 self._count_alarms()
+                self._tell_service()
             except SQLAlchemyError as error:
                 self._steady_since = monotonic()
                 count(HEARTBEAT_FAILURES)
@@ -125,6 +127,15 @@ class Heart:
         if more:
             clock_alarms.add(more)
             self._told = totals
+
+    def _tell_service(self) -> None:
+        """What this process noted for the status page is with what the others noted."""
+        taken = tally.take()
+        try:
+            service.add(taken)
+        except BaseException:
+            tally.give_back(taken)
+            raise
 
     def _look_at_own_gap(self) -> None:
         """A look at the database has its time limits; a longer gap is this process standing still."""

@@ -32,4 +32,6 @@ def install(app: Flask, settings: Settings) -> None:
     admin = Admin(app, name=settings.brand_name, theme=theme, index_view=index)
     for make in VIEWS:
         admin.add_view(make())
-    web.guard_pages(app, settings, [view.endpoint for view in admin._views])
+    endpoints = [view.endpoint for view in admin._views]
+    web.guard_pages(app, settings, endpoints)
+    web.do_not_count(app, endpoints)

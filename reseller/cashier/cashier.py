@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 
 from config import Settings
+from reseller import tally
 from reseller.cashier.seen import refund_seen
 from reseller.cashier.told import HANDLERS, Fact, known_now
 from reseller.clients.stripe_api import CheckoutOpened, CheckoutWanted, StripeApi, StripeDown, StripeRefused, Unreadable
@@ -22,6 +23,7 @@ from reseller.domain.payments.refunds import Asked
 from reseller.domain.payments.suspense import Aside, Why, put_aside
 from reseller.domain.payments.topups import Bounds, Order
 from reseller.errors import Unavailable
+from reseller.tally import Part
 
 log = structlog.get_logger()
 
@@ -62,8 +64,10 @@ class Cashier:
             opened = self._opened(order)
         except (StripeDown, StripeRefused) as error:
             topups.not_opened(order.payment_id)
+            tally.note(Part.PAYMENTS, is_good=False)
             log.error("checkout_not_opened", payment_id=str(order.payment_id), error=str(error))
             raise Unavailable("Payments cannot be made just now. Nothing was charged; please try again in a few minutes.") from error
+        tally.note(Part.PAYMENTS, is_good=True)
         topups.opened(order.payment_id, session_id=opened.session_id, url=opened.url, expires_at=opened.expires_at)
         return opened.url
 

@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from config import Settings
-from reseller import alarms, web
+from reseller import alarms, tally, web
 from reseller.clock import monotonic, new_id
 from reseller.domain.usage import request_id
 from reseller.errors import BodyTooLarge, InvalidRequest, NotFound, Refusal, Unavailable, UpstreamBusy, UpstreamDown, UpstreamTimeout
@@ -17,6 +17,7 @@ from reseller.gateway.pacing import READS, at_a_pace
 from reseller.gateway.routes import PREFIXES, add_routes, is_api, not_offered
 from reseller.gateway.sessions import PageSessions
 from reseller.live import LiveCalls
+from reseller.tally import Part
 from reseller.turns import Turns
 from reseller.web import error_pages
 from reseller.web.page_turns import end_turn
@@ -56,6 +57,8 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
 
     @api.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
+        if isinstance(refusal, Unavailable):
+            tally.note(Part.API, is_good=False)  # of what found no database there is no row
         response = response_of(refusal, message_of(refusal))
         if isinstance(refusal, BodyTooLarge):
             response.headers["Connection"] = "close"
@@ -67,6 +70,7 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
     def failed(error: Exception) -> Response | HTTPException:
         if isinstance(error, HTTPException):
             return response_of(_refusal_of(error))
+        tally.note(Part.API, is_good=False)
         log.error("request_failed", request_id=request_id(g.call_id), path=request.path, exc_info=True)
         alarms.note("request_failed", request.endpoint or "", f"{type(error).__name__}, {request_id(g.call_id)}")
         return response_of(Unavailable("Something went wrong on our side."))

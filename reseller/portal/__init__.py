@@ -14,6 +14,7 @@ from reseller.portal.providers import providers
 from reseller.portal.settings import settings as settings_pages
 from reseller.portal.sign_in import sign_in
 from reseller.portal.sign_up import sign_up
+from reseller.portal.status import status
 from reseller.portal.usage import own_usage
 from reseller.portal.view_as import view_as
 from reseller.portal.viewing import only_look
@@ -31,6 +32,7 @@ PAGES = (
     webhooks,
     price_list,
     docs,
+    status,
     view_as,
 )
 
@@ -41,4 +43,5 @@ def install(app: Flask, settings: Settings) -> None:
         app.register_blueprint(blueprint)
         app.before_request_funcs.setdefault(blueprint.name, []).append(only_look)
     install_providers(app, settings)
+    web.do_not_count(app, [status.name])  # whoever watches it asks all day, and is no visitor
     web.guard_pages(app, settings, [blueprint.name for blueprint in PAGES])

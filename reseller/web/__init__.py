@@ -10,7 +10,7 @@ from flask import Blueprint, Flask
 from flask_wtf import CSRFProtect
 
 from config import Settings
-from reseller.web import assets, branding, error_pages, formats, headers, kinds, page_turns, signed_in
+from reseller.web import assets, branding, error_pages, formats, headers, kinds, page_turns, service_news, signed_in
 from reseller.web.hooks import PageHooks, hooks_of
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -35,6 +35,7 @@ def install(app: Flask, settings: Settings) -> None:
     formats.install(app, settings)
     kinds.install(app)
     error_pages.install(app)
+    service_news.install(app)
     hooks = app.extensions["page_hooks"] = PageHooks()
     with hooks.taken_over(app):
         page_turns.install(app)  # first: what comes next asks the database who is there
@@ -49,6 +50,11 @@ def exempt(app: Flask, blueprint: Blueprint) -> None:
     assert isinstance(csrf, CSRFProtect)
     csrf.exempt(blueprint)
     hooks_of(app).exempt.add(blueprint.name)
+
+
+def do_not_count(app: Flask, blueprints: Iterable[str]) -> None:
+    """How these pages fare says nothing about the website as customers see it."""
+    hooks_of(app).uncounted.update(blueprints)
 
 
 def guard_pages(app: Flask, settings: Settings, blueprints: Iterable[str]) -> None:

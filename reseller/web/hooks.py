@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, g, request
 
+from reseller import tally
+from reseller.clock import monotonic
+from reseller.tally import Part
 from reseller.web import forms_read
 from reseller.web.forms_read import Readers
 
@@ -22,6 +25,7 @@ class PageHooks:
     """The hooks of pages. Whatever is not openly `exempt` is a page."""
 
     exempt: set[str] = field(default_factory=set)  # blueprints of programs
+    uncounted: set[str] = field(default_factory=set)  # blueprints that are no part of the website as customers see it
     guarded: dict[str, Callable[[str], bool]] = field(default_factory=dict)  # blueprint → whether it answers under this host
     before: list[Callable[..., Any]] = field(default_factory=list)
     after: list[Callable[..., Any]] = field(default_factory=list)
@@ -50,6 +54,7 @@ class PageHooks:
         blueprint = request.blueprint
         if blueprint in self.exempt:
             return None
+        g.page_began_at = monotonic()
         request.max_content_length = MAX_FORM_BYTES  # first: what comes next reads the form
         forms_read.read(self.readers)
         answers = self.guarded.get(blueprint or "")
@@ -64,7 +69,16 @@ class PageHooks:
             return response
         for hook in reversed(self.after):
             response = hook(response)
+        self._note(response)
         return response
+
+    def _note(self, response: Response) -> None:
+        """Pages of customers and strangers are the website; those of staff, files and streams are not, nor is the status page."""
+        blueprint = request.blueprint
+        if blueprint in self.uncounted or blueprint not in self.guarded or response.mimetype == "text/event-stream":
+            return
+        took_ms = (monotonic() - g.page_began_at) * 1000 if "page_began_at" in g else None
+        tally.note(Part.WEBSITE, is_good=response.status_code < 500, milliseconds=took_ms)
 
 
 def has_nul() -> bool:

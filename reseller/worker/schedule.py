@@ -47,6 +47,7 @@ JOBS = (
     Job(payments.RECONCILE, 3600, payments.reconcile_payments, at_start=True),
     Job("close days of credit", 600, payments.close_credit_days, patience=None),
     Job("forget payment events", 86_400, payments.forget_events),
+    Job("sum up service", 60, upkeep.sum_up_service, patience=None),
     Job("forget sign-ins", 3600, upkeep.forget_sign_ins),
     Job("close viewings", 300, upkeep.close_viewings),
     Job("forget letters", 3600, letters.forget_letters),

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, alarms, books, ledger, limits, registration
+from reseller.domain import accounts, alarms, books, ledger, limits, registration, service
 from reseller.domain.identity import sessions, throttle, viewings
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
@@ -48,6 +48,11 @@ def verify_ledger(context: Context) -> str:  # noqa: ARG001
     if report.mismatches:
         raise RuntimeError(f"{len(report.mismatches)} mismatches, first: {report.mismatches[0].row}: {report.mismatches[0].problem}")
     return f"{report.accounts} accounts, {report.entries} entries: all agree"
+
+
+def sum_up_service(context: Context) -> str:  # noqa: ARG001
+    """The status page tells of this minute; slots that it shows no more are gone."""
+    return f"{service.make_snapshot()} parts, {service.prune()} old slots"
 
 
 def forget_sign_ins(context: Context) -> str:  # noqa: ARG001

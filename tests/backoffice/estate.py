@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from reseller import alarms as sounded
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, staff, supplier, webhooks
+from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, service, staff, supplier, webhooks
 from reseller.domain.accounts import Person, Role
 from reseller.domain.alarms import Ears
 from reseller.domain.calls import PriceTerms, processes
@@ -36,8 +36,10 @@ from reseller.domain.payments.deferred import CreditDay
 from reseller.domain.payments.events import Heard
 from reseller.domain.payments.pack_changes import PackTerms
 from reseller.domain.payments.suspense import Aside, Why, put_aside
+from reseller.domain.service import Impact, IncidentDraft
 from reseller.domain.usage import rollup
 from reseller.errors import Refusal
+from reseller.tally import Noted, Part, slot_of
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
@@ -59,6 +61,8 @@ OUTSIDERS_TEXTS = {
     "api_keys": ("name",),
     "confirmations": ("note",),
     "holds": ("model", "endpoint"),
+    "incident_updates": ("words",),
+    "incidents": ("title",),
     "job_runs": ("result", "last_error"),
     "ledger_entries": ("reason", "reference"),
     "limit_presets": ("name",),
@@ -168,6 +172,7 @@ def ids_of(person: Person, connection: psycopg.Connection[Any]) -> dict[str, str
         "alarm_id": "SELECT id FROM alarms WHERE alarm = 'request_failed' AND %s IS NOT NULL",
         "endpoint_id": "SELECT id FROM webhook_endpoints WHERE account_id = %s",
         "delivery_id": "SELECT id FROM webhook_deliveries WHERE account_id = %s",
+        "incident_id": "SELECT id FROM incidents WHERE %s IS NOT NULL",
         "item_id": "SELECT i.id FROM suspense_items i JOIN payments p ON p.id = i.payment_id WHERE p.account_id = %s",
     }.items():
         row = connection.execute(query, (person.account_id,)).fetchone()
@@ -223,7 +228,15 @@ def populate(app: Flask) -> Person:
     jobs.lease("post usage", 600, wiring_of(app).process_id)
     jobs.finish("post usage", wiring_of(app).process_id, error="it broke")
     clock_alarms.add({"job_failed": 1})
+    tell_of_service(member)
     return first
+
+
+def tell_of_service(member: Person) -> None:
+    """Pages were shown, one failed, and staff write of an incident."""
+    service.add({(Part.WEBSITE, slot_of(now())): Noted(good=9, bad=1, milliseconds=[20.0])})
+    service.make_snapshot()
+    service.open_incident(IncidentDraft("Some calls fail", Impact.MINOR, [Part.API], "We look into it."), user_id=member.user_id)
 
 
 def buy_from_upstream() -> None:

@@ -5,14 +5,14 @@ import ast
 from tests.house.source import files, functions, imports, module, short, tree
 
 GROUND = (
-    "money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence", "turns", "digest", "alarms",
+    "money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence", "turns", "digest", "tally", "alarms",
     "addresses",
 )  # fmt: skip
 DOORS = ("callbacks", "gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
 PROCESS = ("cashier", "buyer", "backups", "wiring", "upstreams", "live", "heart", "sampling", "serving", "web")
 DOMAIN_ORDER = (
     "staff", "outbox", "accounts", "company", "letters", "alarms", "identity", "notes", "keys", "limits", "pricing", "ledger", "notices",
-    "usage", "standing", "calls", "payments", "webhooks", "books", "registration", "clock_alarms", "jobs", "supplier", "desk", "demo",
+    "usage", "standing", "calls", "payments", "webhooks", "books", "registration", "clock_alarms", "jobs", "supplier", "service", "desk", "demo",
 )  # fmt: skip
 FLASK = ("flask", "flask_login", "flask_admin", "flask_wtf", "werkzeug")
 OUTSIDE = ("requests", "authlib", "joserfc", "stripe", "geventhttpclient", "urllib3", "http.client", "smtplib")

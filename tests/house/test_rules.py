@@ -16,7 +16,17 @@ from tests.house.source import files
 
 ANONYMOUS = {"/", "/v1/openapi.json", "/api/v1/openapi.json", "/healthz", "/readyz", "/metrics", "/assets/<digest>/<path:name>", "/sign-in"}
 ANONYMOUS |= {"/sign-in/with/<provider>", "/sign-in/with/<provider>/callback"}
-ANONYMOUS |= {"/prices", "/prices.csv", "/prices.json", "/prices/<path:slug>", "/docs", "/docs/reference", "/docs/webhooks"}  # for anybody
+ANONYMOUS |= {
+    "/prices",
+    "/prices.csv",
+    "/prices.json",
+    "/prices/<path:slug>",
+    "/docs",
+    "/docs/reference",
+    "/docs/webhooks",
+    "/status",
+    "/status.json",
+}  # for anybody
 ANONYMOUS |= {"/sign-up", "/sign-up/sent", "/verify/<token>", "/reset", "/reset/sent", "/reset/<token>", "/address/<token>"}
 ANONYMOUS |= {"/callbacks/stripe"}  # known by its signature
 

@@ -1,4 +1,4 @@
-"""What keeps the shop running: alarms, upstreams, presets, people, audit log, jobs, set-up list."""
+"""What keeps the shop running: alarms, incidents, upstreams, presets, people, audit log, jobs, set-up list."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ from flask_admin.base import BaseView
 
 from reseller.backoffice.operations.alarms import Alarms
 from reseller.backoffice.operations.audit_log import AuditLog
+from reseller.backoffice.operations.incidents import Incidents
 from reseller.backoffice.operations.jobs import Jobs
 from reseller.backoffice.operations.outbound import Deliveries, Endpoints
 from reseller.backoffice.operations.people import People
@@ -23,6 +24,7 @@ CATEGORY = "Operations"
 VIEWS: tuple[Callable[[], BaseView], ...] = (
     lambda: Alarms(Alarm, name="Alarms", category=CATEGORY, endpoint="alarms", url="/admin/alarms"),
     lambda: SetUp(name="Set-up list", category=CATEGORY, endpoint="set_up", url="/admin/set-up"),
+    lambda: Incidents(name="Incidents", category=CATEGORY, endpoint="incidents", url="/admin/incidents"),
     lambda: Upstreams(name="Upstreams", category=CATEGORY, endpoint="upstreams", url="/admin/upstreams"),
     lambda: Presets(LimitPreset, name="Limit presets", category=CATEGORY, endpoint="presets", url="/admin/presets"),
     lambda: People(User, name="People & roles", category=CATEGORY, endpoint="people", url="/admin/people"),

@@ -1,0 +1,26 @@
+"""How the service is for customers: what was noted of each part, its sums for the status page, and incidents that staff write.
+
+Nothing here is about one account, and what the status page shows is for anybody.
+"""
+
+from reseller.domain.service.incidents import (
+    Impact,
+    IncidentDraft,
+    IncidentState,
+    ToldIncident,
+    ToldUpdate,
+    add_update,
+    one,
+    open_incident,
+    open_now,
+    recent,
+)
+from reseller.domain.service.slots import add, prune
+from reseller.domain.service.status import PartStatus, ServiceStatus, State, Window, make_snapshot, read_snapshot
+from reseller.domain.service.tables import Incident, IncidentUpdate, ServiceSlot, ServiceSnapshot
+
+__all__ = [
+    "Impact", "Incident", "IncidentDraft", "IncidentState", "IncidentUpdate", "PartStatus", "ServiceSlot", "ServiceSnapshot",
+    "ServiceStatus", "State", "ToldIncident", "ToldUpdate", "Window", "add", "add_update", "make_snapshot", "one", "open_incident",
+    "open_now", "prune", "read_snapshot", "recent",
+]  # fmt: skip
