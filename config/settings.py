@@ -18,7 +18,7 @@ from config.brand import Brand, LegalLink
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
-    "OPERATOR_ALERT_", "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "TYPICAL_TOP_UP_", "TOP_UP_",
+    "OPERATOR_ALERT_", "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "CALL_DETAILS_", "TYPICAL_TOP_UP_", "TOP_UP_",
     "WEBHOOKS_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
@@ -111,10 +111,13 @@ class Settings(BaseModel):
     upstream_fee_percent: Decimal = Field(Decimal("5.5"), ge=0, le=50, description="what the upstream adds when we buy its credits")
     typical_top_up_usd: Decimal = Field(Decimal(20), gt=0, le=100_000, description="the top-up that margins are worked out for")
 
-    drain_notice_seconds: int = Field(0, ge=0, le=600, description="how long new calls are still taken after SIGTERM, /readyz saying no")
     webhooks_allow_loopback: bool = Field(False, description="let webhooks go to this machine, over http too; refused in production")
     webhooks_kept_days: int = Field(30, ge=7, le=3650, description="how long events and what was sent of them are kept")
 
+    call_details_months: int = Field(
+        0, ge=0, le=120, description="whole months for which details of calls are kept beside the running one; 0 keeps all"
+    )
+    drain_notice_seconds: int = Field(0, ge=0, le=600, description="how long new calls are still taken after SIGTERM, /readyz saying no")
     drain_seconds: int = Field(25, ge=0, le=3600, description="how long running answers may go on after SIGTERM")
     upstream_connect_seconds: float = Field(5, gt=0, le=60, description="time to reach the upstream")
     upstream_first_byte_seconds: float = Field(60, gt=0, le=900, description="time until the upstream's first byte")

@@ -14,7 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, MetaData, event, text
+from sqlalchemy import ColumnElement, Connection, MetaData, delete, event, select, text, tuple_
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
 
 from reseller.clock import UtcDateTime, new_id, now
@@ -105,6 +105,22 @@ def _say_for_whom(session: Session, transaction: SessionTransaction, connection:
 def lock_name(name: str) -> None:
     """Until the caller's transaction ends, nobody else holds a lock of this name: for what has no row yet that could be locked."""
     db.session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
+FORGOTTEN_AT_A_TIME = 5_000
+
+
+def forget_rows(table: type[Base], *conditions: ColumnElement[bool], at_a_time: int = FORGOTTEN_AT_A_TIME) -> int:
+    """No row for which all of this holds is left; how many were. Some thousand go in each transaction: no lock is held for long."""
+    key = list(table.__table__.primary_key.columns)  # type: ignore[attr-defined]
+    gone = 0
+    while True:
+        with transaction() as session:
+            some = select(*key).where(*conditions).limit(at_a_time)
+            last = int(session.execute(delete(table).where(tuple_(*key).in_(some))).rowcount)  # type: ignore[attr-defined]
+        gone += last
+        if last < at_a_time:
+            return gone
 
 
 @contextmanager

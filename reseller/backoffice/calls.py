@@ -16,7 +16,7 @@ from reseller.domain.desk import call_list, call_story, naming
 from reseller.domain.desk.call_list import CallLine, Wanted
 from reseller.domain.desk.call_story import FLAGS
 from reseller.domain.keys import ApiKey
-from reseller.domain.usage import CallStatus, UsageLog, call_id_of, request_id
+from reseller.domain.usage import CallStatus, UsageLog, call_id_of, dropping, request_id
 from reseller.errors import NotFound
 from reseller.web.csv_text import pause
 
@@ -60,7 +60,9 @@ class Calls(TableView):
         filters = self._filters_given()
         after = request.args.get("after") or None
         found = call_list.find(wanted(filters), after=self.cursor(after) if after else None, limit=PAGE_ROWS)
-        return str(self.render(self.list_template, found=found, filters=filters, after=after, older=found.older))
+        return str(
+            self.render(self.list_template, found=found, filters=filters, after=after, older=found.older, kept_since=dropping.kept_since())
+        )
 
     @exposed("/find/")
     def find(self) -> Any:

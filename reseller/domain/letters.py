@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Text, delete, func, select, text, update
+from sqlalchemy import CheckConstraint, Index, Text, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
-from reseller.database import Base, Created, Identified, transaction
+from reseller.database import Base, Created, Identified, forget_rows, transaction
 
 SEALED_FOR = "letter"
 """The purpose under which callers seal the token of a link."""
@@ -201,9 +201,7 @@ def trouble() -> Trouble:
 
 def prune() -> int:
     """Letters that were done with long ago have no row; how many had."""
-    with transaction() as session:
-        query = delete(Letter).where(Letter.state != LetterState.WAITING, Letter.created_at < now() - KEPT)
-        return int(session.execute(query).rowcount)  # type: ignore[attr-defined]
+    return forget_rows(Letter, Letter.state != LetterState.WAITING, Letter.created_at < now() - KEPT)
 
 
 def waiting() -> int:

@@ -15,7 +15,7 @@ from reseller.domain import keys, pricing
 from reseller.domain.keys import ApiKey, Caller
 from reseller.domain.ledger import balance_now
 from reseller.domain.limits import RateLimit, RequestCounter, windows_now
-from reseller.domain.usage import UsageLog, call_id_of, call_of, request_id, sums
+from reseller.domain.usage import UsageLog, call_id_of, call_of, dropping, request_id, sums
 from reseller.domain.usage.points import zone_named
 from reseller.domain.usage.reports import Grouping
 from reseller.errors import InvalidKey, InvalidRequest, NotFound
@@ -100,7 +100,8 @@ def generation(house: Wiring, caller: Caller, shown_id: str) -> dict[str, Any]:
     with reading(caller):
         row = None if call_id is None else call_of(caller.account_id, call_id, instant_of(call_id))
         if row is None:
-            raise NotFound("No such request.", param="id")
+            gone = dropping.gone_words(instant_of(call_id)) if call_id is not None else None
+            raise NotFound(gone or "No such request.", param="id")
         rates = house.book.rates_at(row.price_version, row.model) if row.price_version is not None else None
     return {"data": {**_call_facts(row, shown_id), "explanation": _explanation(row, rates)}}
 

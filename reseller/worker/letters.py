@@ -56,11 +56,6 @@ def watch_letters(context: Context) -> str:  # noqa: ARG001 - every job has the 
     return f"{found.sent} sent in two days, {found.waiting} tried again"
 
 
-def forget_letters(context: Context) -> str:  # noqa: ARG001
-    """Old letters, and links whose time is over, are gone."""
-    return f"{letters.prune()} letters, {links.prune()} links"
-
-
 def tell_of_balances_and_keys(context: Context) -> str:  # noqa: ARG001
     """Whoever wants to know that their balance is low or a key of theirs expires has a letter on its way."""
     return f"{notices.tell_of_low_balances()} low balances, {notices.tell_of_expiring_keys()} expiring keys"

@@ -6,7 +6,7 @@ from reseller.cashier import LOOK_BACK, reconcile
 from reseller.clients.stripe_api import StripeDown
 from reseller.clock import now
 from reseller.domain import alarms, jobs
-from reseller.domain.payments import deferred, events, suspense
+from reseller.domain.payments import deferred, suspense
 from reseller.worker.context import Context
 
 OFF = "Stripe is not configured"
@@ -56,8 +56,3 @@ def _look_back() -> timedelta:
     if last is None or last.succeeded_at is None:
         return LOOK_BACK
     return max(now() - last.succeeded_at + OVERLAP, LOOK_BACK)
-
-
-def forget_events(context: Context) -> str:  # noqa: ARG001 - every job has the same face
-    """Events that were handled long ago are gone."""
-    return f"{events.prune()} events"

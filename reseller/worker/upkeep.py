@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, alarms, books, ledger, limits, registration, service
-from reseller.domain.identity import sessions, throttle, viewings
+from reseller.domain import accounts, alarms, books, ledger, limits, retention, service
+from reseller.domain.identity import viewings
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
 
@@ -55,16 +55,24 @@ def sum_up_service(context: Context) -> str:  # noqa: ARG001
     return f"{service.make_snapshot()} parts, {service.prune()} old slots"
 
 
-def forget_sign_ins(context: Context) -> str:  # noqa: ARG001
-    """Sessions that are over and counts of failures whose time has passed are gone."""
-    return f"{sessions.prune()} sessions, {throttle.prune()} counts"
-
-
 def close_viewings(context: Context) -> str:  # noqa: ARG001
     """The audit log has the end of every viewing as a customer, also of those that nobody ended."""
     return f"{viewings.close_over()} viewings closed"
 
 
-def forget_registrations(context: Context) -> str:  # noqa: ARG001
-    """Registrations that nobody verified for a week, and of which nothing came, are gone."""
-    return f"{registration.forget_unverified()} forgotten"
+def forget_rows(context: Context) -> str:  # noqa: ARG001
+    """What is kept for a while only is gone after that: the one list is `retention.POLICY`."""
+    gone = [f"{count} of {table}" for table, count in retention.forget() if count]
+    return f"gone: {', '.join(gone)}" if gone else "none"
+
+
+def drop_months(context: Context) -> str:
+    """Details of calls are gone once they are older than they are kept, month by month (R36). A month that cannot go fails the job."""
+    keep = context.wiring.settings.call_details_months
+    if not keep:
+        return "details are kept for ever"
+    done = retention.drop_due(keep)
+    gone = f"dropped {', '.join(f'{month:%Y-%m}' for month in done.gone)}" if done.gone else "no month is due"
+    if done.waits is not None:
+        raise RuntimeError(f"{gone}; {done.waits:%Y-%m} has to wait: {'; '.join(done.reasons)}")
+    return gone

@@ -6,7 +6,7 @@ Made through the domain where it has verbs; then every text that somebody outsid
 import functools
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,7 @@ from reseller.domain.payments.pack_changes import PackTerms
 from reseller.domain.payments.suspense import Aside, Why, put_aside
 from reseller.domain.service import Impact, IncidentDraft
 from reseller.domain.usage import rollup
+from reseller.domain.usage.tables import CarriedCharge, DroppedMonth
 from reseller.errors import Refusal
 from reseller.tally import Noted, Part, slot_of
 from reseller.wiring import wiring_of
@@ -217,6 +218,8 @@ def populate(app: Flask) -> Person:
                     requested_by_id=member.user_id,
                 )
             )
+        session.add(DroppedMonth(month=date(2020, 1, 1), kept_months=6))
+        session.add(CarriedCharge(account_id=first.account_id, day=date(2020, 2, 1), month=date(2020, 1, 1), charge_nano=1))
         session.add(CapUse(user_id=member.user_id, amount_usd=Decimal(2)))
         session.add(LimitPreset(name="roomy", requests_per_minute=600))
         session.add(Throttle(name="someone@example.com", started_at=now(), failures=3))

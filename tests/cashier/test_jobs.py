@@ -12,7 +12,7 @@ from reseller.clock import new_id
 from reseller.domain import jobs
 from reseller.heart import Heart
 from reseller.wiring import wiring_of
-from reseller.worker import payments
+from reseller.worker import payments, upkeep
 from reseller.worker.context import Context
 from reseller.worker.loop import _make_due
 from reseller.worker.schedule import JOBS
@@ -105,7 +105,7 @@ def test_events_that_were_handled_long_ago_are_forgotten(bank: Bank, context: Co
     scenes.execute("UPDATE stripe_events SET received_at = now() - interval '91 days'")
     scenes.execute("UPDATE stripe_events SET state = 'received' WHERE type = 'charge.updated'")
 
-    payments.forget_events(context)
+    upkeep.forget_rows(context)
 
     assert bank.waiting == ["charge.updated"]
 

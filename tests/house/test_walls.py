@@ -23,6 +23,7 @@ from reseller.domain.payments import MoneySeen, events, learn_money, learn_sessi
 from reseller.domain.payments.events import Heard
 from reseller.domain.payments.suspense import Aside, Why
 from reseller.domain.usage import rollup
+from reseller.domain.usage.tables import CarriedCharge
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.domain import scenes
@@ -30,7 +31,7 @@ from tests.domain.payments import paying
 from tests.domain.webhooks import hooking
 
 READ_BY_ALL = ("pricing_rules",)  # rules for everybody
-OPERATORS = ("account_notes", "adjustments", "viewings", "notices")  # about an account, and not for its eyes
+OPERATORS = ("account_notes", "adjustments", "viewings", "notices", "carried_charges")  # about an account, and not for its eyes
 OWNED = sorted(
     table.name for table in Base.metadata.tables.values() if "account_id" in table.columns and table.name not in (*READ_BY_ALL, *OPERATORS)
 )
@@ -155,6 +156,7 @@ def test_what_staff_write_about_an_account_is_not_for_its_eyes(two: tuple[scenes
     with transaction() as session:
         session.add(AccountNote(account_id=mine.account_id, author="test", body="difficult"))
         session.add(Adjustment(account_id=mine.account_id, amount_usd=Decimal(1), reason="x", state="waiting", requested_by_id=user_id))
+        session.merge(CarriedCharge(account_id=mine.account_id, day=now().date(), month=now().date(), charge_nano=1))
         session.add(Notice(user_id=user_id, account_id=mine.account_id, subject=str(new_id()), is_armed=True))
         session.add(Viewing(session_id=new_id(), user_id=user_id, account_id=mine.account_id, reason="x", until=now()))
     everybodys = seen(table)

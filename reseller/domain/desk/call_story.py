@@ -24,7 +24,7 @@ from reseller.domain.keys import ApiKey, shown_prefix
 from reseller.domain.ledger import EntryKind
 from reseller.domain.ledger.tables import Hold, LedgerEntry
 from reseller.domain.pricing import PriceVersion, PricingRule, Rates
-from reseller.domain.usage import CallStatus, UsageLog
+from reseller.domain.usage import CallStatus, UsageLog, dropping
 from reseller.errors import NotForSale, NotFound
 from reseller.money import ZERO_USD, to_usd
 
@@ -143,7 +143,7 @@ def story_of(call_id: UUID) -> CallStory:
             return _ended(session, row)
         if hold is not None:
             return _running(session, hold)
-    raise NotFound("No call has this id. A call is kept as long as usage details are.")
+    raise NotFound(dropping.gone_words(instant_of(call_id)) or "No call has this id.")
 
 
 def _ended(session: Session, row: UsageLog) -> CallStory:

@@ -18,7 +18,7 @@ from reseller.domain.desk.refusal_words import Why
 from reseller.domain.desk.refusals_told import refusal_told
 from reseller.domain.ledger.tables import Hold
 from reseller.domain.pricing import ExplainedLine
-from reseller.domain.usage import CallStatus, CostSource, UsageLog, labels_of_keys
+from reseller.domain.usage import CallStatus, CostSource, UsageLog, dropping, labels_of_keys
 from reseller.errors import NotForSale, NotFound
 from reseller.money import EXACT, ZERO_USD
 
@@ -63,7 +63,7 @@ def receipt_of(account_id: UUID, call_id: UUID) -> Receipt:
         row = session.get(UsageLog, (call_id, instant_of(call_id)))
         found = row or hold
         if found is None or found.account_id != account_id:
-            raise NotFound("No call of yours has this id. A call is kept as long as usage details are.")
+            raise NotFound(dropping.gone_words(instant_of(call_id)) or "No call of yours has this id.")
         key = labels_of_keys(account_id, [found.api_key_id]).get(found.api_key_id, str(found.api_key_id))
         if row is not None:
             return _ended(session, row, key)

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select, update
 
 from reseller.clock import now
-from reseller.database import transaction
+from reseller.database import forget_rows, transaction
 from reseller.digest import digest_of
 from reseller.domain.accounts import User
 from reseller.domain.identity.tables import Link
@@ -100,8 +100,7 @@ def void_everybodys() -> int:
 
 def prune() -> int:
     """Links whose time is over have no row; how many had."""
-    with transaction() as session:
-        return int(session.execute(delete(Link).where(Link.expires_at <= now())).rowcount)  # type: ignore[attr-defined]
+    return forget_rows(Link, Link.expires_at <= now())
 
 
 def _works(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:

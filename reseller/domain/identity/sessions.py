@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, u
 from sqlalchemy.exc import NoResultFound
 
 from reseller.clock import now
-from reseller.database import transaction
+from reseller.database import forget_rows, transaction
 from reseller.digest import digest_of
 from reseller.domain.accounts import Role, User
 from reseller.domain.identity.tables import SecondFactor, SignInSession
@@ -172,9 +172,8 @@ def presence_of(user_ids: Collection[UUID]) -> dict[UUID, tuple[int, datetime]]:
 
 def prune() -> int:
     """Sessions that are over have no row; how many had."""
-    with transaction() as session:
-        over = select(SignInSession.id).join(User, User.id == SignInSession.user_id).where(_is_over())
-        return int(session.execute(delete(SignInSession).where(SignInSession.id.in_(over))).rowcount)  # type: ignore[attr-defined]
+    over = select(SignInSession.id).join(User, User.id == SignInSession.user_id).where(_is_over())
+    return forget_rows(SignInSession, SignInSession.id.in_(over))
 
 
 def _is_over() -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ Checked per account, from one snapshot of the database:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -49,11 +50,15 @@ SELECT b.account_id, b.settled_nano, b.held_nano, b.open_calls, b.unposted_nano,
  ORDER BY b.account_id
 """
 
-# Rows and entries of each account and day; days older than the oldest row kept have only their entry.
+# Rows and entries of each account and day; days older than the oldest row kept have only their entry. Of months that were dropped, or
+# are being dropped, the charges that were posted later are remembered without their rows.
 _DAYS = """
 WITH booked AS (
-    SELECT account_id, posted_on AS day, sum(charge_nano) AS charged FROM usage_logs
-     WHERE posted_on IS NOT NULL AND charge_nano > 0 GROUP BY 1, 2
+    SELECT account_id, day, sum(charged) AS charged
+      FROM (SELECT account_id, posted_on AS day, sum(charge_nano) AS charged FROM usage_logs
+             WHERE posted_on IS NOT NULL AND charge_nano > 0 AND created_at >= :rows_since AND created_at < :rows_until GROUP BY 1, 2
+            UNION ALL
+            SELECT account_id, day, charge_nano FROM carried_charges) kept GROUP BY 1, 2
 ), posted AS (
     SELECT account_id, split_part(reference, ':', 2)::date AS day, -amount_nano AS charged FROM ledger_entries WHERE kind = 'usage'
     UNION ALL
@@ -63,17 +68,20 @@ SELECT coalesce(b.account_id, p.account_id) AS account_id, coalesce(b.day, p.day
        coalesce(b.charged, 0) AS rows_nano, coalesce(p.charged, 0) AS posted_nano
   FROM booked b FULL JOIN (SELECT account_id, day, sum(charged) AS charged FROM posted GROUP BY 1, 2) p USING (account_id, day)
  WHERE coalesce(b.charged, 0) <> coalesce(p.charged, 0)
-   AND coalesce(b.day, p.day) >= :kept_since
+   AND coalesce(b.day, p.day) >= :kept_since AND coalesce(b.day, p.day) < :until
  ORDER BY 1, 2
 """
 
-# Retention drops months of calls by the day they began, and a call that ran past midnight is booked on the
-# next day: once older days are gone, the first two that are left may lack rows and are not compared.
+# Where rows went without a mark (a table that somebody dropped by hand), the first two days that are left may lack calls that ran past
+# midnight, and are not compared.
 _KEPT_SINCE = """
-SELECT CASE WHEN EXISTS (SELECT 1 FROM ledger_entries WHERE kind = 'usage' AND split_part(reference, ':', 2)::date < k.day)
-            THEN k.day + 2 ELSE k.day END
-  FROM (SELECT coalesce(min(posted_on), current_date) AS day FROM usage_logs) k
+SELECT m.day IS NOT NULL AS is_marked,
+       coalesce(m.day, CASE WHEN EXISTS (SELECT 1 FROM ledger_entries WHERE kind = 'usage' AND split_part(reference, ':', 2)::date < k.day)
+                            THEN k.day + 2 ELSE k.day END) AS day
+  FROM (SELECT coalesce(min(posted_on), current_date) AS day FROM usage_logs) k,
+       (SELECT CAST(max(month) + interval '1 month' AS date) AS day FROM dropped_months) m
 """
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 1, 1)
 
 _KEYS = """
 SELECT k.account_id, k.id, k.held_nano, coalesce(h.held, 0) AS holds_nano
@@ -109,6 +117,13 @@ def verify() -> AuditReport:
         )
 
 
+def unproved_days(first: date, until: date) -> list[Mismatch]:
+    """Days from `first` to before `until` whose entries are not the charges of their rows, as far as rows are kept."""
+    with transaction() as session:
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        return list(_day_problems(session, first=first, until=until))
+
+
 def _balance_problems(row: dict[str, Any]) -> Iterator[Mismatch]:
     account_id = row["account_id"]
     where = f"balances {account_id}"
@@ -124,9 +139,15 @@ def _balance_problems(row: dict[str, Any]) -> Iterator[Mismatch]:
         yield Mismatch(account_id, where, f"{row['open_calls']} calls are counted as open, {row['holds']} holds are")
 
 
-def _day_problems(session: Session) -> Iterator[Mismatch]:
-    kept_since = session.execute(text(_KEPT_SINCE)).scalar_one()
-    for row in session.execute(text(_DAYS), {"kept_since": kept_since}).mappings():
+def _day_problems(session: Session, *, first: date = FIRST_DAY, until: date = LAST_DAY) -> Iterator[Mismatch]:
+    is_marked, kept_since = session.execute(text(_KEPT_SINCE)).one()
+    span = {
+        "kept_since": max(kept_since, first),
+        "until": until,
+        "rows_since": datetime.combine(kept_since if is_marked else FIRST_DAY, time(), UTC),
+        "rows_until": datetime.combine(until, time(), UTC),
+    }
+    for row in session.execute(text(_DAYS), span).mappings():
         rows, posted = format_nano(int(row["rows_nano"])), format_nano(int(row["posted_nano"]))
         yield Mismatch(row["account_id"], f"usage of {row['day']}", f"usage rows make {rows}, the books hold {posted}")
 

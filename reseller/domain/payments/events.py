@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, delete, extract, func, literal, select
+from sqlalchemy import DateTime, extract, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from reseller.clock import now
-from reseller.database import transaction
+from reseller.database import forget_rows, transaction
 from reseller.domain import staff
 from reseller.domain.payments.tables import EventState, StripeEvent
 from reseller.errors import Conflict, NotFound
@@ -101,9 +101,7 @@ def waiting() -> int:
 
 def prune() -> int:
     """Events that were handled long ago have no row; how many had."""
-    with transaction() as session:
-        over = delete(StripeEvent).where(StripeEvent.state != EventState.RECEIVED, StripeEvent.received_at < now() - KEPT)
-        return int(session.execute(over).rowcount)  # type: ignore[attr-defined]
+    return forget_rows(StripeEvent, StripeEvent.state != EventState.RECEIVED, StripeEvent.received_at < now() - KEPT)
 
 
 def _heard(row: StripeEvent) -> Heard:

@@ -10,21 +10,24 @@ transactions that cannot be seen. Looking again costs time, never exactness.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from reseller.clock import month_start, next_month
 from reseller.database import transaction
 from reseller.domain.usage import rollup_statements as sql
 from reseller.domain.usage.rollup_tables import RollupMark
+from reseller.domain.usage.tables import DroppedMonth
 
 QUARTER = timedelta(minutes=15)
 LATE = timedelta(seconds=60)
 CLOCK_STEP = timedelta(hours=1)  # the fault model's: a clock that was set back
 LOCK = 0x726F6C6C  # "roll": one writer of sums at a time
 MARK = "usage"
+LAST_DAY = date(9999, 1, 1)
 
 Span = tuple[datetime, datetime]
 
@@ -43,9 +46,14 @@ def run() -> int:
 
 
 def recompute(day: date, spans: Iterable[Span]) -> None:
-    """The sums of these spans of one UTC day, and of the day, are those of the raw rows. A span is whole quarter-hours."""
+    """The sums of these spans of one UTC day, and of the day, are those of the raw rows. A span is whole quarter-hours.
+
+    Of a month whose rows are not kept any more nothing changes: its totals outlive them (R36).
+    """
     with transaction() as session:
         session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        if session.get(DroppedMonth, month_start(day), populate_existing=True) is not None:
+            return
         session.execute(text("SET LOCAL work_mem = '64MB'"))
         for start, end in spans:
             _replace_quarters(session, start, end)
@@ -75,8 +83,8 @@ def rolled_at() -> datetime | None:
         return session.scalar(select(RollupMark.rolled_at).where(RollupMark.name == MARK))
 
 
-def differences() -> list[datetime]:
-    """Quarter-hours, and midnights of UTC days, whose sums are not those of the raw rows, oldest first.
+def differences(month: date | None = None) -> list[datetime]:
+    """Quarter-hours, and midnights of UTC days, whose sums are not those of the raw rows, oldest first; of one month if it is given.
 
     Only months whose raw rows are still there are compared. Rows that were settled after the last run are differences, too.
     """
@@ -85,7 +93,8 @@ def differences() -> list[datetime]:
         first = session.scalar(sql.FIRST_MONTH)
         if first is None:
             return []
-        bounds = {"first": datetime.combine(date.fromisoformat(first), datetime.min.time(), UTC)}
+        begin, end = (date.fromisoformat(first), LAST_DAY) if month is None else (month, next_month(month))
+        bounds = {"first": datetime.combine(begin, time(), UTC), "last": datetime.combine(end, time(), UTC)}
         found = {at for query in (sql.WRONG_QUARTERS, sql.WRONG_DAYS, sql.WRONG_LATENCIES) for at in session.scalars(query, bounds)}
         return sorted(found)
 

@@ -132,9 +132,13 @@ SUM_WINDOWS = text(
 
 FIRST_MONTH = text(
     """SELECT min(to_date(right(c.relname, 7), 'YYYY_MM'))::text
-         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'usage_logs'::regclass"""
+         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'usage_logs'::regclass
+          AND NOT EXISTS (SELECT FROM dropped_months d WHERE d.month = to_date(right(c.relname, 7), 'YYYY_MM'))"""
 )
 
+_SPAN = "starts_at >= :first AND starts_at < :last"
+_SPAN_OF_DAYS = "day >= CAST(:first AS date) AND day < CAST(:last AS date)"
 _TOLD = "calls, refused, errors, prompt_tokens, completion_tokens, charge_nano, cost_usd, overage_loss_nano"
 
 
@@ -145,13 +149,15 @@ def _wrong(key: str, sides: dict[str, str]) -> str:
                HAVING count(*) < {len(sides)} OR count(DISTINCT ({_TOLD})) > 1"""
 
 
-_RAW_QUARTERS = f"SELECT {quarter('created_at')} AS starts_at, {FACTS} FROM usage_logs WHERE created_at >= :first GROUP BY 1"
+_RAW_QUARTERS = (
+    f"SELECT {quarter('created_at')} AS starts_at, {FACTS} FROM usage_logs WHERE created_at >= :first AND created_at < :last GROUP BY 1"
+)
 WRONG_QUARTERS = text(
     _wrong(
         "starts_at",
         {"raw": _RAW_QUARTERS}
         | {
-            table: f"SELECT starts_at, {sums()} FROM {table} WHERE starts_at >= :first GROUP BY 1"
+            table: f"SELECT starts_at, {sums()} FROM {table} WHERE {_SPAN} GROUP BY 1"
             for table in ("usage_hours", "traffic_hours", "traffic_totals")
         },
     )
@@ -162,16 +168,16 @@ WRONG_DAYS = text(
     + _wrong(
         "day",
         {
-            "quarters": f"SELECT {_DAYS_OF_TRAFFIC} AS day, {sums()} FROM traffic_totals WHERE starts_at >= :first GROUP BY 1",
-            "traffic": f"SELECT day, {sums()} FROM traffic_days WHERE day >= CAST(:first AS date) GROUP BY 1",
+            "quarters": f"SELECT {_DAYS_OF_TRAFFIC} AS day, {sums()} FROM traffic_totals WHERE {_SPAN} GROUP BY 1",
+            "traffic": f"SELECT day, {sums()} FROM traffic_days WHERE {_SPAN_OF_DAYS} GROUP BY 1",
         },
     )
     + ") a UNION SELECT CAST(day AS timestamp) AT TIME ZONE 'UTC' FROM ("
     + _wrong(
         "day",
         {
-            "quarters": f"SELECT {_DAYS_OF_TRAFFIC} AS day, {sums()} FROM usage_hours WHERE starts_at >= :first AND NOT is_test GROUP BY 1",
-            "accounts": f"SELECT day, {sums()} FROM account_days WHERE day >= CAST(:first AS date) GROUP BY 1",
+            "quarters": f"SELECT {_DAYS_OF_TRAFFIC} AS day, {sums()} FROM usage_hours WHERE {_SPAN} AND NOT is_test GROUP BY 1",
+            "accounts": f"SELECT day, {sums()} FROM account_days WHERE {_SPAN_OF_DAYS} GROUP BY 1",
         },
     )
     + ") b"
@@ -179,8 +185,8 @@ WRONG_DAYS = text(
 # Every completed call whose duration is known is in one bucket of its account and in one of everybody's.
 WRONG_LATENCIES = text(
     """SELECT starts_at
-         FROM (SELECT starts_at, sum(calls) AS calls FROM usage_latencies WHERE starts_at >= :first GROUP BY 1) mine
+         FROM (SELECT starts_at, sum(calls) AS calls FROM usage_latencies WHERE starts_at >= :first AND starts_at < :last GROUP BY 1) mine
          FULL JOIN (SELECT starts_at, sum(counted.calls) AS calls FROM traffic_totals, unnest(total_ms) AS counted (calls)
-                     WHERE starts_at >= :first GROUP BY 1) everybodys USING (starts_at)
+                     WHERE starts_at >= :first AND starts_at < :last GROUP BY 1) everybodys USING (starts_at)
         WHERE mine.calls IS DISTINCT FROM everybodys.calls"""
 )

@@ -47,6 +47,28 @@ TO_LOOK_AT = "overage_loss_nano > 0 OR flag IS NOT NULL"
 """The condition of calls that cost us money or are marked; word for word, so that its index is found."""
 
 
+class DroppedMonth(Base):
+    """A month whose rows are not kept any more, or whose drop has begun: then the next run finishes it."""
+
+    __tablename__ = "dropped_months"
+
+    month: Mapped[date] = mapped_column(Date, primary_key=True)  # its first day
+    kept_months: Mapped[int]  # the policy by which it went
+    begun_at: Mapped[datetime] = mapped_column(default=now)
+    dropped_at: Mapped[datetime | None]
+
+
+class CarriedCharge(Base):
+    """Charges of dropped rows that were booked after their month: calls across midnight of its last day. The audit counts them on."""
+
+    __tablename__ = "carried_charges"
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)  # on which they are posted
+    month: Mapped[date] = mapped_column(Date, primary_key=True)  # of the rows
+    charge_nano: Mapped[int] = mapped_column(BigInteger)
+
+
 class UsageLog(Base):
     __tablename__ = "usage_logs"
     __table_args__ = (

@@ -15,7 +15,7 @@ from reseller.database import acting_for
 from reseller.domain import usage
 from reseller.domain.desk import call_list
 from reseller.domain.desk.call_list import CallLine, Wanted
-from reseller.domain.usage import CallStatus, UsageLog, points
+from reseller.domain.usage import CallStatus, UsageLog, dropping, points
 from reseller.domain.usage.tables import ERRORS
 from reseller.errors import NotFound
 from reseller.portal import acting
@@ -86,6 +86,7 @@ def list_calls() -> str:
         asked=asked,
         found=call_list.find(asked.wanted(account_id), after=after, limit=PAGE_ROWS),
         after=after,
+        kept_since=dropping.kept_since(),
         keys=usage.labels_of_keys(account_id),
         outcomes={WENT_WRONG: "anything that went wrong"} | {status: words.name for status, words in STATUS.items()},
         status_words=STATUS,

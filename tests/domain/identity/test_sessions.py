@@ -116,10 +116,10 @@ def test_sessions_that_are_over_are_not_listed_and_the_clock_removes_them(app: F
     scenes.execute("UPDATE sessions SET seen_at = seen_at - interval '3 hours' WHERE id = :id", id=stale)
     listed = [row.id for row in sessions.sessions_of(person.user_id)]
 
-    said = upkeep.forget_sign_ins(Context(wiring_of(app), heart=None, is_once=True))  # type: ignore[arg-type]
+    said = upkeep.forget_rows(Context(wiring_of(app), heart=None, is_once=True))  # type: ignore[arg-type]
 
     assert stale not in listed
-    assert said == "1 sessions, 0 counts"
+    assert said == "gone: 1 of sessions"
     assert [row["id"] for row in scenes.rows("SELECT id FROM sessions")] == [found(alive).session_id]
 
 
