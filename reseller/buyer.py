@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from config import Settings
-from reseller.clients.openrouter_account import LISTED_DAYS, ActivityRow, OpenRouterAccount, account_at
+from reseller.clients.failures import BrokenAnswer
+from reseller.clients.openrouter_account import LISTED_DAYS, ActivityRow, KeyRefused, OpenRouterAccount, account_at
 from reseller.domain import supplier
 from reseller.domain.supplier import Balance, Compared, Threshold, Told
 from reseller.domain.usage import partitions
@@ -56,7 +57,7 @@ def due_days() -> list[date]:
 
 
 def reconcile(settings: Settings, days: Iterable[date]) -> Reconciled:
-    """Each of these days is compared. One that cannot be is named in `troubles` and keeps no other from it.
+    """Each of these days is compared. One that cannot be used is named in `troubles` and keeps no other from it; silence ends the run.
 
     Raises UpstreamFailure where the account cannot be asked at all.
     """
@@ -67,11 +68,21 @@ def reconcile(settings: Settings, days: Iterable[date]) -> Reconciled:
         for day in days:
             try:
                 told = account.activity(day, api_key=key if is_of_key else None)
-            except UpstreamFailure as failure:
-                found.troubles.append(f"{day}: {failure or failure.message}")
+            except BrokenAnswer as broken:
+                found.troubles.append(f"{day}: {words_of(broken)}")
                 continue
+            except UpstreamFailure as failure:  # no answer at all: the other days would get none either, each after a while
+                found.troubles.append(f"{day} and later: {words_of(failure)}")
+                break
             found.days.append(supplier.record(OPENROUTER, day, [_told(row) for row in told], is_of_key=is_of_key))
     return found
+
+
+def words_of(failure: UpstreamFailure) -> str:
+    """What is wrong with the account's answer, for staff: the failure's own words are a customer's."""
+    if isinstance(failure, BrokenAnswer):
+        return failure.reason
+    return failure.message if isinstance(failure, KeyRefused) else f"the account there gives no answer ({type(failure).__name__})"
 
 
 def _account(settings: Settings) -> OpenRouterAccount:

@@ -13,6 +13,7 @@ from reseller.clock import now
 from reseller.domain import supplier
 from reseller.domain.supplier import Compared
 from reseller.domain.usage import partitions
+from reseller.errors import UpstreamFailure
 from reseller.money import format_decimal
 from reseller.upstreams import OPENROUTER
 from reseller.wiring import wiring
@@ -33,7 +34,10 @@ def reconcile(days: int | None, as_json: bool) -> None:
     settings = wiring().settings
     if not buyer.is_on(settings):
         raise click.ClickException("The account there cannot be asked: set OPENROUTER_MANAGEMENT_KEY")
-    found = buyer.reconcile(settings, _last(days) if days else buyer.due_days())
+    try:
+        found = buyer.reconcile(settings, _last(days) if days else buyer.due_days())
+    except UpstreamFailure as failure:
+        raise click.ClickException(buyer.words_of(failure)) from failure
     lines = [_line(each) for each in found.days] or ["no day is due"]
     emit({"days": [_as_json(each) for each in found.days], "troubles": found.troubles}, as_json, lines)
     if found.troubles:

@@ -1,6 +1,7 @@
 """Jobs around the account at the upstream: what credit is left there, and whether its bill is what we booked (R20)."""
 
 from reseller import buyer
+from reseller.errors import UpstreamFailure
 from reseller.money import display_usd
 from reseller.worker.context import Context
 
@@ -12,7 +13,10 @@ def watch_credit(context: Context) -> str:
     settings = context.wiring.settings
     if not buyer.is_on(settings):
         return OFF
-    found = buyer.read_credit(settings)
+    try:
+        found = buyer.read_credit(settings)
+    except UpstreamFailure as failure:
+        raise RuntimeError(buyer.words_of(failure)) from failure
     pace = f", {display_usd(found.burn_usd)} a day" if found.burn_usd is not None else ""
     return f"{display_usd(found.remaining_usd)} left{pace}{'; low' if found.is_low else ''}"
 
@@ -25,7 +29,10 @@ def reconcile(context: Context) -> str:
     due = buyer.due_days()
     if not due:
         return "no day is due"
-    found = buyer.reconcile(settings, due)
+    try:
+        found = buyer.reconcile(settings, due)
+    except UpstreamFailure as failure:
+        raise RuntimeError(buyer.words_of(failure)) from failure
     told = f"{len(found.days)} days compared, {len(found.open_days)} to look at"
     if found.troubles:
         raise RuntimeError(f"{told}; {len(found.troubles)} could not be read, first: {found.troubles[0]}")

@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 
 from config import Settings
-from reseller.clients.openrouter_account import KeyRefused
 from reseller.clock import new_id, now
 from reseller.domain import supplier
 from reseller.domain.supplier import days
@@ -113,13 +112,29 @@ def test_a_day_that_cannot_be_read_keeps_no_other_from_it_and_is_tried_again(app
 def test_a_key_that_is_refused_fails_the_job_and_shows_nothing_of_it(app: Flask, context: Context, fake: FakeOpenRouter) -> None:
     sold("1")
     fake.script("/credits", {"status": 403})
-    fake.script(f"/keys/{hash_of(UPSTREAM_KEY)}", {"status": 401})
+    fake.script(f"/keys/{hash_of(UPSTREAM_KEY)}", {"status": 401}, {"status": 401})
 
-    with pytest.raises(KeyRefused) as refused:
+    with pytest.raises(RuntimeError, match="does not accept the management key") as refused:
         jobs.watch_credit(context)
-    with pytest.raises(KeyRefused):
+    with pytest.raises(RuntimeError, match="does not accept the management key"):
         jobs.reconcile(context)
-    assert MANAGEMENT_KEY not in repr(refused.value)
+    said = app.test_cli_runner().invoke(args=["upstreams", "reconcile"])
+
+    assert (said.exit_code, "does not accept the management key" in said.output) == (1, True)
+    assert MANAGEMENT_KEY not in f"{refused.value!r} {said.output}"
+
+
+def test_an_account_that_does_not_answer_is_not_asked_for_every_day(app: Flask, context: Context, fake: FakeOpenRouter) -> None:
+    sold("1")
+    fake.script("/activity", {"status": 503})
+
+    with pytest.raises(
+        RuntimeError, match=f"0 days compared, 0 to look at; 1 could not be read, first: {DAY} and later: the account there"
+    ):
+        jobs.reconcile(context)
+
+    assert [seen["path"] for seen in fake.requests].count("/activity") == 1
+    assert jobs.reconcile(context) == "3 days compared, 1 to look at"
 
 
 def test_credit_is_watched_and_told(context: Context, fake: FakeOpenRouter, logged: list[Any]) -> None:

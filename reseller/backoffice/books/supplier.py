@@ -43,6 +43,7 @@ class Supplier(Page):
                 tiles=_tiles(balance, days, waiting),
                 waiting=waiting,
                 percents=[_percent(item.drift_usd, item.told_usd, item.booked_usd) for item in waiting],
+                chart=_chart(days),
                 tables=[self._days(days, waiting), _models(_of(days))],
             )
         )
@@ -101,18 +102,21 @@ class Supplier(Page):
             for each in days
         )  # fmt: skip
         hrefs = tuple(self.get_url(".day", upstream=each.upstream, day=each.day.isoformat()) for each in days)
-        oldest_first = days[::-1]
-        chart = figures.lines(
-            [each.day.isoformat() for each in oldest_first],
-            {"Told": [each.told_usd for each in oldest_first], "Booked": [each.booked_usd for each in oldest_first]},
-            unit="$",
-        )
         note = (
             "Days are UTC. Drift is told − booked, less the cost of calls that ran across midnight, which may count on either day."
             " A day is compared six hours after its end and once more two days later, when nothing moves any more."
         )
         empty = "No day has been compared yet: the first is, six hours after the end of a day with calls."
-        return Table("days", "By day", columns, rows, hrefs, chart, "Dollars a day", note, empty)
+        return Table("days", "By day", columns, rows, hrefs, note=note if rows else "", empty=empty)
+
+
+def _chart(days: list[SupplierDay]) -> figures.Figure | None:
+    """Both sides by day, once there is a line to draw."""
+    if len(days) < 2:
+        return None
+    oldest_first = days[::-1]
+    series = {"Told": [each.told_usd for each in oldest_first], "Booked": [each.booked_usd for each in oldest_first]}
+    return figures.lines([each.day.isoformat() for each in oldest_first], series, unit="$")
 
 
 def _tiles(balance: Balance | None, days: list[SupplierDay], waiting: list[SupplierItem]) -> tuple[Tile, ...]:
@@ -135,15 +139,17 @@ def _models(rows: list[SupplierModel]) -> Table:
     for row in rows:
         sums[row.model] = _added(sums[row.model], row) if row.model in sums else row
     columns = (
-        Column("Model"), Column("Told", "money"), Column("Booked", "money"), Column("Drift", "money"), Column("Drift %", "percent"),
-        Column("Requests there", "number"), Column("Calls here", "number"), Column("Prompt tokens there", "number"),
-        Column("here", "number"), Column("Completion tokens there", "number"), Column("here", "number"), Column("Known"),
+        Column("Model"), Column("Known"), Column("Told", "money"), Column("Booked", "money"), Column("Drift", "money"),
+        Column("Drift %", "percent"), Column("Requests there", "number"), Column("Calls here", "number"),
+        Column("Tokens in there", "number"), Column("in here", "number"), Column("Tokens out there", "number"),
+        Column("out here", "number"),
     )  # fmt: skip
     found = sorted(sums.values(), key=lambda row: (-max(row.told_usd, row.booked_usd), row.model))
     shown = tuple(
         (
-            row.model, row.told_usd, row.booked_usd, row.drift_usd, _percent(row.drift_usd, row.told_usd, row.booked_usd), row.requests,
-            row.booked_calls, row.prompt_tokens, row.booked_prompt_tokens, row.completion_tokens, row.booked_completion_tokens, _known(row),
+            row.model, _known(row), row.told_usd, row.booked_usd, row.drift_usd, _percent(row.drift_usd, row.told_usd, row.booked_usd),
+            row.requests, row.booked_calls, row.prompt_tokens, row.booked_prompt_tokens, row.completion_tokens,
+            row.booked_completion_tokens,
         )
         for row in found
     )  # fmt: skip

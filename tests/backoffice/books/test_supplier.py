@@ -127,7 +127,7 @@ def test_csv_has_what_the_page_has_to_the_last_digit(client: FlaskClient) -> Non
     models = client.get(f"{PAGE}export/?table=models&day={DAY}").text
 
     assert f"{DAY},0.123456789012,0.123456789012,0,0,1,1,agrees," in days
-    assert "acme/one,0.123456789012,0.123456789012,0,0,1,1,7,7,3,3,on both sides" in models
+    assert "acme/one,on both sides,0.123456789012,0.123456789012,0,0,1,1,7,7,3,3" in models
     assert client.get(f"{PAGE}export/?table=nothing").status_code == 404
     assert client.get(f"{PAGE}days/openrouter/2020-02-31/").status_code == 404
     assert client.get(f"{PAGE}days/openrouter/2020-02-01/").status_code == 404
