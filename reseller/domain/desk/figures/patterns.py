@@ -89,11 +89,14 @@ _HOURS = """SELECT CAST(extract(isodow FROM starts_at AT TIME ZONE :zone) AS int
                    CAST(extract(hour FROM starts_at AT TIME ZONE :zone) AS int), sum(calls)
               FROM traffic_totals WHERE starts_at >= :start AND starts_at < :end AND NOT is_test GROUP BY 1, 2"""
 
+# Of all accounts as little as tells who is shown; the rest for those alone.
 _ACCOUNTS = f"""
-WITH used AS (SELECT account_id, {_VOLUME}
-                FROM {pieces.accounts(f"account_id, {_COLUMNS}")} GROUP BY 1 HAVING sum(calls) > 0)
-SELECT u.account_id, a.name, u.*, count(*) OVER () FROM used u JOIN accounts a ON a.id = u.account_id
- ORDER BY u.cost_usd DESC, u.calls DESC, u.account_id LIMIT {SHOWN_ACCOUNTS}"""
+WITH used AS (SELECT account_id, sum(cost_usd) AS cost, sum(calls) AS calls, count(*) OVER () AS active
+                FROM {pieces.accounts("account_id, cost_usd, calls")} GROUP BY 1 HAVING sum(calls) > 0),
+shown AS MATERIALIZED (SELECT account_id, active FROM used ORDER BY cost DESC, calls DESC, account_id LIMIT {SHOWN_ACCOUNTS})
+SELECT s.account_id, a.name, v.*, s.active FROM shown s JOIN accounts a ON a.id = s.account_id
+ CROSS JOIN LATERAL (SELECT {_VOLUME} FROM {pieces.accounts(f"account_id, {_COLUMNS}")} WHERE pieces.account_id = s.account_id) v
+ ORDER BY v.cost_usd DESC, v.calls DESC, s.account_id"""
 
 
 def patterns(period: Period) -> PatternFigures:
@@ -118,8 +121,8 @@ def patterns(period: Period) -> PatternFigures:
         before=sum(before.values(), Volume()),
         models=tuple(sorted(models, key=lambda use: (-use.volume.calls, use.model))),
         hours=tuple(tuple(row) for row in hours),
-        accounts=tuple(AccountUse(row[0], row[1], _volume(row[3:8])) for row in accounts),
-        active_accounts=int(accounts[0][8]) if accounts else 0,
+        accounts=tuple(AccountUse(row[0], row[1], _volume(row[2:7])) for row in accounts),
+        active_accounts=int(accounts[0][7]) if accounts else 0,
         curve=tuple(UsePoint(row[0], _volume(row[1:])) for row in curve),
     )
 
