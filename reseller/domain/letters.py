@@ -50,6 +50,7 @@ class LetterKind(StrEnum):
     ADDRESS_CHANGE_ASKED = "address_change_asked"
     ADDRESS_CHANGED = "address_changed"
     LOW_BALANCE = "low_balance"
+    BUDGET_CROSSED = "budget_crossed"
     KEY_EXPIRES = "key_expires"
     ACCOUNT_FROZEN = "account_frozen"
     OPERATOR_ALARM = "operator_alarm"

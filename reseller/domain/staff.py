@@ -39,6 +39,15 @@ def actor_of(user_id: UUID) -> str:
     return f"user:{user_id}"
 
 
+def person_of(actor: str) -> UUID | None:
+    """The person whom an actor's name means; None for commands and jobs."""
+    kind, _, name = actor.partition(":")
+    try:
+        return UUID(name) if kind == "user" else None
+    except ValueError:
+        return None
+
+
 class StaffAction(Identified, Created, Base):
     __tablename__ = "staff_actions"
     __table_args__ = (

@@ -1,12 +1,17 @@
 """The forms of sign-in and of one's own account: labels and bounds. What is right is decided by the domain."""
 
-from wtforms import BooleanField, EmailField, Form, HiddenField, PasswordField, StringField, TextAreaField
+import re
+from decimal import Decimal
+from uuid import UUID
+
+from wtforms import BooleanField, EmailField, Form, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import AnyOf, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
 from reseller.domain.accounts import MAX_NAME_CHARACTERS, MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS
+from reseller.domain.alerts import AlertKind, RuleTerms, Subjects
 from reseller.domain.company import MAX_ADDRESS_CHARACTERS, MAX_TAX_ID_CHARACTERS
-from reseller.domain.notices import MAX_LOW_BALANCE_USD
-from reseller.money import display_usd
+from reseller.errors import Refusal
 from reseller.web.formats import TIME_ZONES
 from reseller.web.typed import NO_DOLLARS, typed_usd
 
@@ -85,22 +90,63 @@ class CompanyForm(VersionedForm):
     )
 
 
-def _dollars(form: Form, field: StringField) -> None:
-    """An amount is needed only where a letter about it is."""
-    if not form.tells_low_balance.data:
-        return
-    try:
-        line = typed_usd(field.data)
-    except ValueError:
-        raise ValidationError(NO_DOLLARS) from None
-    if not 0 < line <= MAX_LOW_BALANCE_USD:
-        raise ValidationError(f"More than zero, and at most {display_usd(MAX_LOW_BALANCE_USD)}.")
-
-
 class NoticesForm(VersionedForm):
-    tells_low_balance = BooleanField("Write to me when my balance falls below this amount")
-    low_balance_usd = StringField("Amount in dollars", [_dollars], render_kw={"inputmode": "decimal", "autocomplete": "off"})
+    tells_alerts = BooleanField("Write to me when an alert of my account has something to tell")
     tells_key_expiry = BooleanField("Write to me a week before a key expires")
+
+
+KINDS = (
+    (AlertKind.BALANCE_AMOUNT.value, "The balance falls below an amount (dollars)"),
+    (AlertKind.BALANCE_PERCENT.value, "The balance falls below a share of the last top-up (percent)"),
+    (AlertKind.BALANCE_DAYS.value, "The balance lasts for fewer days than (days)"),
+    (AlertKind.BUDGET_DAY.value, "Charges of a day exceed a budget (dollars)"),
+    (AlertKind.BUDGET_MONTH.value, "Charges of a month exceed a budget (dollars)"),
+)
+
+
+class AlertForm(VersionedForm):
+    """What an account is told. Whose budgets there can be is offered by the page."""
+
+    kind = SelectField("Tell me when", choices=[SelectChoice(*kind) for kind in KINDS])
+    line = StringField(
+        "How much", [InputRequired("Say how much.")], description="Dollars, percent or days, as chosen above.",
+        render_kw={"inputmode": "decimal", "autocomplete": "off"},
+    )  # fmt: skip
+    subject = SelectField(
+        "Of", choices=[SelectChoice("", "The whole account")], description="Of budgets: all calls, those of a key, or of a member's keys."
+    )
+    by_mail = BooleanField("Write a letter, too")
+
+    def offer(self, subjects: Subjects, *, kept: tuple[str, str] | None = None) -> None:
+        """These are the choices; `kept` is one that the alert has already."""
+        keys = [(f"key {key_id}", f"Key {name}") for key_id, name in subjects.keys]
+        members = [(f"member {user_id}", f"Member {email}") for user_id, email in subjects.members]
+        extra = [kept] if kept and kept not in keys + members else []
+        self.subject.choices = [SelectChoice(*each) for each in (("", "The whole account"), *extra, *keys, *members)]
+
+    def validate_line(self, field: StringField) -> None:
+        try:
+            if AlertKind(self.kind.data).is_amount:
+                typed_usd(field.data)
+            elif not re.fullmatch(r"[0-9]{1,3}", field.data.strip().rstrip("%").strip()):
+                raise ValidationError("A whole number.")
+        except ValueError as error:
+            if isinstance(error, ValidationError):
+                raise
+            raise ValidationError(NO_DOLLARS) from None
+
+    def terms(self) -> RuleTerms:
+        """What was asked for, after `validate`."""
+        kind, typed = AlertKind(self.kind.data), self.line.data or ""
+        line = typed_usd(typed) if kind.is_amount else Decimal(typed.strip().rstrip("%").strip())
+        of, _, subject_id = (self.subject.data or "").partition(" ")
+        key, member = (UUID(subject_id) if of == name else None for name in ("key", "member"))
+        return RuleTerms(kind, line, key, member, bool(self.by_mail.data))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """What the domain says stands beside the field it is about."""
+        field = self.subject if refusal.param == "subject" else self.line
+        field.errors = [*field.errors, refusal.message]
 
 
 class FirstPasswordForm(Form):  # type: ignore[misc]

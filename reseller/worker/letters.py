@@ -8,7 +8,7 @@ import structlog
 
 from config import Settings
 from reseller.clients.mailer import Folder, LetterDelayed, LetterRefused, Mailer, Outgoing, Send, Sender, ServerFailed, SmtpServer, compose
-from reseller.domain import letters, notices
+from reseller.domain import alerts, letters, notices
 from reseller.domain.identity import links
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.domain.letters import SEALED_FOR, Claimed, LetterKind
@@ -56,9 +56,14 @@ def watch_letters(context: Context) -> str:  # noqa: ARG001 - every job has the 
     return f"{found.sent} sent in two days, {found.waiting} tried again"
 
 
-def tell_of_balances_and_keys(context: Context) -> str:  # noqa: ARG001
-    """Whoever wants to know that their balance is low or a key of theirs expires has a letter on its way."""
-    return f"{notices.tell_of_low_balances()} low balances, {notices.tell_of_expiring_keys()} expiring keys"
+def tell_of_expiring_keys(context: Context) -> str:  # noqa: ARG001
+    """Whoever wants to know that a key of theirs expires has a letter on its way."""
+    return f"{notices.tell_of_expiring_keys()} keys"
+
+
+def tell_of_alerts(context: Context) -> str:  # noqa: ARG001
+    """Whoever's balance or spending has crossed a line of theirs has a letter, an event and a notice on its way."""
+    return f"{alerts.sweep()} crossings"
 
 
 def mailer_of(settings: Settings) -> Mailer:

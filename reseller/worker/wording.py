@@ -32,6 +32,7 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     LetterKind.AUTHENTICATOR_CHANGED: ("what", "address"),
     LetterKind.RECOVERY_CODES_ISSUED: ("address",),
     LetterKind.LOW_BALANCE: ("balance", "line"),
+    LetterKind.BUDGET_CROSSED: ("budget", "span", "spent", "about"),
     LetterKind.KEY_EXPIRES: ("key", "day"),
     LetterKind.ACCOUNT_FROZEN: ("amount", "balance"),
     LetterKind.OPERATOR_ALARM: ("what", "list", "more"),

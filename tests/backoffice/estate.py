@@ -21,6 +21,7 @@ from reseller.database import Base, acting_as_operator, transaction
 from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, service, staff, supplier, webhooks
 from reseller.domain.accounts import Person, Role
 from reseller.domain.alarms import Ears
+from reseller.domain.alerts import Alert
 from reseller.domain.calls import PriceTerms, processes
 from reseller.domain.desk import set_up
 from reseller.domain.identity import links, sessions, viewings
@@ -58,6 +59,7 @@ OUTSIDERS_TEXTS = {
     "accounts": ("name", "company", "tax_id", "billing_address", "status_reason", "halted_reason"),
     "account_notes": ("body",),
     "adjustments": ("reason", "decision_note"),
+    "alerts": ("about",),
     "alarms": ("subject", "words", "note"),
     "api_keys": ("name",),
     "confirmations": ("note",),
@@ -206,7 +208,10 @@ def populate(app: Flask) -> Person:
     notices.choose(first.user_id, notices.Choices(), actor=factories.ACTOR)
     with transaction() as session:
         actor = staff.actor_of(member.user_id)
-        session.add(Notice(user_id=first.user_id, account_id=first.account_id, subject="balance", is_armed=True))
+        session.add(Notice(user_id=first.user_id, account_id=first.account_id, subject="key 1"))
+        session.add(
+            Alert(account_id=first.account_id, crossing="1", kind="budget_day", line="$5", value_usd=Decimal(6), starts_on=now().date())
+        )
         session.add(AccountNote(account_id=first.account_id, author=actor, body="called"))
         for usd in ("40", "-3"):
             session.add(

@@ -14,6 +14,7 @@ from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, acting_for, db, transaction
 from reseller.domain import supplier
 from reseller.domain.accounts import Person
+from reseller.domain.alerts import Alert
 from reseller.domain.calls import Till
 from reseller.domain.identity.viewings import Viewing
 from reseller.domain.ledger import Adjustment, caps
@@ -80,6 +81,8 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
         hear_and_fail(person)
         with transaction():
             caps.use(new_id(), person.user_id, Decimal(1))
+        with transaction() as session:
+            session.add(Alert(account_id=person.account_id, crossing="1", kind="balance_amount", line="$5.00", value_usd=Decimal(4)))
         people.append(who)
     rollup.run()
     supplier.record("openrouter", now().date(), [supplier.Told("acme/one", (), 1, 7, 3, 0, Decimal(1))], is_of_key=True)
@@ -157,7 +160,7 @@ def test_what_staff_write_about_an_account_is_not_for_its_eyes(two: tuple[scenes
         session.add(AccountNote(account_id=mine.account_id, author="test", body="difficult"))
         session.add(Adjustment(account_id=mine.account_id, amount_usd=Decimal(1), reason="x", state="waiting", requested_by_id=user_id))
         session.merge(CarriedCharge(account_id=mine.account_id, day=now().date(), month=now().date(), charge_nano=1))
-        session.add(Notice(user_id=user_id, account_id=mine.account_id, subject=str(new_id()), is_armed=True))
+        session.add(Notice(user_id=user_id, account_id=mine.account_id, subject=str(new_id())))
         session.add(Viewing(session_id=new_id(), user_id=user_id, account_id=mine.account_id, reason="x", until=now()))
     everybodys = seen(table)
 

@@ -78,6 +78,7 @@ def _populate(session: Session, goods: Mapping[str, Good], *, until: datetime, s
         _live_through(session, resident, goods, until=until)
         if is_shown:
             listening.listen(session, resident.account_id, seal=seal, until=until)
+            wrong.be_told(session, resident.account_id, resident.user_id, until=until)
     return Logins(**logins, api_key=shown[0], test_key=shown[1])
 
 

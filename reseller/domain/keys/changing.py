@@ -60,7 +60,7 @@ def rotate(prefix_or_id: str, *, grace: timedelta, actor: str, account_id: UUID 
         token = random_token(is_test=old.is_test)
         new = making.new_row(new_id(), old.account_id, token, is_test=old.is_test)
         making.put_terms(new, key_terms(old))
-        new.replaces_id = old.id
+        new.replaces_id, new.made_by_id = old.id, old.made_by_id
         session.add(new)
         session.flush()
         _hand_over(session, old, new)

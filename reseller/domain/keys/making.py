@@ -65,6 +65,7 @@ def make(order: KeyOrder, *, actor: str) -> tuple[str, ApiKey]:
     token = random_token(is_test=order.is_test)
     key = new_row(order.id, order.account_id, token, is_test=order.is_test)
     put_terms(key, terms)
+    key.made_by_id = staff.person_of(actor)
     try:
         with transaction() as session:
             lock_account(session, order.account_id)

@@ -41,6 +41,7 @@ class ApiKey(Identified, Created, Versioned, Base):
     key_prefix: Mapped[str] = mapped_column(Text, index=True)  # "sk_live_abc1"
     name: Mapped[str] = mapped_column(Text)
     is_test: Mapped[bool] = mapped_column(default=False)
+    made_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # who made the first of its line; None: a command or a job
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     model_patterns: Mapped[list[str] | None] = mapped_column(ARRAY(Text))  # None: every model

@@ -13,6 +13,8 @@ KEY = {
 }
 _KEY_SAMPLE = {"key_id": "0199f3a2-7c11-7d3e-9a51-5a2f6f0b3c10", "prefix": "sk_live_abc1…", "name": "production", "is_test": False}
 
+ALERT = {"alert_rule_id": "Our id of the alert", "kind": "What it watches", "line": "Its line, in words"}
+
 EVENTS: dict[str, EventKind] = {
     "key.created": EventKind(
         "A key was made.",
@@ -38,5 +40,41 @@ EVENTS: dict[str, EventKind] = {
         "A key was revoked: it is refused from the next request on.",
         {**KEY, "revoked_at": "When"},
         {**_KEY_SAMPLE, "revoked_at": "2026-11-27T09:30:00+00:00"},
+    ),
+    "balance.low": EventKind(
+        "The balance has fallen below the line of an alert; told again after it was clearly above.",
+        {
+            **ALERT,
+            "line_usd": "The line in dollars, now",
+            "balance_usd": "The balance when it was seen",
+        },
+        {
+            "alert_rule_id": "0199f3a2-7c11-7d3e-9a51-5a2f6f0b3c77",
+            "kind": "balance_amount",
+            "line": "$5.00",
+            "line_usd": "5",
+            "balance_usd": "4.98231",
+        },
+    ),
+    "budget.crossed": EventKind(
+        "Calls of a day or month were charged more than the budget of an alert; told once for each. Nothing is stopped.",
+        {
+            **ALERT,
+            "budget_usd": "The budget",
+            "spent_usd": "What was charged when it was seen",
+            "starts_on": "The first day, in UTC",
+            "key_id": "The key whose budget it is, with those it replaced; null: not of one key",
+            "member_id": "The member of whose keys it is; null: not of one member",
+        },
+        {
+            "alert_rule_id": "0199f3a2-7c11-7d3e-9a51-5a2f6f0b3c78",
+            "kind": "budget_day",
+            "line": "$20.00",
+            "budget_usd": "20",
+            "spent_usd": "20.41",
+            "starts_on": "2026-11-27",
+            "key_id": None,
+            "member_id": None,
+        },
     ),
 }

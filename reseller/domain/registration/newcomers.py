@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 
 from reseller.clock import new_id, now
 from reseller.database import lock_name, transaction
-from reseller.domain import accounts, staff
+from reseller.domain import accounts, alerts, staff
 from reseller.domain.accounts import Account, MemberRole, Membership, Person, Role, User, hash_password, normal_email, one_line
 from reseller.domain.identity import SecondFactor, linked, links, recovery_codes, sessions
 from reseller.domain.ledger import Balance
@@ -100,3 +100,4 @@ def _furnish(account_id: UUID, user_id: UUID) -> None:
                 RequestCounter(account_id=account_id),
             ]
         )
+        alerts.furnish(account_id)

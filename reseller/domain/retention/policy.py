@@ -100,6 +100,8 @@ KEPT = {
     "second_factors": "how staff sign in, as long as they may",
     "recovery_codes": "the same",
     "account_notes": "what staff know of a customer",
+    "alert_rules": "at most twenty an account",
+    "alerts": "what a customer was told of their money, a row a crossing",
     "api_keys": "calls and statements name them",
     "notice_choices": "one row a person",
     "rate_limits": "one row an account",

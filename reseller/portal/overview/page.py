@@ -7,7 +7,7 @@ from flask import current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reseller.database import transaction
-from reseller.domain import standing
+from reseller.domain import alerts, standing
 from reseller.domain.desk.refusals_told import in_short
 from reseller.domain.payments import reading
 from reseller.domain.standing.limiting import CONCURRENT
@@ -19,6 +19,7 @@ from reseller.portal.keys import sale
 from reseller.portal.overview import live
 from reseller.portal.overview.blueprint import overview
 from reseller.portal.overview.obstacles import obstacles
+from reseller.portal.settings.alerts import alert_in_words
 from reseller.web import snippets
 from reseller.web.formats import viewer_zone
 from reseller.wiring import wiring
@@ -41,6 +42,7 @@ def show() -> str:
         return render_template(
             "portal/overview.html",
             now=now,
+            alerts=[(alert, alert_in_words(alert)) for alert in alerts.undismissed(scope.account_id)],
             live=live.now(scope.account_id),
             outlook=outlook.in_words(now.balance.available_nano, pace),
             obstacles=obstacles(now, reading.last_reversal(scope.account_id) if now.is_frozen else None),

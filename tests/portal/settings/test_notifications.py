@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from flask import Flask
@@ -11,7 +10,7 @@ from reseller.clock import now
 from reseller.domain import letters, notices
 from reseller.domain.letters import Claimed, LetterKind
 from reseller.domain.notices import Choices
-from reseller.portal.forms import NO_DOLLARS
+from reseller.web.typed import NO_DOLLARS
 from reseller.wiring import wiring_of
 from reseller.worker import wording
 from tests import factories
@@ -26,41 +25,34 @@ def test_choices_are_saved_and_shown(app: Flask, visitor: Visitors) -> None:
     browser.sign_in(person.email)
     before = browser.get(PATH).get_data(as_text=True)
 
-    answer = browser.post(PATH, tells_low_balance="y", low_balance_usd=" 12.50 ", version="0")
+    answer = browser.post(PATH, tells_alerts="y", version="0")
 
     page = browser.get(PATH).get_data(as_text=True)
     assert answer.location == PATH
-    assert (before.count(" checked"), 'value="5"' in before) == (2, True)
-    assert (page.count(" checked"), 'value="12.5"' in page) == (1, True)
-    assert notices.choices_of(person.user_id) == Choices(Decimal("12.5"), False, 1)
+    assert (before.count(" checked"), page.count(" checked")) == (2, 1)
+    assert 'href="/settings/alerts"' in page
+    assert notices.choices_of(person.user_id) == Choices(True, False, 1)
 
 
-def test_no_letters_at_all_needs_no_amount(app: Flask, visitor: Visitors) -> None:
+def test_no_letters_at_all_is_a_choice(app: Flask, visitor: Visitors) -> None:
     person, browser = factories.make_person(), visitor()
     browser.sign_in(person.email)
 
-    answer = browser.post(PATH, low_balance_usd="nonsense", version="0")
+    answer = browser.post(PATH, version="0")
 
     assert answer.location == PATH
-    assert notices.choices_of(person.user_id) == Choices(None, False, 1)
-
-
-@pytest.mark.parametrize("amount", ["", "five", "-1", "0", "1e3", "NaN", "1000001", "1" * 400])
-def test_an_amount_that_is_none_is_said_beside_its_field(app: Flask, visitor: Visitors, amount: str) -> None:
-    person, browser = factories.make_person(), visitor()
-    browser.sign_in(person.email)
-
-    answer = browser.post(PATH, tells_low_balance="y", low_balance_usd=amount, user_id="x")
-
-    assert answer.status_code == 400
-    assert "low_balance_usd-errors" in answer.get_data(as_text=True)
-    assert notices.choices_of(person.user_id) == Choices()
+    assert notices.choices_of(person.user_id) == Choices(False, False, 1)
 
 
 @pytest.mark.parametrize(
     ("kind", "facts", "words"),
     [
         (LetterKind.LOW_BALANCE, {"balance": "$4.99", "line": "$5.00"}, ["was $4.99 on", "/billing", PATH]),
+        (
+            LetterKind.BUDGET_CROSSED,
+            {"spent": "$4.99", "budget": "$4.00", "span": "on 27 November 2026", "about": "of your account"},
+            ["charged $4.99 on 27 November 2026 (UTC)", "/settings/alerts", PATH],
+        ),
         (LetterKind.KEY_EXPIRES, {"key": "sk_live_abcd…", "day": "2 December 2026"}, ["sk_live_abcd…", "/keys", PATH]),
     ],
 )
@@ -82,11 +74,9 @@ def test_amounts_are_read_the_same_way_everywhere(app: Flask, visitor: Visitors)
     person, browser = factories.make_person(), visitor()
     browser.sign_in(person.email)
 
-    browser.post(PATH, tells_low_balance="y", low_balance_usd="$12.50", version="0")
     said = [
-        browser.post(PATH, tells_low_balance="y", low_balance_usd="1,5", version="1").text,
+        browser.post("/settings/alerts", kind="balance_amount", line="1,5").text,
         browser.post("/keys/new", name="x", kind="test", expires="never", limit="1,5").text,
     ]
 
-    assert notices.choices_of(person.user_id).low_balance_usd == Decimal("12.5")
     assert all(NO_DOLLARS.partition(";")[0] in text for text in said)
