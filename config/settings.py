@@ -18,8 +18,8 @@ from config.brand import Brand, LegalLink
 OUR_PREFIXES = (
     "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
-    "OPERATOR_ALERT_", "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "CALL_DETAILS_", "TYPICAL_TOP_UP_", "TOP_UP_",
-    "WEBHOOKS_",
+    "OPERATOR_ALERT_", "BACKUP_", "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "CALL_DETAILS_", "TYPICAL_TOP_UP_",
+    "TOP_UP_", "WEBHOOKS_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
@@ -88,6 +88,7 @@ class Settings(BaseModel):
         SecretStr(""), description="signs them, whsec_… or 24 characters and more; required with the address"
     )
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token for /metrics; empty answers only loopback")
+    backup_journal: str = Field("", description="a file that tells what was stopped since a backup; `log` tells it to the log")
     brand_name: str = Field("Reseller", description="the name customers see")
     brand_support_email: str = Field("", description="where customers find help")
     brand_top_up_url: str = Field("", description="where customers buy credit; default PUBLIC_URL/billing")

@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,7 @@ from reseller.backups.manifest import Manifest
 
 Tell = Callable[[str], None]
 
+OURS_ALONE = f"-c reseller.acting_for=operator {marking.MAY_WRITE}"
 HEAD_BYTES = 1 << 16
 NEWER_THAN_THE_SERVER = b"SET transaction_timeout = 0;\n"
 """pg_dump 17 and newer begin with it; older servers do not know it."""
@@ -27,6 +29,7 @@ SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """
+LAST_DONE = "SELECT greatest((SELECT max(finished_at) FROM job_runs), (SELECT max(created_at) FROM staff_actions))"
 ABOVE_WALLS = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
 
 
@@ -40,9 +43,8 @@ def load(database_url: str, source: Path, *, with_grants: bool, tell: Tell) -> M
         raise BackupRefused(f"The backup is of newer code (its schema is {told.revision}): restore it with that code.")
     tell(f"a backup of {told.taken_at:%Y-%m-%d %H:%M:%S} UTC: {told.accounts} accounts, {sum(told.rows.values())} rows; checking the file")
     archive.require_whole(source, told)
-    options = f"-c reseller.acting_for=operator {marking.MAY_WRITE}"
     try:
-        with psycopg.connect(libpq_url(database_url), options=options, connect_timeout=10, autocommit=True) as connection:
+        with psycopg.connect(libpq_url(database_url), options=OURS_ALONE, connect_timeout=10, autocommit=True) as connection:
             _require_fit(connection, tell)
             programs = clients_for(major_of(connection), at_least=int(told.program.partition(".")[0]))
             marking.close(connection)
@@ -60,6 +62,27 @@ def load(database_url: str, source: Path, *, with_grants: bool, tell: Tell) -> M
     except PostgresFailed as error:
         raise BackupRefused(str(error)) from None
     return told
+
+
+def adopt(database_url: str, tell: Tell) -> Manifest:
+    """A database that somebody else's tool took back in time is closed for everybody else; what it is, as of the last that was done in it.
+
+    Raises BackupRefused if it is none of ours.
+    """
+    try:
+        with psycopg.connect(libpq_url(database_url), options=OURS_ALONE, connect_timeout=10, autocommit=True) as connection:
+            [there] = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() or (None,)
+            if there is None:
+                raise BackupRefused(f"The database “{connection.info.dbname}” has no tables of ours. Name the FILE of a backup to restore.")
+            marking.close(connection)
+            with connection.transaction():
+                found = manifest.read(connection, program="0")
+                [last] = connection.execute(LAST_DONE).fetchone() or (None,)
+    except psycopg.Error as error:
+        raise BackupRefused(f"The database does not answer as it must: {str(error).strip().splitlines()[0]}") from None
+    found = replace(found, taken_at=last or found.taken_at)
+    tell(f"the last that was done here is of {found.taken_at:%Y-%m-%d %H:%M:%S} UTC")
+    return found
 
 
 def _require_fit(connection: "psycopg.Connection[Any]", tell: Tell) -> None:

@@ -24,7 +24,8 @@ def grant(email: str, amount: Decimal, reason: str, as_json: bool) -> None:
     person = accounts.find_person(email)
     with transaction():
         entry = ledger.grant(person.account_id, amount, reason=reason, actor=actor())
-        staff.record(actor(), "credit.grant", "ledger_entry", entry.id, account_id=person.account_id, reason=reason)
+        changes = {"amount_usd": [None, format_decimal(amount)]}
+        staff.record(actor(), "credit.grant", "ledger_entry", entry.id, account_id=person.account_id, reason=reason, changes=changes)
         balance = ledger.balance_now(person.account_id)
         entry_id = str(entry.id)
     result = {"entry_id": entry_id, "amount": format_decimal(amount), **balance.as_json()}

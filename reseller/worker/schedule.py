@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseller.silence import CLOCK_SECONDS
-from reseller.worker import alarms, letters, payments, prices, recovery, sums, supplier, upkeep, webhooks
+from reseller.worker import alarms, journal, letters, payments, prices, recovery, sums, supplier, upkeep, webhooks
 from reseller.worker.context import Context
 
 
@@ -26,6 +26,7 @@ class Job:
 JOBS = (
     Job("chase costs", 1, recovery.chase_costs),
     Job("recover holds", 5, recovery.recover_holds),
+    Job("keep journal", 15, journal.keep_journal),
     Job("forget processes", 60, recovery.forget_processes),
     Job("send letters", 2, letters.send_letters),
     Job("watch for alarms", 60, alarms.watch),

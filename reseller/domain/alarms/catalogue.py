@@ -86,6 +86,12 @@ ALARMS: Mapping[str, Meaning] = {
         "Accept or reject it.",
         "/admin/catalogue/",
     ),
+    "backup_stale": Meaning(
+        "No backup was proved lately",
+        "The newest one that was restored elsewhere and proved is older than eight days.",
+        "See what became of the scheduled `flask backup FILE --prove`, and run it.",
+        "/admin/set-up/",
+    ),
     "ledger_mismatch": Meaning(
         "Books do not add up",
         "The account named is halted: it is not let in until somebody explains its books.",

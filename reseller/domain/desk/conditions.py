@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import jobs, letters, supplier
+from reseller.domain import jobs, letters, proofs, supplier
 from reseller.domain.payments import suspense
 from reseller.domain.payments.suspense import Why
 from reseller.money import display_usd, to_usd
@@ -106,4 +106,11 @@ def _supplier() -> Found:
     return {"upstream_balance_low": low, "supplier_drift": drift}
 
 
-FINDERS: tuple[Callable[[], Found], ...] = (_jobs, _prices, _money, _letters, _margins, _supplier)
+def _backups() -> Found:
+    """The newest backup that was proved is old. Whoever never proved one backs up in some other way."""
+    proof = proofs.last()
+    is_stale = proof is not None and proof.is_stale
+    return {"backup_stale": {"": f"the newest proved backup is of {proof.taken_at:%Y-%m-%d %H:%M} UTC"} if proof and is_stale else {}}
+
+
+FINDERS: tuple[Callable[[], Found], ...] = (_jobs, _prices, _money, _letters, _margins, _supplier, _backups)

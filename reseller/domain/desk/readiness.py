@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import letters, supplier
+from reseller.domain import letters, proofs, supplier
 from reseller.domain.calls import processes
 from reseller.domain.desk import set_up
 from reseller.domain.desk.set_up import AGREEMENT, BACKUP, Confirmed
@@ -262,16 +262,24 @@ def _clockwork(confirmed: dict[str, Confirmed], facts: dict[str, Any]) -> Iterat
         "Read its error in the list of jobs.",
     )
     yield _ledger(facts)
-    backup = confirmed.get(BACKUP)
-    yield Point(
+    yield _backup(confirmed.get(BACKUP))
+
+
+def _backup(confirmed: Confirmed | None) -> Point:
+    """Done by a proof of ours that is not old, or by somebody's word about backups that we know nothing of."""
+    proof = proofs.last()
+    found = "Confirmed." if confirmed else "None was proved here, and nobody has confirmed any."
+    if proof is not None:
+        found = f"The newest one that was restored and proved is of {proof.taken_at:%Y-%m-%d %H:%M} UTC."
+    return Point(
         BACKUP,
         "Backups taken and tried",
-        _state(backup is not None),
-        "Confirmed." if backup else "Nobody has confirmed it.",
+        _state(confirmed is not None if proof is None else not proof.is_stale),
+        found,
         "The ledger is other people’s money. A backup counts once a restore of it has been tried.",
-        "Let the platform back up PostgreSQL, restore one, run flask ledger verify on it, then confirm it here.",
-        is_confirmable=True,
-        confirmed=backup,
+        "Let flask backup FILE --prove run every day. Or let the platform back up PostgreSQL, try a restore, and confirm it here.",
+        is_confirmable=proof is None,
+        confirmed=confirmed if proof is None else None,
     )
 
 

@@ -127,6 +127,7 @@ KEPT = {
     "traffic_days": "the same",
     "traffic_totals": "the same",
     "supplier_models": "the upstream's bill, a row a day and model: evidence towards it",
+    "backup_proofs": "one row a backup that was proved",
     "supplier_days": "the same, a row a day",
     "supplier_items": "what differed, and what it was",
     "supplier_balances": "one row an upstream",

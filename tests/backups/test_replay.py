@@ -1,0 +1,284 @@
+"""What was stopped after a backup stays stopped after a restore: told by the journal, or by the database that is given up (R35, R22)."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyotp
+import pytest
+from flask import Flask
+
+from reseller.clock import now
+from reseller.database import db, transaction
+from reseller.domain import accounts, keys, limits, pricing
+from reseller.domain.accounts import Role
+from reseller.domain.identity import linked, passwords, recovery_codes, roles, second_factor
+from reseller.domain.identity.linked import Vouched
+from reseller.domain.identity.sealing import Seal
+from reseller.domain.keys import KeyTerms, SpendLimit, SpendPeriod
+from reseller.heart import Heart
+from reseller.wiring import wiring_of
+from reseller.worker.context import Context
+from reseller.worker.journal import keep_journal
+from tests import factories
+from tests.backups.elsewhere import backed_up, command, restored, rows_at
+from tests.deployment import Cluster, named
+from tests.domain import scenes
+
+SEAL = Seal("s" * 40, second_factor.PURPOSE)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def keep(make_app: Callable[..., Flask], journal: Path) -> Callable[[], str]:
+    """The worker's job runs once."""
+    worker = make_app(BACKUP_JOURNAL=str(journal))
+
+    def run() -> str:
+        return keep_journal(Context(wiring_of(worker), Heart(worker, "worker"), is_once=True))
+
+    return run
+
+
+def test_what_was_stopped_after_the_backup_is_stopped_again(
+    app: Flask, keep: Callable[[], str], journal: Path, new_home: Flask, empty_url: str, tmp_path: Path
+) -> None:
+    """R35: each by its own verb, so that the audit log tells of it."""
+    file = tmp_path / "shop.backup"
+    person, other, staff_ = factories.make_person(usd="5"), factories.make_person(), factories.make_person(role=Role.ADMIN)
+    factories.make_person(role=Role.ADMIN)
+    (_, revoked), (_, rotated), (_, narrowed), (_, kept) = (factories.mint_key(person, name=name) for name in ("a", "b", "c", "d"))
+    factories.make_model()
+    backed_up(app, file)
+    keys.revoke(str(revoked.id), actor="test", reason="leaked")
+    keys.rotate(str(rotated.id), grace=timedelta(0), actor="test")
+    terms = KeyTerms("c", now() + timedelta(hours=1), SpendLimit(Decimal(3), SpendPeriod.DAY), ("acme/*",))
+    keys.change(narrowed.id, terms, actor="test", account_id=person.account_id)
+    accounts.suspend(other.account_id, reason="fraud", actor="test")
+    passwords.change(person.user_id, accounts.hash_password("another one of theirs"), actor="test")
+    roles.change_role(staff_.user_id, Role.SUPPORT, seen_version=None, actor="test", reason="left the team")
+    pricing.withdraw("acme/one", "test", reason="too dear")
+    keep()
+
+    told = restored(new_home, file, "--journal", str(journal))
+
+    found = {row["name"]: row for row in rows_at(empty_url, "SELECT * FROM api_keys")}
+    assert found["a"]["revoked_at"] is not None
+    assert found["b"]["revoked_at"] is not None
+    assert (found["c"]["expires_at"], found["c"]["spend_limit_nano"], found["c"]["model_patterns"]) == (
+        terms.expires_at,
+        3 * 10**9,
+        ["acme/*"],
+    )
+    assert (found["d"]["revoked_at"], found["d"]["id"]) == (None, kept.id)
+    assert rows_at(empty_url, "SELECT status, status_reason FROM accounts WHERE id = %s", other.account_id)[0]["status"] == "suspended"
+    people = {row["id"]: row for row in rows_at(empty_url, "SELECT id, role, password_hash FROM users")}
+    assert people[person.user_id]["password_hash"] is None
+    assert people[other.user_id]["password_hash"] is not None
+    assert people[staff_.user_id]["role"] == Role.SUPPORT
+    assert rows_at(empty_url, "SELECT status FROM models") == [{"status": "withdrawn"}]
+    assert {line["action"] for line in told["replayed"]} == {
+        "key.revoke", "key.rotate", "key.change", "account.suspend", "user.set_password", "user.change_role", "model.withdraw"
+    }  # fmt: skip
+    audit = rows_at(empty_url, "SELECT action, reason FROM staff_actions WHERE actor = 'system:restore' AND action = 'key.revoke'")
+    assert any("leaked" in row["reason"] for row in audit)
+
+
+def test_ways_in_that_were_taken_away_do_not_come_back(
+    app: Flask, keep: Callable[[], str], journal: Path, new_home: Flask, empty_url: str, tmp_path: Path
+) -> None:
+    """R26: an authenticator that was lost, recovery codes that were used, a sign-in that was unlinked, an address that was left."""
+    file, vouched = tmp_path / "shop.backup", Vouched("https://login.example", "77", "ann@example.com")
+    lost, coded, tied, moved = (factories.make_person() for _ in range(4))
+    for who in (lost, coded):
+        secret = second_factor.new_secret()
+        second_factor.enrol(who.user_id, secret, pyotp.TOTP(secret).now(), seal=SEAL, replaces=False)
+    codes = recovery_codes.make(coded.user_id, actor="test")
+    linked.link(tied.user_id, vouched, actor="test")
+    backed_up(app, file)
+    second_factor.reset(lost.user_id, actor="test", reason="phone stolen")
+    with transaction():
+        accounts.record("test", "user.show_second_factor", coded.user_id, changes={"by": [None, "recovery code"]})
+    assert recovery_codes.use(coded.user_id, codes[0])
+    [identity] = linked.identities_of(tied.user_id)
+    linked.unlink(identity.id, tied.user_id, keep=identity.id, actor="test")
+    scenes.execute("UPDATE users SET email = 'new@example.com' WHERE id = :id", id=moved.user_id)
+    with transaction():
+        accounts.record("test", "user.change_address", moved.user_id, changes={"email": [moved.email, "new@example.com"]})
+    keep()
+
+    told = restored(new_home, file, "--journal", str(journal))
+
+    assert len(told["replayed"]) == 4, told["replayed"]
+    assert rows_at(empty_url, "SELECT user_id FROM second_factors") == [{"user_id": coded.user_id}]
+    assert rows_at(empty_url, "SELECT password_hash FROM users WHERE id = %s", lost.user_id) == [{"password_hash": None}]
+    assert rows_at(empty_url, "SELECT 1 FROM recovery_codes UNION ALL SELECT 1 FROM identities") == []
+    assert rows_at(empty_url, "SELECT email FROM users WHERE id = %s", moved.user_id) == [{"email": "new@example.com"}]
+
+
+def test_what_was_given_or_loosened_after_the_backup_is_listed_and_not_done(
+    app: Flask, keep: Callable[[], str], journal: Path, new_home: Flask, empty_url: str, tmp_path: Path
+) -> None:
+    file, person = tmp_path / "shop.backup", factories.make_person(usd="5")
+    accounts.suspend(person.account_id, reason="fraud", actor="test")
+    backed_up(app, file)
+    accounts.restore(person.account_id, actor="test", reason="it was not")
+    limits.change(person.account_id, {"rpm": 5}, actor="test")
+    factories.mint_key(person, name="later")
+    keep()
+
+    told = restored(new_home, file, "--journal", str(journal))
+
+    assert told["replayed"] == []
+    assert [line["action"] for line in told["listed"]] == ["account.restore", "limits.change", "key.create"]
+    assert rows_at(empty_url, "SELECT status FROM accounts") == [{"status": "suspended"}]
+
+
+def test_the_journal_of_this_deployment_is_read_unasked(
+    app: Flask, keep: Callable[[], str], journal: Path, make_app: Callable[..., Flask], empty_url: str, tmp_path: Path
+) -> None:
+    file, (_, key) = tmp_path / "shop.backup", factories.mint_key(factories.make_person())
+    backed_up(app, file)
+    keys.revoke(str(key.id), actor="test")
+    keep()
+
+    told = restored(make_app(DATABASE_URL=empty_url, BACKUP_JOURNAL=str(journal)), file)
+
+    assert [line["action"] for line in told["replayed"]] == ["key.revoke"]
+
+
+def test_the_database_that_is_given_up_knows_best(app: Flask, database_url: str, new_home: Flask, tmp_path: Path) -> None:
+    """Also what calls were lost, which a customer has had and the upstream bills."""
+    file, who = tmp_path / "shop.backup", scenes.customer(nano=1_000)
+    backed_up(app, file)
+    op = scenes.admission(who)
+    wiring_of(app).till.admit(op)
+    wiring_of(app).till.settle(scenes.settlement(op))
+    keys.revoke(str(who.key_id), actor="test")
+
+    told = restored(new_home, file, "--replay-from", database_url)
+
+    assert [line["action"] for line in told["replayed"]] == ["key.revoke"]
+    assert told["lost"] == {"calls": 1, "charged_usd": "0.00000006"}
+    assert told["replayed_until"] is not None
+
+
+@pytest.mark.parametrize("asked", [(), ("--revoke-all-keys",)])
+def test_without_a_memory_the_operator_is_told_so_and_may_revoke_all_keys(
+    app: Flask, new_home: Flask, empty_url: str, tmp_path: Path, asked: tuple[str, ...]
+) -> None:
+    file, (_, key) = tmp_path / "shop.backup", factories.mint_key(factories.make_person())
+    backed_up(app, file)
+    keys.revoke(str(key.id), actor="test")
+
+    done = command(new_home, "restore", str(file), *asked)
+
+    assert done.exit_code == 0, done.stderr
+    [row] = rows_at(empty_url, "SELECT revoked_at FROM api_keys")
+    assert (row["revoked_at"] is not None) == bool(asked)
+    assert ("nobody could tell what was stopped since" in done.stdout) != bool(asked)
+    assert "flask payments reconcile --days 30" in done.stdout
+
+
+def test_a_log_with_other_lines_and_a_torn_one_is_read_too(
+    app: Flask, keep: Callable[[], str], journal: Path, new_home: Flask, tmp_path: Path
+) -> None:
+    file, (_, key) = tmp_path / "shop.backup", factories.mint_key(factories.make_person())
+    backed_up(app, file)
+    keys.revoke(str(key.id), actor="test")
+    keep()
+    told = [json.loads(line)["journal"] for line in journal.read_text().splitlines()]
+    log = tmp_path / "worker.log"
+    lines = [{"event": "journal", "level": "info", "journal": each} for each in told]
+    log.write_text("\n".join(["worker began", *map(json.dumps, lines), json.dumps(lines[0])[:40]]))
+
+    done = command(new_home, "restore", str(file), "--json", "--journal", str(log))
+
+    assert done.exit_code == 0, done.stderr
+    assert [line["action"] for line in json.loads(done.stdout)["replayed"]] == ["key.revoke"]
+    assert "1 lines" in done.stderr
+
+
+def test_the_journal_holds_no_secret_is_for_its_owner_and_mends_a_torn_line(app: Flask, keep: Callable[[], str], journal: Path) -> None:
+    """R37."""
+    person = factories.make_person()
+    token, key = factories.mint_key(person)
+    keep()
+    with journal.open("ab") as file:
+        file.write(b'{"journal": {"id"')
+    keys.revoke(str(key.id), actor="test")
+    keep()
+
+    text = journal.read_text()
+    actions = [told.get("action") for line in text.splitlines() if (told := _told(line))]
+    assert journal.stat().st_mode & 0o777 == 0o600
+    assert token not in text
+    assert "key.revoke" in actions
+
+
+def _told(line: str) -> Any:
+    try:
+        return json.loads(line)["journal"]
+    except ValueError:
+        return None
+
+
+def test_restoring_twice_from_the_same_journal_does_nothing_twice(
+    app: Flask, keep: Callable[[], str], journal: Path, new_home: Flask, tmp_path: Path, empty_url: str, make_app: Callable[..., Flask]
+) -> None:
+    """A backup that knows of the revocation already is not told of it again."""
+    (_, key), file = factories.mint_key(factories.make_person()), tmp_path / "shop.backup"
+    keys.revoke(str(key.id), actor="test")
+    keep()
+    backed_up(app, file)
+
+    told = restored(new_home, file, "--journal", str(journal))
+
+    assert (told["replayed"], told["listed"]) == ([], [])
+
+
+def test_a_database_that_something_else_took_back_in_time_is_caught_up(
+    app: Flask, cluster: Cluster, database_url: str, keep: Callable[[], str], journal: Path, tmp_path: Path, make_app: Callable[..., Flask]
+) -> None:
+    """After a host's point-in-time recovery there is no file: a copy of the database stands in for it."""
+    (_, key) = factories.mint_key(factories.make_person())
+    wiring_of(app).till.close()
+    db.session.remove()
+    db.engine.dispose()
+    name = f"recovered_{database_url[-6:]}"
+    with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {database_url.rpartition('/')[2]} OWNER reseller".encode())
+    url = named(database_url, name)
+    keys.revoke(str(key.id), actor="test")
+    keep()
+
+    done = command(make_app(DATABASE_URL=url), "restore", "--recovered", "--json", "--journal", str(journal))
+
+    assert done.exit_code == 0, done.stderr
+    assert [line["action"] for line in json.loads(done.stdout)["replayed"]] == ["key.revoke"]
+    assert rows_at(url, "SELECT revoked_at IS NOT NULL AS is_revoked FROM api_keys") == [{"is_revoked": True}]
+    assert rows_at(url, "SELECT current_setting('transaction_read_only') AS said") == [{"said": "off"}]
+    cluster.drop_database(url)
+
+
+@pytest.mark.parametrize("words", [(), ("--recovered", "FILE")])
+def test_a_restore_is_of_a_file_or_of_what_was_recovered(app: Flask, tmp_path: Path, words: tuple[str, ...]) -> None:
+    file = tmp_path / "shop.backup"
+    file.touch()
+
+    assert command(app, "restore", *(str(file) if word == "FILE" else word for word in words)).exit_code == 2
+
+
+def test_an_empty_database_is_not_taken_for_a_recovered_one(new_home: Flask) -> None:
+    done = command(new_home, "restore", "--recovered")
+
+    assert done.exit_code == 1
+    assert "no tables of ours" in done.stderr
