@@ -16,7 +16,7 @@ from config import brand as branding
 from config.brand import Brand, LegalLink
 
 OUR_PREFIXES = (
-    "RESELLER_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
+    "RESELLER_", "SECRET_KEY_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
     "OPERATOR_ALERT_", "BACKUP_", "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "CALL_DETAILS_", "TYPICAL_TOP_UP_",
     "TOP_UP_", "WEBHOOKS_",
@@ -42,6 +42,7 @@ class Settings(BaseModel):
     )
     database_url: str = Field("", description="PostgreSQL 15 or newer; empty starts a private one in instance/ (not in production)")
     secret_key: SecretStr = Field(SecretStr(""), description="signs sessions and links; keep it secret and stable")
+    secret_key_previous: SecretStr = Field(SecretStr(""), description="older ones, with commas: still read, never written with")
     public_url: str = Field("", description="the address customers use; the only source of absolute links")
     port: int = Field(8000, ge=1, le=65535, description="where the web process listens")
     web_concurrency: int = Field(1, ge=1, le=64, description="web processes; one per core is right")
@@ -60,6 +61,7 @@ class Settings(BaseModel):
 
     stripe_secret_key: SecretStr = Field(SecretStr(""), description="empty switches buying off")
     stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="required when Stripe is on")
+    stripe_webhook_secret_previous: SecretStr = Field(SecretStr(""), description="another one that is believed while it is replaced")
     stripe_api_base: str = Field("", description="another address for Stripe's API, for tests; refused in production")
     stripe_allow_test_key: bool = Field(
         False, description="let production sell with a key of Stripe's test mode: free credit for test cards"
@@ -88,6 +90,7 @@ class Settings(BaseModel):
         SecretStr(""), description="signs them, whsec_… or 24 characters and more; required with the address"
     )
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token for /metrics; empty answers only loopback")
+    metrics_token_previous: SecretStr = Field(SecretStr(""), description="another one that is let in while it is replaced")
     backup_journal: str = Field("", description="a file that tells what was stopped since a backup; `log` tells it to the log")
     brand_name: str = Field("Reseller", description="the name customers see")
     brand_support_email: str = Field("", description="where customers find help")
@@ -191,6 +194,12 @@ class Settings(BaseModel):
         return self.reseller_env == "production"
 
     @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """SECRET_KEY, then the older ones that are still read."""
+        older = (each.strip() for each in self.secret_key_previous.get_secret_value().split(","))
+        return (self.secret_key.get_secret_value(), *(each for each in older if each))
+
+    @property
     def base_url(self) -> str:
         """PUBLIC_URL, or this machine's own address in development."""
         return self.public_url or f"http://localhost:{self.port}"
@@ -286,6 +295,8 @@ def _production_problems(settings: Settings) -> list[str]:
         problems.append("PUBLIC_URL is plain http: customers would send their keys in clear; use https")
     if settings.webhooks_allow_loopback:
         problems.append("WEBHOOKS_ALLOW_LOOPBACK is on: customers could reach what listens on this machine; leave it off")
+    if any(len(older) < 32 for older in settings.secret_keys[1:]):
+        problems.append("SECRET_KEY_PREVIOUS has a part of fewer than 32 characters: whoever guesses it reads and signs as if it were new")
     return problems + _pretended_money(settings)
 
 

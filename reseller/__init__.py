@@ -62,6 +62,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SQLALCHEMY_DATABASE_URI=database_url,
         SQLALCHEMY_ENGINE_OPTIONS=ENGINE,
     )
+    if older := settings.secret_keys[1:]:
+        app.config.update(SECRET_KEY_FALLBACKS=list(older), WTF_CSRF_SECRET_KEY=list(reversed(settings.secret_keys)))
     app.url_map.merge_slashes = False  # a redirect to a plain-http address would carry the key in clear
     app.json.sort_keys = False  # type: ignore[attr-defined]
     db.init_app(app)

@@ -32,10 +32,14 @@ class Cashier:
     """Payments of one deployment. Where Stripe is not configured, `is_open` says so and nothing is sold."""
 
     def __init__(self, settings: Settings) -> None:
-        key, secret = settings.stripe_secret_key.get_secret_value(), settings.stripe_webhook_secret.get_secret_value()
-        self._stripe = StripeApi(key, secret, api_base=settings.stripe_api_base) if key else None
+        key, given = (
+            settings.stripe_secret_key.get_secret_value(),
+            (settings.stripe_webhook_secret, settings.stripe_webhook_secret_previous),
+        )
+        signed_with = [secret.get_secret_value() for secret in given if secret.get_secret_value()]
+        self._stripe = StripeApi(key, *signed_with, api_base=settings.stripe_api_base) if key else None
         self._settings = settings
-        self._own_orders = own_orders_of(settings.secret_key.get_secret_value(), is_live=self.takes_real_money)
+        self._own_orders = own_orders_of(settings.secret_keys, is_live=self.takes_real_money)
 
     @property
     def is_open(self) -> bool:

@@ -39,7 +39,7 @@ def load(as_json: bool) -> None:
     kept = Path(house.settings.instance_path) / KEPT
     known = _read(kept)
     house.upstreams.register()
-    seal = Seal(house.settings.secret_key.get_secret_value(), webhooks.SEALED_FOR)
+    seal = Seal(house.settings.secret_keys, webhooks.SEALED_FOR)
     # The list comes before the transaction begins: none is open while an upstream is asked.
     lists = {"sandbox": house.upstreams["sandbox"].list_models()}
     loaded = business.load(lists, read_price_book(PRICE_BOOK), known=known, seal=seal, actor=actor())

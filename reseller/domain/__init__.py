@@ -3,7 +3,8 @@ client to do it, and tells here what happened.
 
 Modules in order; each imports only from those before it:
 staff → outbox → accounts → company → letters → alarms → identity → notes → keys → limits → pricing → ledger → notices → usage → alerts →
-standing → calls → payments → webhooks → books → registration → clock_alarms → journal → proofs → jobs → supplier → service → retention → desk → demo
+standing → calls → payments → webhooks → books → registration → clock_alarms → journal → proofs → resealing → jobs → supplier → service →
+retention → desk → demo
 
 `staff` comes first, since every verb records who did it; then `outbox`, since any verb may announce what happened.
 

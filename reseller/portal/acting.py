@@ -45,7 +45,7 @@ def address() -> str:
 
 def seal(purpose: str) -> Seal:
     """What closes and opens texts of this deployment."""
-    return Seal(wiring().settings.secret_key.get_secret_value(), purpose)
+    return Seal(wiring().settings.secret_keys, purpose)
 
 
 def me() -> SignedIn:

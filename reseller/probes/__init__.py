@@ -56,5 +56,7 @@ def _may_read_metrics() -> None:
         if request.remote_addr in LOOPBACK and "X-Forwarded-For" not in request.headers:
             return
         abort(403, "Set METRICS_TOKEN to read metrics from elsewhere.")
-    if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+    previous = wiring().settings.metrics_token_previous.get_secret_value()
+    given = request.headers.get("Authorization", "").encode()
+    if not any(hmac.compare_digest(given, f"Bearer {each}".encode()) for each in (token, previous) if each):
         abort(401)

@@ -133,4 +133,4 @@ def _link(letter: Claimed, settings: Settings) -> tuple[str, datetime | None]:
 
 
 def _seal(settings: Settings) -> Seal:
-    return Seal(settings.secret_key.get_secret_value(), SEALED_FOR)
+    return Seal(settings.secret_keys, SEALED_FOR)

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 def send_webhooks(context: Context) -> str:
     """What happened is on its way to whoever listens, and what was due has been begun."""
     settings = context.wiring.settings
-    seal = Seal(settings.secret_key.get_secret_value(), webhooks.SEALED_FOR)
+    seal = Seal(settings.secret_keys, webhooks.SEALED_FOR)
     sender = sender_of(settings)
     events, begun, until = 0, 0, monotonic() + ROUND_SECONDS
     while True:

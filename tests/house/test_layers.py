@@ -12,8 +12,8 @@ DOORS = ("callbacks", "gateway", "portal", "backoffice", "worker", "cli", "pages
 PROCESS = ("cashier", "buyer", "backups", "wiring", "upstreams", "live", "heart", "sampling", "serving", "web")
 DOMAIN_ORDER = (
     "staff", "outbox", "accounts", "company", "letters", "alarms", "identity", "notes", "keys", "limits", "pricing", "ledger", "notices",
-    "usage", "alerts", "standing", "calls", "payments", "webhooks", "books", "registration", "clock_alarms", "journal", "proofs", "jobs",
-    "supplier", "service", "retention", "desk", "demo",
+    "usage", "alerts", "standing", "calls", "payments", "webhooks", "books", "registration", "clock_alarms", "journal", "proofs",
+    "resealing", "jobs", "supplier", "service", "retention", "desk", "demo",
 )  # fmt: skip
 FLASK = ("flask", "flask_login", "flask_admin", "flask_wtf", "werkzeug")
 OUTSIDE = ("requests", "authlib", "joserfc", "stripe", "geventhttpclient", "urllib3", "http.client", "smtplib")

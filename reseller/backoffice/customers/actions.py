@@ -104,4 +104,4 @@ def person_given() -> UUID:
 
 def letter_seal() -> Seal:
     """What closes the token of a link until its letter is written. Staff never see the link."""
-    return Seal(wiring().settings.secret_key.get_secret_value(), SEALED_FOR)
+    return Seal(wiring().settings.secret_keys, SEALED_FOR)

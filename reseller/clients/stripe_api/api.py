@@ -1,6 +1,7 @@
 """What we ask of Stripe. Every method may raise StripeDown and StripeRefused, and nothing else of the outside's."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from reseller.clients.stripe_api.contract import (
     DisputeFacts,
     Event,
     MoneyFacts,
+    NotGenuine,
     RefundFacts,
     SessionFacts,
     StripeDown,
@@ -38,9 +40,9 @@ LATER_EVENTS = (
 class StripeApi:
     """One account at Stripe. Safe for any number of greenlets at once; nothing is asked before the first call."""
 
-    def __init__(self, secret_key: str, webhook_secret: str, *, api_base: str = "") -> None:
+    def __init__(self, secret_key: str, *webhook_secrets: str, api_base: str = "") -> None:
         self._client = client_of(secret_key, api_base)
-        self._webhook_secret = webhook_secret
+        self._webhook_secrets = webhook_secrets
         self._is_live = secret_key.startswith(("sk_live_", "rk_live_"))
 
     @property
@@ -119,8 +121,12 @@ class StripeApi:
             return refund_in(plain(self._client.v1.refunds.create(params, {"idempotency_key": f"refund-{refund_id}"})))
 
     def read_event(self, raw: bytes, signature: str) -> Event:
-        """The event of these very bytes with this Stripe-Signature. Raises NotGenuine."""
-        return read_event(raw, signature, self._webhook_secret)
+        """The event of these very bytes with this Stripe-Signature, by any of our secrets. Raises NotGenuine."""
+        *others, last = self._webhook_secrets
+        for secret in others:
+            with suppress(NotGenuine):
+                return read_event(raw, signature, secret)
+        return read_event(raw, signature, last)
 
     def _refunds_of(self, intent_id: str) -> Iterator[RefundFacts]:
         return map(refund_in, self._all(self._client.v1.refunds.list, payment_intent=intent_id))

@@ -4,6 +4,7 @@ Ids alone prove nothing: whatever else sells through the same Stripe account can
 them that nobody without our key can make (R18).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -31,9 +32,9 @@ class OwnOrders:
         return self.seal.is_marked(_told(seen.payment_id, seen.account_id, seen.amount_usd, seen.bonus_usd), seen.mark)
 
 
-def own_orders_of(secret_key: str, *, is_live: bool) -> OwnOrders:
-    """How the deployment with this SECRET_KEY knows them."""
-    return OwnOrders(is_live, Seal(secret_key, "orders"))
+def own_orders_of(secret_keys: Sequence[str], *, is_live: bool) -> OwnOrders:
+    """How the deployment with this SECRET_KEY, and those before it, knows them."""
+    return OwnOrders(is_live, Seal(secret_keys, "orders"))
 
 
 def _told(payment_id: UUID, account_id: UUID, amount_usd: Decimal, bonus_usd: Decimal) -> str:
