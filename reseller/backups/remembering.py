@@ -39,25 +39,23 @@ def from_journals(paths: Iterable[Path], taken_at: datetime, *, tell: Tell) -> R
     lines: list[Line] = []
     sums: list[Sums] = []
     for path in paths:
-        torn = 0
-        try:
-            with path.open("rb") as file:
-                for raw in file:
-                    if b'"journal"' not in raw:
-                        continue
-                    told = _read(raw)
-                    torn += told is None
-                    if isinstance(told, Line) and told.at >= taken_at - MARGIN:
-                        lines.append(told)
-                    if isinstance(told, Sums):
-                        sums.append(told)
-        except OSError as error:
-            raise BackupRefused(f"{path} cannot be read: {error.strerror}.") from None
-        if torn:
+        told = _read_all(path)
+        lines += [each for each in told if isinstance(each, Line) and each.at >= taken_at - MARGIN]
+        sums += [each for each in told if isinstance(each, Sums)]
+        if torn := told.count(None):
             tell(
                 f"warning: {torn} lines of {path} cannot be read; they may be torn by a crash, which the worker mends by telling them again"
             )
     return Remembered(tuple(lines), max(sums, key=lambda each: each.at, default=None))
+
+
+def _read_all(path: Path) -> list[Line | Sums | None]:
+    """What its lines of a journal say, None for each that cannot be read; others are passed over."""
+    try:
+        with path.open("rb") as file:
+            return [_read(raw) for raw in file if b'"journal"' in raw]
+    except OSError as error:
+        raise BackupRefused(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def from_database(url: str, taken_at: datetime) -> Remembered:

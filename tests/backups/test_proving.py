@@ -26,6 +26,7 @@ HERE = Deployment(
     takes_real_money=False,
     has_mail=False,
     trusted_proxies=0,
+    watches_upstream=False,
 )
 SILENT = lambda words: None  # noqa: E731
 

@@ -26,7 +26,7 @@ LISTED = frozenset({
 PASSED_OVER = frozenset({
     "user.sign_in", "user.confirm", "user.sign_out", "user.end_session", "user.end_other_sessions", "user.end_sessions",
     "user.send_reset_link", "user.ask_for_address",
-    "secrets.reseal", "viewing.*", "job.request", "stripe_event.try", "database.restore",
+    "secrets.reseal", "alarm.*", "viewing.*", "job.request", "stripe_event.try", "database.restore",
 })  # fmt: skip
 """Nothing is left of it once everybody is signed out and no link works."""
 
