@@ -34,6 +34,7 @@ class Settings(BaseModel):
         "production", description="which checks apply; `make run` sets development"
     )
     database_url: str = Field("", description="PostgreSQL 15 or newer; empty starts a private one in instance/ (not in production)")
+    database_read_url: str = Field("", description="a streaming replica that reports may read, as the same role; empty: the first one")
     secret_key: SecretStr = Field(SecretStr(""), description="signs sessions and links; keep it secret and stable")
     secret_key_previous: SecretStr = Field(SecretStr(""), description="older ones, with commas: still read, never written with")
     public_url: str = Field("", description="the address customers use; the only source of absolute links")
@@ -122,7 +123,7 @@ class Settings(BaseModel):
     upstream_total_seconds: float = Field(900, gt=0, le=7200, description="longest answer")
     max_body_bytes: int = Field(10_485_760, ge=1024, le=104_857_600, description="largest request body")
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_read_url")
     @classmethod
     def _psycopg_url(cls, value: str) -> str:
         """`postgres://` and `postgresql://` become the psycopg 3 form (SQLAlchemy refuses the first)."""

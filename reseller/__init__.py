@@ -25,6 +25,7 @@ from reseller.domain.keys import Directory
 from reseller.domain.pricing import Book
 from reseller.live import LiveCalls
 from reseller.metrics import count_error, observe_batch
+from reseller.reader import Reader
 from reseller.silence import REQUEST_SECONDS, wait_in_all
 from reseller.upstreams import Upstreams
 from reseller.wiring import Wiring, attach
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         directory=Directory(),
         upstreams=Upstreams(settings, open_session),
         cashier=Cashier(settings),
+        reader=Reader(settings.database_read_url),
     )
     attach(app, house)
     live = LiveCalls(house.till, client_patience_seconds=settings.upstream_idle_seconds)

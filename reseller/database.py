@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ColumnElement, Connection, MetaData, delete, event, select, text, tuple_
+from flask_sqlalchemy.session import Session as AppSession
+from sqlalchemy import ColumnElement, Connection, Engine, MetaData, delete, event, select, text, tuple_
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
 
 from reseller.clock import UtcDateTime, new_id, now
@@ -66,7 +68,17 @@ class Versioned:
         self.version += 1
 
 
-db = SQLAlchemy(model_class=Base)
+_reader: ContextVar[Engine | None] = ContextVar("reader", default=None)
+
+
+class RoutedSession(AppSession):
+    """The app's session; inside `reading_from` its statements go to that engine."""
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **named: Any) -> Engine | Connection:
+        return _reader.get() or super().get_bind(mapper, clause, bind, **named)
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": RoutedSession})
 
 _acting: ContextVar[str] = ContextVar("acting", default=NOBODY)
 _may_write: ContextVar[bool] = ContextVar("may_write", default=True)
@@ -91,6 +103,16 @@ def acting_as_operator() -> Iterator[None]:
         yield
     finally:
         _acting.reset(token)
+
+
+@contextmanager
+def reading_from(engine: Engine) -> Iterator[None]:
+    """Statements inside go to this engine, for whomever they act. For reports alone: what they find may be old."""
+    token = _reader.set(engine)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
 
 
 @event.listens_for(Session, "after_begin")

@@ -13,6 +13,7 @@ from reseller.cashier import Cashier
 from reseller.domain.calls import Till
 from reseller.domain.keys import Directory
 from reseller.domain.pricing import Book
+from reseller.reader import Reader
 from reseller.upstreams import Upstreams
 
 
@@ -25,6 +26,7 @@ class Wiring:
     directory: Directory
     upstreams: Upstreams  # by the name of their row
     cashier: Cashier
+    reader: Reader
 
 
 def attach(app: Flask, wiring: Wiring) -> None:

@@ -104,6 +104,7 @@ def running_app(settings: Settings) -> Iterator[Flask]:
         yield app
     finally:
         wiring_of(app).till.close()
+        wiring_of(app).reader.close()
         with app.app_context():
             db.session.remove()
             db.engine.dispose()

@@ -1,5 +1,6 @@
 """The pages of figures: each a report over a range, shown and exported from the same tables."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 from flask import Response, request
@@ -9,8 +10,10 @@ from reseller.backoffice.dashboards import business, finance, health, performanc
 from reseller.domain.desk.figures import Period
 from reseller.domain.usage import rollup
 from reseller.errors import NotFound
+from reseller.reader import TRUE_NOW, Freshness
 from reseller.web import ranges
 from reseller.web.reports import Report, csv_of
+from reseller.wiring import wiring
 
 
 class ReportPage(Page):
@@ -18,6 +21,7 @@ class ReportPage(Page):
 
     access = pages(STAFF, "index", "export")
     intro: ClassVar[str] = ""
+    is_of_now: ClassVar[bool] = False  # what a replica says of this moment is of another one
 
     def report(self, period: Period) -> Report:
         """What the page shows of these days."""
@@ -26,22 +30,29 @@ class ReportPage(Page):
     @exposed("/")
     def index(self) -> str:
         chosen = ranges.chosen()
+        with self._database() as freshness:
+            report, rolled_at = self.report(chosen.period), rollup.rolled_at()
         return str(
             self.render(
                 "figures/report.html",
                 chosen=chosen,
-                report=self.report(chosen.period),
+                report=report,
                 presets=ranges.LABELS,
-                rolled_at=rollup.rolled_at(),
+                rolled_at=rolled_at,
                 intro=self.intro,
+                as_of=freshness.as_of,
             )
         )
+
+    def _database(self) -> AbstractContextManager[Freshness]:
+        return nullcontext(TRUE_NOW) if self.is_of_now else wiring().reader.reports()
 
     @exposed("/export/")
     def export(self) -> Response:
         """One table of the page, for the same days: exactly what is shown, every digit."""
         chosen = ranges.chosen()
-        table = self.report(chosen.period).table(request.args.get("table", "summary"))
+        with self._database():
+            table = self.report(chosen.period).table(request.args.get("table", "summary"))
         if table is None:
             raise NotFound("There is no such table on this page.")
         name = f"{self.endpoint}_{table.name}_{chosen.period.first}_{chosen.period.last}.csv"
@@ -80,6 +91,7 @@ class Usage(ReportPage):
 
 
 class Health(ReportPage):
+    is_of_now = True
     intro = "What the machine is doing now, and what it had to refuse."
 
     def report(self, period: Period) -> Report:

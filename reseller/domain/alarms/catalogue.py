@@ -161,6 +161,13 @@ ALARMS: Mapping[str, Meaning] = {
         "Resolve, try again, or look at Stripe.",
         "/admin/suspense/?state=open",
     ),
+    "reader_unusable": Meaning(
+        "Reports do without their replica",
+        "DATABASE_READ_URL is away, more than a minute behind, or its role is above row-level security. The first database does its work.",
+        "Look at the replica and at its role.",
+        "",
+        HOUR,
+    ),
     "partition_missing": Meaning(
         "Next month has no room for usage",
         "Calls of that month would be refused.",

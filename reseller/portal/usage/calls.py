@@ -25,6 +25,7 @@ from reseller.portal.usage.choices import KINDS, Filters
 from reseller.portal.usage.words import STATUS
 from reseller.web.csv_text import csv_cells, csv_lines, pause
 from reseller.web.formats import viewer_zone
+from reseller.wiring import wiring
 
 PAGE_ROWS = 50
 EXPORT_SLICE, EXPORT_ROWS = 1_000, 100_000
@@ -110,7 +111,7 @@ def _slices(wanted: Wanted, account_id: UUID, keys: dict[UUID, str]) -> Iterator
     after = None
     while True:
         pause()
-        with acting_for(account_id):
+        with wiring().reader.reports(), acting_for(account_id):
             found = call_list.find(wanted, after=after, limit=EXPORT_SLICE)
         yield from (_cells(call, keys) for call in found.calls)
         if found.older is None:

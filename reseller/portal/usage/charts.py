@@ -16,6 +16,7 @@ from reseller.portal.usage.blueprint import own_usage
 from reseller.portal.usage.choices import GROUPS, MEASURES, Choices
 from reseller.web import ranges
 from reseller.web.reports import Report, csv_of
+from reseller.wiring import wiring
 
 HEATS = 5
 
@@ -25,11 +26,13 @@ HEATS = 5
 def show() -> str:
     chosen = choosing.choices()
     account_id = acting.scope().account_id
-    report = _report(chosen)
+    with wiring().reader.reports() as freshness:
+        report = _report(chosen)
     return render_template(
         "portal/usage/charts.html",
         choices=chosen,
         report=report,
+        as_of=freshness.as_of,
         heat=_heat(report),
         has_called=usage.has_called(account_id),
         keys=usage.labels_of_keys(account_id),
@@ -44,7 +47,8 @@ def show() -> str:
 def export() -> Response:
     """One table of the page, for the same choices: exactly what is shown, every digit."""
     chosen = choosing.choices()
-    table = _report(chosen).table(request.args.get("table", "summary"))
+    with wiring().reader.reports():
+        table = _report(chosen).table(request.args.get("table", "summary"))
     if table is None:
         raise NotFound("There is no such table on this page.")
     period = chosen.chosen.period

@@ -1,0 +1,1 @@
+"""Reports that read a replica: a real one, which replays when the test lets it."""
