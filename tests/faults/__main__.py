@@ -1,11 +1,9 @@
-"""`python -m tests.faults --minutes N [--seed S] [--without KIND …]`: faults at random for N minutes, then the evidence.
+"""`python -m tests.faults --minutes N [--seed S] [--without KIND …] [--back-seconds N]`: faults at random for N minutes, then the evidence.
 
-Prints what it does as it goes. Exit 1 if anything is off: a nano-dollar, an open call, a service that did not come back.
+Prints what it does as it goes, the seed first. Exit 1 if anything is off: a nano-dollar, an open call, a service that did not come back.
 """
 
 import argparse
-import contextlib
-import random
 import secrets
 import signal
 import sys
@@ -14,17 +12,8 @@ import time
 from pathlib import Path
 
 from reseller.money import format_nano
-from tests.faults.chaos import PLANS, Chaos, HangUps, mixed_calls
-from tests.faults.clients import Buyers
-from tests.faults.database import own_database
-from tests.faults.evidence import Evidence, gather
-from tests.faults.storm import grant, open_storm, rich_customer
-from tests.servers import run_flask
-
-ACCOUNTS, EACH, PAUSE_SECONDS = 4, 3, 0.02
-TELL_SECONDS = 5.0
-QUIET_SECONDS = 120.0
-POOR_GETS = "0.001"
+from tests.faults.at_random import Outcome, Plan, UnknownFault, run
+from tests.faults.chaos import BACK_SECONDS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,74 +25,38 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"seed {seed}", flush=True)
     try:
         with tempfile.TemporaryDirectory(prefix="reseller-faults-") as folder:
-            return _run(Path(folder), minutes=asked.minutes, seed=seed, without=set(asked.without))
+            outcome = run(Path(folder), Plan(asked.minutes, seed, frozenset(asked.without), asked.back_seconds), _tell)
+    except UnknownFault as error:
+        print(error)
+        return 2
     except KeyboardInterrupt:
         print("interrupted; everything is stopped")
         return 130
+    _print(outcome)
+    for problem in outcome.problems:
+        print(f"WRONG: {problem}")
+    return 1 if outcome.problems else 0
 
 
-def _run(folder: Path, *, minutes: float, seed: int, without: set[str]) -> int:
-    with own_database(folder) as database, open_storm(database.cluster, folder, fake_seed=seed) as storm:
-        storm.fake.plans |= PLANS
-        chaos = Chaos(storm, database, random.Random(seed))
-        unknown = without - set(chaos.kinds)
-        if unknown:
-            print(f"unknown: {', '.join(unknown)}; known: {', '.join(chaos.kinds)}")
-            return 2
-        rich, poor = [rich_customer(storm, "1000") for _ in range(ACCOUNTS)], rich_customer(storm, POOR_GETS)
-        with (
-            Buyers([*rich, poor], each=EACH, choose=mixed_calls(seed), pause=PAUSE_SECONDS) as buyers,
-            HangUps(rich[0], seed) as hang_ups,
-        ):
-            until, told = time.monotonic() + minutes * 60, 0.0
-            kinds = [kind for kind in chaos.kinds if kind not in without]
-            while time.monotonic() < until:
-                kind = chaos.strike(kinds, buyers)
-                with contextlib.suppress(Exception):
-                    grant(storm, poor, POOR_GETS)
-                if time.monotonic() - told > TELL_SECONDS:
-                    told = time.monotonic()
-                    _tell(f"{until - told:6.0f} s left, {len(buyers.results)} calls, {chaos.done.total()} faults, last: {kind}")
-                time.sleep(chaos.dice.uniform(0, 1))
-        _tell("calm; waiting for the last calls to end")
-        found = gather(storm, buyers.results, quiet_seconds=QUIET_SECONDS)
-        proved = run_flask("ledger", "verify", env=storm.web.environment)
-        problems = _problems(chaos, found) + ([proved.stdout + proved.stderr] if proved.returncode else [])
-        slowest = max((result.seconds for result in buyers.results if result.status == 503), default=0.0)
-        _print(chaos, hang_ups, found, slowest)
-        print(f"flask ledger verify   {proved.stdout.strip()}")
-        for problem in problems:
-            print(f"WRONG: {problem}")
-        return 1 if problems else 0
-
-
-def _problems(chaos: Chaos, found: Evidence) -> list[str]:
-    problems = [*chaos.problems, *found.problems]
-    if found.difference_nano:
-        problems.append(f"charges differ from the bills by {found.difference_nano} nano-dollars")
-    whole = [bill for bill in found.unpaid if not bill["cancelled"]]
-    if len(found.unpaid) > found.statuses["voided"] + found.estimated or len(whole) > found.statuses["voided"]:
-        problems.append(
-            f"{len(found.unpaid)} bills are nobody's ({len(whole)} of whole answers), {found.statuses['voided']} calls are void"
-        )
-    kills = sum(count for kind, count in chaos.done.items() if "web" in kind)
-    if found.statuses["voided"] and not kills:
-        problems.append(f"{found.statuses['voided']} calls are void although no web process was killed")
-    return problems
-
-
-def _print(chaos: Chaos, hang_ups: HangUps, found: Evidence, slowest: float) -> None:
-    for kind, count in sorted(chaos.done.items()):
+def _print(outcome: Outcome) -> None:
+    found = outcome.found
+    for kind, count in sorted(outcome.chaos.done.items()):
         print(f"{count:8} × {kind}")
-    print(f"{hang_ups.count:8} × hang-up")
+    print(f"{outcome.hang_ups.count:8} × hang-up")
+    for kind, count in sorted(outcome.dealings.done.items()):
+        print(f"{count:8} × {kind}")
+    print(f"books looked at       {outcome.watch.looks:10}  times; {outcome.watch.blinks} times the database showed nothing")
     print(f"calls in the books    {found.calls:10}  {dict(sorted(found.statuses.items()))}")
     print(f"whole answers         {found.whole:10}")
+    print(f"of them without cost  {found.unsaid:10}  and void: the database did not answer, and then their process was killed")
     print(f"charged calls         {found.charged_calls:10}  of them estimated {found.estimated}")
     print(f"charges            $ {format_nano(found.charged_nano)}")
     print(f"bills and markup   $ {format_nano(found.due_nano)}")
     print(f"difference         $ {format_nano(found.difference_nano)}")
+    slowest = max((result.seconds for result in outcome.received if result.status == 503), default=0.0)
     print(f"slowest refusal       {slowest:10.1f} s")
     print(f"bills of nobody       {len(found.unpaid):10}  calls of killed processes, and those estimated before they had an id")
+    print(f"flask ledger verify   {outcome.proof}")
 
 
 def _tell(text: str) -> None:
@@ -115,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=2, help="how long faults go on")
     parser.add_argument("--seed", type=int, help="the faults and calls of an earlier run")
     parser.add_argument("--without", nargs="*", default=[], metavar="KIND", help="kinds of faults to leave out")
+    parser.add_argument("--back-seconds", type=float, default=BACK_SECONDS, help="until when there must be answers again after a fault")
     return parser
 
 

@@ -1,24 +1,31 @@
 """Faults at random, one after the other, against customers of every kind who never stop."""
 
+import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException
 from typing import Any, Self
 
+from reseller.domain.calls.processes import SILENT_SECONDS
 from tests.faults.clients import Buyers, asking
+from tests.faults.clocks import WallClock
 from tests.faults.commits import Fate
 from tests.faults.database import Database
 from tests.faults.storm import Storm
 from tests.gateway.raw import RawClient
 from tests.shop import SLUG, Customer
 
-BACK_SECONDS = 30.0
-"""How long after a fault customers may have to wait until whole answers flow again."""
+BACK_SECONDS = 60.0
+"""How long after a fault customers may have to wait until whole answers flow again, on a machine that does little else."""
+
+STEP_SECONDS = 2.0  # a clock is looked at each second
 
 FLOWING = 20
 """So many whole answers are a flow."""
@@ -33,7 +40,7 @@ def mixed_calls(seed: int) -> Callable[[int], tuple[str, dict[str, Any]]]:
 
     def choose(number: int) -> tuple[str, dict[str, Any]]:
         dice = random.Random(f"{seed} {number} {threading.get_ident()}")
-        stream = {"stream": dice.random() < 0.5}
+        stream = {"stream": True, "stream_options": {"include_usage": True}} if dice.random() < 0.5 else {"stream": False}
         if dice.random() < 0.125:
             return dice.choice(BAD_DAYS), stream
         return SLUG, stream | (asking(SLOW) if dice.random() < 0.15 else {})
@@ -83,6 +90,7 @@ class Chaos:
     dice: random.Random
     done: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    back_seconds: float = BACK_SECONDS
 
     @property
     def kinds(self) -> dict[str, Callable[[], None]]:
@@ -100,7 +108,16 @@ class Chaos:
             "answers of COMMIT lost": lambda: self._lose_commits(Fate.ANSWER_LOST),
             "answers of COMMIT cut short": lambda: self._lose_commits(Fate.ANSWER_CUT_SHORT),
             "COMMITs lost": lambda: self._lose_commits(Fate.NEVER_ARRIVES),
+            "pause of a web process": lambda: self._pause(self._some_web(), self.dice.uniform(0.5, 8)),
+            "pause of a web process, taken for dead": lambda: self._pause(self._some_web(), SILENT_SECONDS + self.dice.uniform(3, 8)),
+            "pause of the worker": lambda: self._pause(self.storm.clock.pid, self.dice.uniform(0.5, 8)),
+            **self._clock_kinds(),
         }
+
+    def _clock_kinds(self) -> dict[str, Callable[[], None]]:
+        """None where libfaketime is not installed."""
+        clocks = {"the web processes": self.storm.web_clock, "the worker": self.storm.worker_clock}
+        return {f"clock of {whose} stepped": partial(self._step, clock) for whose, clock in clocks.items() if clock is not None}
 
     def strike(self, kinds: Sequence[str], buyers: Buyers) -> str:
         """One fault has happened and customers are served again; its name."""
@@ -109,14 +126,38 @@ class Chaos:
         self.done[kind] += 1
         before, began = buyers.whole, time.monotonic()
         while buyers.whole < before + FLOWING:
-            if time.monotonic() - began > BACK_SECONDS:
-                self.problems.append(f"no service {BACK_SECONDS:g} s after: {kind}")
+            if time.monotonic() - began > self.back_seconds:
+                self.problems.append(f"no service {self.back_seconds:g} s after: {kind}")
                 break
             time.sleep(0.05)
         return kind
 
+    def calm(self) -> None:
+        """Nothing is wrong any more: every byte passes, and every clock is true."""
+        self.storm.proxy.let_all_pass()
+        self.storm.proxy.pass_on()
+        for clock in (self.storm.web_clock, self.storm.worker_clock):
+            if clock is not None:
+                clock.step(0)
+
+    def _some_web(self) -> int:
+        return self.dice.choice(self.storm.web.worker_pids)
+
     def _kill_one_web(self) -> None:
-        self.storm.kill_webs(self.dice.choice(self.storm.web.worker_pids))
+        self.storm.kill_webs(self._some_web())
+
+    def _pause(self, pid: int, seconds: float) -> None:
+        """The process stands still, as a machine that is moved does; connections to it stay open."""
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def _step(self, clock: WallClock) -> None:
+        """Up to an hour ahead or behind, or true again."""
+        clock.step(self.dice.choice((0, self.dice.randint(-3600, 3600), self.dice.choice((-3600, 3600)))))
+        time.sleep(STEP_SECONDS)
 
     def _kill_clock(self) -> None:
         self.storm.kill_clock()

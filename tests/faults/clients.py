@@ -8,7 +8,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any, Self
 from uuid import UUID
 
-from tests.shop import SLUG, Customer, chat_body, exchange
+from tests.shop import SLUG, Answer, Customer, chat_body, exchange
 
 PATIENCE_SECONDS = 60.0
 NO_ANSWER_PAUSE = 0.05
@@ -25,6 +25,7 @@ class Received:
     is_whole: bool  # the complete answer, to its last byte
     call_id: UUID | None
     seconds: float
+    has_cost: bool = True  # it says what it was charged: that was durable before the answer left
 
 
 def buy(customer: Customer, model: str = SLUG, **more: Any) -> Received:
@@ -40,7 +41,15 @@ def buy(customer: Customer, model: str = SLUG, **more: Any) -> Received:
         connection.close()
     shown = answer.headers.get("x-request-id", "").removeprefix("req_")
     is_whole = answer.status == 200 and (not more.get("stream") or answer.frames[-1:] == ["[DONE]"])
-    return Received(answer.status, is_whole, UUID(hex=shown) if shown else None, time.monotonic() - began)
+    call_id = UUID(hex=shown) if shown else None
+    return Received(answer.status, is_whole, call_id, time.monotonic() - began, has_cost=is_whole and _tells_cost(answer))
+
+
+def _tells_cost(answer: Answer) -> bool:
+    """A stream says so in its usage, for those who asked for it."""
+    if answer.headers.get("content-type", "").startswith("text/event-stream"):
+        return any(isinstance(frame, dict) and "cost" in (frame.get("usage") or {}) for frame in answer.frames)
+    return "x-request-cost" in answer.headers
 
 
 class Buyers:

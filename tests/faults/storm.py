@@ -18,6 +18,7 @@ from tests import factories
 from tests.deployment import UPSTREAM_KEY, Cluster, running_app, settings_over
 from tests.fakes.openrouter import FakeOpenRouter
 from tests.fakes.openrouter_catalogue import MODELS, entry
+from tests.faults.clocks import WallClock
 from tests.faults.commits import PostgresProxy
 from tests.servers import WebServer, WorkerProcess, environment
 from tests.shop import FAKE_PRICES, Customer, Shop, scripted_models, stock
@@ -25,6 +26,7 @@ from tests.waiting import wait_until
 
 PROCESSES = 2
 PASSED = SILENT_SECONDS + 1
+BOOT_SECONDS = 120.0  # of two processes on a machine that has more to do
 PATIENT = {
     "UPSTREAM_CONNECT_SECONDS": "5",
     "UPSTREAM_FIRST_BYTE_SECONDS": "60",
@@ -40,14 +42,16 @@ class Storm(Shop):
     database_url: str  # past the proxy
     clock: WorkerProcess
     folder: Path
+    web_clock: WallClock | None = None
+    worker_clock: WallClock | None = None
 
     def kill_webs(self, *pids: int) -> None:
         """kill -9 of these web processes, else of all; the server starts others, which take calls when this returns."""
         doomed = pids or tuple(self.web.worker_pids)
         for pid in doomed:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: len(set(self.web.worker_pids) - set(doomed)) == PROCESSES, 15)
-        wait_until(lambda: self.web.status_of("/readyz") == 200, 15)
+        wait_until(lambda: len(set(self.web.worker_pids) - set(doomed)) == PROCESSES, BOOT_SECONDS)
+        wait_until(lambda: self.web.status_of("/readyz") == 200, BOOT_SECONDS)
 
     def pid_of_call(self, customer: Customer) -> int:
         """The process that owes the end of the customer's only open call."""
@@ -61,7 +65,8 @@ class Storm(Shop):
 
     def start_clock(self) -> None:
         """A new worker, at work."""
-        self.clock = WorkerProcess(env=self.web.environment, log=self.folder / f"worker-{len(list(self.folder.glob('worker*')))}.log")
+        env = {**self.web.environment, **(self.worker_clock.environment if self.worker_clock else {})}
+        self.clock = WorkerProcess(env=env, log=self.folder / f"worker-{len(list(self.folder.glob('worker*')))}.log")
 
     def let_silence_pass(self) -> None:
         """As if half a minute had gone by: who lives beats again at once, the dead have been silent for long enough."""
@@ -75,8 +80,11 @@ class Storm(Shop):
 
 
 @contextlib.contextmanager
-def open_storm(cluster: Cluster, folder: Path, *, fake_seed: int = 1, **environ: str) -> Iterator[Storm]:
-    """Two web processes and a worker behind a proxy; the fake upstream sells every scripted model under one rule of 25 %."""
+def open_storm(cluster: Cluster, folder: Path, *, fake_seed: int = 1, faketime: str | None = None, **environ: str) -> Iterator[Storm]:
+    """Two web processes and a worker behind a proxy; the fake upstream sells every scripted model under one rule of 25 %.
+
+    With the library `faketime`, the web processes have a wall clock that can be stepped, and so has the worker.
+    """
     with contextlib.ExitStack() as stack:
         database_url = cluster.create_database()
         stack.callback(drop, cluster, database_url)
@@ -88,10 +96,13 @@ def open_storm(cluster: Cluster, folder: Path, *, fake_seed: int = 1, **environ:
         with app.app_context(), acting_as_operator():
             stock(app)
         env = environment(through(proxy, database_url), folder, **ours)
-        web = WebServer(env=env, log=folder / "web.log", processes=PROCESSES)
+        clocks = [WallClock(faketime, folder / f"{name}.clock") for name in ("web", "worker")] if faketime else [None, None]
+        of_web = clocks[0].environment if clocks[0] else {}
+        web = WebServer(env={**env, **of_web}, log=folder / "web.log", processes=PROCESSES)
         stack.callback(web.kill)
         storm = Storm(app=app, admin_url=cluster.admin_url_of(database_url), fake=fake, web=web)
         storm.proxy, storm.database_url, storm.folder = proxy, database_url, folder
+        storm.web_clock, storm.worker_clock = clocks
         storm.start_clock()
         stack.callback(lambda: storm.clock.kill())
         yield storm
