@@ -34,11 +34,6 @@ def tell(context: Context) -> str:
     return f"{told} told of, {sent} messages sent" + (f", {failed} tried again later" if failed else "")
 
 
-def forget(context: Context) -> str:  # noqa: ARG001
-    """Alarms of last year and messages of last month are gone."""
-    return f"{alarms.prune()} rows"
-
-
 def ears_of(settings: Settings) -> Ears:
     """Who hears of alarms in this deployment."""
     return Ears(settings.alert_emails, bool(settings.operator_alert_webhook))

@@ -31,7 +31,6 @@ JOBS = (
     Job("send letters", 2, letters.send_letters),
     Job("watch for alarms", 60, alarms.watch),
     Job("tell of alarms", 5, alarms.tell),
-    Job("forget alarms", 86_400, alarms.forget),
     Job("tell of alerts", 10, letters.tell_of_alerts, patience=None),
     Job("tell of expiring keys", 60, letters.tell_of_expiring_keys),
     Job("watch letters", 300, letters.watch_letters),

@@ -23,6 +23,7 @@ from tests.deployment import UPSTREAM_KEY, Cluster, running_app, settings_over
 from tests.domain import scenes
 from tests.fakes.openrouter import FakeOpenRouter
 from tests.fakes.openrouter_account import MANAGEMENT_KEY, hash_of
+from tests.fakes.receiver import Receiver
 from tests.fakes.stripe import FakeStripe
 from tests.faults.works import WORKS, Effect, Place
 from tests.servers import FLASK, ServerProcess, environment
@@ -135,12 +136,16 @@ def clockwork(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
         upstream = stack.enter_context(FakeOpenRouter(api_key=UPSTREAM_KEY))
         upstream.account.keys.add(hash_of(UPSTREAM_KEY))
         stripe = stack.enter_context(FakeStripe())
+        receiver = stack.enter_context(Receiver())
         ours = {
             "OPENROUTER_API_KEY": UPSTREAM_KEY,
             "OPENROUTER_BASE_URL": upstream.base_url,
             "OPENROUTER_MANAGEMENT_KEY": MANAGEMENT_KEY,
             "OPERATOR_ALERT_EMAILS": "ops@example.com",
             "SECRET_KEY": "s" * 40,
+            "WEBHOOKS_ALLOW_LOOPBACK": "true",
+            "CALL_DETAILS_MONTHS": "1",
+            "BACKUP_JOURNAL": str(folder / "journal"),
             **stripe.settings(),
         }
         app = stack.enter_context(running_app(settings_over(database_url, folder, **ours)))
@@ -148,7 +153,7 @@ def clockwork(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
         stack.enter_context(acting_as_operator())
         url = cluster.admin_url_of(database_url)
         _prepare(app, url)
-        made = Clockwork(Place(app, upstream, stripe), url, environment(database_url, folder, **ours), folder)
+        made = Clockwork(Place(app, upstream, stripe, receiver), url, environment(database_url, folder, **ours), folder)
         for name in [name for name in WORKS if name in NAMES]:
             made.try_to_kill_in(name)
         made.end()

@@ -14,13 +14,12 @@ import requests
 from flask import Flask
 
 from reseller import alarms as sounded
-from reseller.clock import new_id, now
-from reseller.domain import alarms, ledger, letters, limits, notices, registration
+from reseller.clock import first_id, new_id, now
+from reseller.domain import alarms, alerts, keys, ledger, letters, limits
 from reseller.domain.accounts import Role
 from reseller.domain.calls import Admit, Note
 from reseller.domain.identity import sessions, viewings
 from reseller.domain.letters import LetterKind
-from reseller.domain.registration import Newcomer
 from reseller.domain.usage import partitions, rollup
 from reseller.wiring import wiring_of
 from tests import factories
@@ -28,8 +27,10 @@ from tests.cashier.bank import Bank
 from tests.deployment import UPSTREAM_KEY
 from tests.domain import scenes
 from tests.domain.usage.calls import row, write
+from tests.domain.webhooks import hooking
 from tests.fakes.openrouter import FakeOpenRouter
 from tests.fakes.openrouter_catalogue import entry
+from tests.fakes.receiver import Receiver
 from tests.fakes.stripe import FakeStripe
 from tests.shop import FAKE_PRICES, chat_body
 from tests.staff import session_of
@@ -56,6 +57,7 @@ class Place:
     app: Flask
     upstream: FakeOpenRouter
     stripe: FakeStripe
+    receiver: Receiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +156,47 @@ def an_alarm_untold(place: Place) -> Effect:
     return Effect("SELECT count(*) FROM letters WHERE kind = 'operator_alarm' AND facts::text LIKE '%an invented refusal%'", {})
 
 
-def an_old_alarm(place: Place) -> Effect:
-    alarms.hold("job_failing", {"long ago": "for a test"})
-    scenes.execute(f"UPDATE alarms SET first_seen_at = now() - {LONG_AGO}, cleared_at = now() - {LONG_AGO} WHERE subject = 'long ago'")
-    return Effect("SELECT 1 - count(*) FROM alarms WHERE subject = 'long ago'", {})
-
-
 def a_balance_that_fell(place: Place) -> Effect:
     person = factories.make_person(email="poor@example.com", usd="10")
-    notices.tell_of_low_balances()
+    alerts.sweep()
     factories.grant(person, usd="-9")
     return Effect("SELECT count(*) FROM letters WHERE kind = 'low_balance' AND recipient = 'poor@example.com'", {})
+
+
+def a_key_that_expires(place: Place) -> Effect:
+    person = factories.make_person(email="soon@example.com")
+    factories.mint_key(person, expires_at=now() + timedelta(days=2))
+    return Effect("SELECT count(*) FROM letters WHERE kind = 'key_expires' AND recipient = 'soon@example.com'", {})
+
+
+def an_event_to_send(place: Place) -> Effect:
+    """Fanned out once; a worker that dies after sending sends it again, under the same id."""
+    person = factories.make_person()
+    hooking.add(person, url=place.receiver.url())
+    hooking.happen(person)
+    return Effect("SELECT count(*) FROM webhook_deliveries WHERE account_id = :id AND state = 'delivered'", {"id": person.account_id})
+
+
+def an_event_of_long_ago(place: Place) -> Effect:
+    person = factories.make_person()
+    old = first_id(now() - timedelta(days=400))
+    event_id = hooking.happen(person)
+    scenes.execute("UPDATE outbox SET id = :old, dispatched_at = now() WHERE id = :id", old=old, id=event_id)
+    return Effect("SELECT 1 - count(*) FROM outbox WHERE id = :old", {"old": old})
+
+
+def an_audit_row(place: Place) -> Effect:
+    """What is told twice is one thing to whoever reads the journal."""
+    person = factories.make_person()
+    key = factories.mint_key(person)[1]
+    keys.revoke(str(key.id), actor=factories.ACTOR)
+    return Effect("SELECT count(succeeded_at) FROM job_runs WHERE name = 'keep journal'", {})
+
+
+def a_month_too_old(place: Place) -> Effect:
+    month = (now() - timedelta(days=150)).date().replace(day=1)
+    partitions.make_past(month)
+    return Effect("SELECT count(dropped_at) FROM dropped_months WHERE month = :month", {"month": month})
 
 
 def limits_whose_time_is_over(place: Place) -> Effect:
@@ -254,23 +286,6 @@ def a_day_of_credit(place: Place) -> Effect:
     return Effect("SELECT count(*) FROM credit_days WHERE day = :day", {"day": now().date() - timedelta(days=1)})
 
 
-def an_old_event(place: Place) -> Effect:
-    scenes.execute(
-        "INSERT INTO stripe_events (id, type, is_live, happened_at, received_at, state, problem, body)"
-        f" VALUES ('evt_old', 'charge.updated', false, now() - {LONG_AGO}, now() - {LONG_AGO}, 'ignored', '', '{{}}')"
-    )
-    return Effect("SELECT 1 - count(*) FROM stripe_events WHERE id = 'evt_old'", {})
-
-
-def a_session_that_is_over(place: Place) -> Effect:
-    person = factories.make_person()
-    session_of(person.user_id, has_second_factor=False)
-    scenes.execute(
-        f"UPDATE sessions SET seen_at = now() - {LONG_AGO}, expires_at = now() - {LONG_AGO} WHERE user_id = :id", id=person.user_id
-    )
-    return Effect("SELECT 1 - count(*) FROM sessions WHERE user_id = :id", {"id": person.user_id})
-
-
 def a_viewing_that_is_over(place: Place) -> Effect:
     clerk, customer = factories.make_person(role=Role.ADMIN), factories.make_person()
     found = sessions.find(session_of(clerk.user_id))
@@ -286,12 +301,6 @@ def an_old_letter(place: Place) -> Effect:
     return Effect("SELECT 1 - count(*) FROM letters WHERE recipient = 'old@example.com'", {})
 
 
-def a_registration_unverified(place: Place) -> Effect:
-    person = registration.register(Newcomer("never@example.com", password_hash=factories.hashed_once()), actor=factories.ACTOR)
-    scenes.execute(f"UPDATE users SET created_at = now() - {LONG_AGO} WHERE id = :id", id=person.user_id)
-    return Effect("SELECT 1 - count(*) FROM users WHERE id = :id", {"id": person.user_id})
-
-
 WORKS = {
     "close days of credit": Work(a_day_of_credit, at="credit_days"),  # first: a day stays open while charges of it are not posted
     "chase costs": Work(a_call_whose_cost_is_asked, at="holds"),
@@ -300,8 +309,12 @@ WORKS = {
     "send letters": Work(a_letter, at="letters", before=None),
     "watch for alarms": Work(a_price_in_quarantine, at="alarms"),
     "tell of alarms": Work(an_alarm_untold, at="alarms"),
-    "forget alarms": Work(an_old_alarm, at="alarms"),
-    "tell of balances and keys": Work(a_balance_that_fell, at="notices"),
+    "tell of alerts": Work(a_balance_that_fell, at="alerts"),
+    "tell of expiring keys": Work(a_key_that_expires, at="notices"),
+    "keep journal": Work(an_audit_row, at="staff_actions", reads=True),
+    "sum up service": Work(lambda place: Effect("SELECT count(*) FROM service_snapshots", {}), at="service_snapshots"),
+    "send webhooks": Work(an_event_to_send, at="webhook_deliveries"),
+    "forget deliveries": Work(an_event_of_long_ago, at="outbox"),
     "watch letters": Work(succeeded("watch letters"), at="letters", reads=True),
     "revert limits": Work(limits_whose_time_is_over, at="rate_limits"),
     "post usage": Work(a_day_that_is_over, at="ledger_entries"),
@@ -315,10 +328,8 @@ WORKS = {
     "reconcile upstream": Work(a_day_to_compare, at="supplier_days"),
     "apply payment events": Work(an_event_that_could_not_be_applied, at="ledger_entries"),
     "reconcile payments": Work(a_payment_untold, at="ledger_entries"),
-    "forget payment events": Work(an_old_event, at="stripe_events"),
-    "forget sign-ins": Work(a_session_that_is_over, at="sessions"),
     "close viewings": Work(a_viewing_that_is_over, at="viewings"),
-    "forget letters": Work(an_old_letter, at="letters"),
-    "forget registrations": Work(a_registration_unverified, at="users"),
+    "forget old rows": Work(an_old_letter, at="letters"),
+    "drop old months": Work(a_month_too_old, at="dropped_months"),
 }
 """Job → its work, in the order of the kills."""
