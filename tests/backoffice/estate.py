@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from reseller import alarms as sounded
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, service, staff, supplier, webhooks
+from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, proofs, service, staff, supplier, webhooks
 from reseller.domain.accounts import Person, Role
 from reseller.domain.alarms import Ears
 from reseller.domain.alerts import Alert
@@ -236,6 +236,7 @@ def populate(app: Flask) -> Person:
     jobs.lease("post usage", 600, wiring_of(app).process_id)
     jobs.finish("post usage", wiring_of(app).process_id, error="it broke")
     clock_alarms.add({"job_failed": 1})
+    proofs.record(proofs.Proof(now() - timedelta(days=1), "0" * 64, 1_000_000, 2, 9))
     tell_of_service(member)
     return first
 
