@@ -249,7 +249,7 @@ def test_a_database_that_something_else_took_back_in_time_is_caught_up(
     app: Flask, cluster: Cluster, database_url: str, keep: Callable[[], str], journal: Path, tmp_path: Path, make_app: Callable[..., Flask]
 ) -> None:
     """After a host's point-in-time recovery there is no file: a copy of the database stands in for it."""
-    (_, key) = factories.mint_key(factories.make_person())
+    key_id = str(factories.mint_key(factories.make_person())[1].id)
     wiring_of(app).till.close()
     db.session.remove()
     db.engine.dispose()
@@ -257,7 +257,7 @@ def test_a_database_that_something_else_took_back_in_time_is_caught_up(
     with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {database_url.rpartition('/')[2]} OWNER reseller".encode())
     url = named(database_url, name)
-    keys.revoke(str(key.id), actor="test")
+    keys.revoke(key_id, actor="test")
     keep()
 
     done = command(make_app(DATABASE_URL=url), "restore", "--recovered", "--json", "--journal", str(journal))
