@@ -67,6 +67,8 @@ WORDS = {
     "user.replace_second_factor": "Authenticator replaced",
     "user.reset_second_factor": "Authenticator taken away",
     "user.issue_recovery_codes": "New recovery codes",
+    "user.discard_recovery_codes": "Recovery codes discarded",
+    "user.forget_ways_in": "Password and authenticator taken away after a restore",
     "user.link_identity": "Sign-in through a provider added",
     "user.unlink_identity": "Sign-in through a provider removed",
     "account.change_company": "Company changed",

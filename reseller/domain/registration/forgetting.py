@@ -14,6 +14,7 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts
 from reseller.domain.accounts import Account, Membership, Role, User
+from reseller.domain.alerts import AlertRule
 from reseller.domain.identity import Link, RecoveryCode, SecondFactor, SignInSession
 from reseller.domain.keys import ApiKey
 from reseller.domain.ledger import Balance, LedgerEntry
@@ -62,7 +63,7 @@ def _delete(user_id: UUID, account_id: UUID) -> None:
     with transaction() as session:
         for person_table in (Link, SignInSession, RecoveryCode, SecondFactor, Membership):
             session.execute(delete(person_table).where(person_table.user_id == user_id))
-        for account_table in (RequestCounter, RateLimit, Balance):
+        for account_table in (RequestCounter, RateLimit, Balance, AlertRule):
             session.execute(delete(account_table).where(account_table.account_id == account_id))
         session.execute(delete(User).where(User.id == user_id))
         session.execute(delete(Account).where(Account.id == account_id))

@@ -16,7 +16,7 @@ from tests import factories
 from tests.domain import scenes
 
 pytestmark = pytest.mark.usefixtures("app")
-TABLES = ("users", "accounts", "memberships", "balances", "rate_limits", "request_counters", "links")
+TABLES = ("users", "accounts", "memberships", "balances", "rate_limits", "request_counters", "alert_rules", "links")
 
 
 def registered(*, ago: timedelta = KEPT + timedelta(hours=1), **facts: Any) -> Person:

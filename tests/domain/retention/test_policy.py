@@ -36,9 +36,7 @@ def fill() -> None:
     for ago in (timedelta(days=100), timedelta(days=1)):
         at = now() - ago
         with transaction() as session:
-            session.add(
-                Notice(user_id=member.user_id, account_id=member.account_id, subject=f"key {new_id()} x", is_armed=False, told_at=at)
-            )
+            session.add(Notice(user_id=member.user_id, account_id=member.account_id, subject=f"key {new_id()} x", told_at=at))
             session.add(CapUse(user_id=member.user_id, amount_usd=Decimal(1), created_at=at))
             session.add(SupplierCredit(upstream="openrouter", read_at=at, bought_usd=Decimal(2), used_usd=Decimal(1)))
 
