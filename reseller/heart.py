@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from reseller import alarms, tally
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db, transaction
-from reseller.domain import clock_alarms, service
+from reseller.domain import clock_alarms, uptime
 from reseller.domain.alarms import keep
 from reseller.domain.calls import processes
 from reseller.metrics import HEARTBEAT_FAILURES, alarm_totals, count
@@ -132,7 +132,7 @@ class Heart:
         """What this process noted for the status page is with what the others noted."""
         taken = tally.take()
         try:
-            service.add(taken)
+            uptime.add(taken)
         except BaseException:
             tally.give_back(taken)
             raise

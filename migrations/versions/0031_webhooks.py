@@ -16,9 +16,9 @@ TABLES = ("webhook_endpoints", "webhook_deliveries", "webhook_attempts")
 
 def upgrade() -> None:
     # Ids of one millisecond have no order among themselves; whoever is told hears things in the order they happened.
-    op.add_column('outbox', sa.Column('position', sa.BigInteger(), sa.Identity(always=True), nullable=False))
+    op.add_column('outbox', sa.Column('position', sa.BigInteger(), sa.Identity(always=True), nullable=False))  # quick: PostgreSQL numbers it; only keys have announced so far
     op.drop_index('ix_outbox_undispatched', table_name='outbox')
-    op.create_index('ix_outbox_undispatched', 'outbox', ['position'], unique=False, postgresql_where=sa.text('dispatched_at IS NULL'))
+    op.create_index('ix_outbox_undispatched', 'outbox', ['position'], unique=False, postgresql_where=sa.text('dispatched_at IS NULL'))  # quick: the same few rows
     op.create_table('webhook_endpoints',
         sa.Column('id', sa.Uuid(), nullable=False),
         sa.Column('account_id', sa.Uuid(), nullable=True),
@@ -109,5 +109,5 @@ def downgrade() -> None:
     for table in reversed(TABLES):
         op.drop_table(table)
     op.drop_index('ix_outbox_undispatched', table_name='outbox')
-    op.create_index('ix_outbox_undispatched', 'outbox', ['id'], unique=False, postgresql_where=sa.text('dispatched_at IS NULL'))
+    op.create_index('ix_outbox_undispatched', 'outbox', ['id'], unique=False, postgresql_where=sa.text('dispatched_at IS NULL'))  # quick: rows of a month at most
     op.drop_column('outbox', 'position')

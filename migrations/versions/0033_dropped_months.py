@@ -32,7 +32,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE carried_charges ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE carried_charges FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY operator_rows ON carried_charges USING ({OPERATOR}) WITH CHECK ({OPERATOR})")
-    op.execute("DELETE FROM job_runs WHERE name IN ('forget sign-ins', 'forget letters', 'forget alarms', 'forget payment events', 'forget registrations')")
+    op.execute("DELETE FROM job_runs WHERE name IN ('forget sign-ins', 'forget letters', 'forget alarms', 'forget payment events', 'forget registrations')")  # quick: one row a job
 
 
 def downgrade() -> None:

@@ -69,12 +69,12 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY account_rows ON {table} USING ({VISIBLE}) WITH CHECK ({VISIBLE})")
     op.add_column('api_keys', sa.Column('made_by_id', sa.Uuid(), nullable=True))
-    op.create_foreign_key(op.f('fk_api_keys_made_by_id_users'), 'api_keys', 'users', ['made_by_id'], ['id'])
+    op.create_foreign_key(op.f('fk_api_keys_made_by_id_users'), 'api_keys', 'users', ['made_by_id'], ['id'])  # quick: a column without a value yet
     _carry_over()
     op.add_column('notice_choices', sa.Column('tells_alerts', sa.Boolean(), server_default='true', nullable=False))
     op.alter_column('notice_choices', 'tells_alerts', server_default=None)
     op.drop_column('notice_choices', 'low_balance_nano')
-    op.execute("DELETE FROM notices WHERE subject = 'balance'")
+    op.execute("DELETE FROM notices WHERE subject = 'balance'")  # quick: a row an owner
     op.drop_column('notices', 'is_armed')
 
 
@@ -89,7 +89,7 @@ def _carry_over() -> None:
               LEFT JOIN notices n ON n.user_id = m.user_id AND n.account_id = m.account_id AND n.subject = 'balance'
              WHERE m.role = 'owner' AND line IS NOT NULL ORDER BY m.account_id, line, m.created_at"""
     )
-    op.execute(
+    op.execute(  # quick: a row a key, found by the audit row of its making
         """UPDATE api_keys k SET made_by_id = u.id FROM staff_actions s JOIN users u ON 'user:' || u.id = s.actor
             WHERE s.action = 'key.create' AND s.subject_id = k.id::text"""
     )

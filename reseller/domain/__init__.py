@@ -3,7 +3,7 @@ client to do it, and tells here what happened.
 
 Modules in order; each imports only from those before it:
 staff → outbox → accounts → company → letters → alarms → identity → notes → keys → limits → pricing → ledger → notices → usage → alerts →
-standing → calls → payments → webhooks → books → registration → clock_alarms → journal → proofs → resealing → jobs → supplier → service →
+standing → calls → payments → webhooks → books → registration → clock_alarms → journal → proofs → resealing → jobs → supplier → uptime →
 retention → desk → demo
 
 `staff` comes first, since every verb records who did it; then `outbox`, since any verb may announce what happened.

@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reseller.clock import monotonic
 from reseller.database import db
-from reseller.domain import service
-from reseller.domain.service import ServiceStatus, ToldIncident
+from reseller.domain import uptime
+from reseller.domain.uptime import ServiceStatus, ToldIncident
 
 KEPT_SECONDS = 10.0
 HISTORY = timedelta(days=90)
@@ -52,11 +52,11 @@ class Kept(Generic[T]):
 
 
 def _open(connection: Connection) -> tuple[ToldIncident, ...]:
-    return service.open_now(connection=connection)
+    return uptime.open_now(connection=connection)
 
 
 def _recent(connection: Connection) -> tuple[ToldIncident, ...]:
-    return service.recent(HISTORY, connection=connection)
+    return uptime.recent(HISTORY, connection=connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class News:
 
     open_incidents: Kept[tuple[ToldIncident, ...]] = field(default_factory=lambda: Kept[tuple[ToldIncident, ...]](_open, ()))
     incidents: Kept[tuple[ToldIncident, ...]] = field(default_factory=lambda: Kept[tuple[ToldIncident, ...]](_recent, ()))
-    status: Kept[ServiceStatus | None] = field(default_factory=lambda: Kept[ServiceStatus | None](service.read_snapshot, None))
+    status: Kept[ServiceStatus | None] = field(default_factory=lambda: Kept[ServiceStatus | None](uptime.read_snapshot, None))
 
     def forget(self) -> None:
         """The next who asks looks: this process has just changed something."""

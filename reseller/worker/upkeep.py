@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, alarms, books, ledger, limits, retention, service
+from reseller.domain import accounts, alarms, books, ledger, limits, retention, uptime
 from reseller.domain.identity import viewings
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
@@ -52,7 +52,7 @@ def verify_ledger(context: Context) -> str:  # noqa: ARG001
 
 def sum_up_service(context: Context) -> str:  # noqa: ARG001
     """The status page tells of this minute; slots that it shows no more are gone."""
-    return f"{service.make_snapshot()} parts, {service.prune()} old slots"
+    return f"{uptime.make_snapshot()} parts, {uptime.prune()} old slots"
 
 
 def close_viewings(context: Context) -> str:  # noqa: ARG001

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from reseller import alarms as sounded
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, proofs, service, staff, supplier, webhooks
+from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, proofs, staff, supplier, uptime, webhooks
 from reseller.domain.accounts import Person, Role
 from reseller.domain.alarms import Ears
 from reseller.domain.alerts import Alert
@@ -37,7 +37,7 @@ from reseller.domain.payments.deferred import CreditDay
 from reseller.domain.payments.events import Heard
 from reseller.domain.payments.pack_changes import PackTerms
 from reseller.domain.payments.suspense import Aside, Why, put_aside
-from reseller.domain.service import Impact, IncidentDraft
+from reseller.domain.uptime import Impact, IncidentDraft
 from reseller.domain.usage import rollup
 from reseller.domain.usage.tables import CarriedCharge, DroppedMonth
 from reseller.errors import Refusal
@@ -243,9 +243,9 @@ def populate(app: Flask) -> Person:
 
 def tell_of_service(member: Person) -> None:
     """Pages were shown, one failed, and staff write of an incident."""
-    service.add({(Part.WEBSITE, slot_of(now())): Noted(good=9, bad=1, milliseconds=[20.0])})
-    service.make_snapshot()
-    service.open_incident(IncidentDraft("Some calls fail", Impact.MINOR, [Part.API], "We look into it."), user_id=member.user_id)
+    uptime.add({(Part.WEBSITE, slot_of(now())): Noted(good=9, bad=1, milliseconds=[20.0])})
+    uptime.make_snapshot()
+    uptime.open_incident(IncidentDraft("Some calls fail", Impact.MINOR, [Part.API], "We look into it."), user_id=member.user_id)
 
 
 def buy_from_upstream() -> None:

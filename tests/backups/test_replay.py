@@ -14,12 +14,13 @@ from flask import Flask
 
 from reseller.clock import now
 from reseller.database import db, transaction
-from reseller.domain import accounts, keys, limits, pricing
+from reseller.domain import accounts, keys, limits, pricing, webhooks
 from reseller.domain.accounts import Role
 from reseller.domain.identity import linked, passwords, recovery_codes, roles, second_factor
 from reseller.domain.identity.linked import Vouched
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.keys import KeyTerms, SpendLimit, SpendPeriod
+from reseller.domain.webhooks import EndpointTerms, OffBecause
 from reseller.heart import Heart
 from reseller.wiring import wiring_of
 from reseller.worker.context import Context
@@ -28,6 +29,7 @@ from tests import factories
 from tests.backups.elsewhere import backed_up, command, restored, rows_at
 from tests.deployment import Cluster, named
 from tests.domain import scenes
+from tests.domain.webhooks import hooking
 
 SEAL = Seal("s" * 40, second_factor.PURPOSE)
 
@@ -122,6 +124,34 @@ def test_ways_in_that_were_taken_away_do_not_come_back(
     assert rows_at(empty_url, "SELECT password_hash FROM users WHERE id = %s", lost.user_id) == [{"password_hash": None}]
     assert rows_at(empty_url, "SELECT 1 FROM recovery_codes UNION ALL SELECT 1 FROM identities") == []
     assert rows_at(empty_url, "SELECT email FROM users WHERE id = %s", moved.user_id) == [{"email": "new@example.com"}]
+
+
+def test_endpoints_that_were_removed_rotated_or_led_elsewhere_hear_nothing(
+    app: Flask, keep: Callable[[], str], journal: Path, new_home: Flask, empty_url: str, tmp_path: Path
+) -> None:
+    """R33: whoever listened there, or knows the secret of then, is trusted no more."""
+    file, person = tmp_path / "shop.backup", factories.make_person()
+    removed, rotated, moved, kept = (
+        hooking.add(person, url=f"https://{name}.example/")[1] for name in ("removed", "rotated", "moved", "kept")
+    )
+    facts = {"account_id": person.account_id, "actor": "test"}
+    ids = {row.id: row.url for row in (removed, rotated, moved, kept)}
+    backed_up(app, file)
+    webhooks.switch_off(removed.id, because=OffBecause.REMOVED, **facts)
+    webhooks.rotate(rotated.id, seal=hooking.SEAL, **facts)
+    webhooks.change(moved.id, EndpointTerms("https://elsewhere.example/", "", None), seen_version=None, allows_loopback=False, **facts)
+    webhooks.change(kept.id, EndpointTerms(kept.url, "words", None), seen_version=None, allows_loopback=False, **facts)
+    keep()
+
+    restored(new_home, file, "--journal", str(journal))
+
+    off = {ids[row["id"]]: row["off_because"] for row in rows_at(empty_url, "SELECT id, off_because FROM webhook_endpoints")}
+    assert off == {
+        "https://removed.example/": "removed",
+        "https://rotated.example/": "by_staff",
+        "https://moved.example/": "by_staff",
+        "https://kept.example/": None,
+    }
 
 
 def test_what_was_given_or_loosened_after_the_backup_is_listed_and_not_done(

@@ -13,7 +13,7 @@ PROCESS = ("cashier", "buyer", "backups", "reader", "wiring", "upstreams", "live
 DOMAIN_ORDER = (
     "staff", "outbox", "accounts", "company", "letters", "alarms", "identity", "notes", "keys", "limits", "pricing", "ledger", "notices",
     "usage", "alerts", "standing", "calls", "payments", "webhooks", "books", "registration", "clock_alarms", "journal", "proofs",
-    "resealing", "jobs", "supplier", "service", "retention", "desk", "demo",
+    "resealing", "jobs", "supplier", "uptime", "retention", "desk", "demo",
 )  # fmt: skip
 FLASK = ("flask", "flask_login", "flask_admin", "flask_wtf", "werkzeug")
 OUTSIDE = ("requests", "authlib", "joserfc", "stripe", "geventhttpclient", "urllib3", "http.client", "smtplib")

@@ -159,6 +159,19 @@ FORMS = {
     "/settings/notifications": {"tells_key_expiry": "y", "version": "0"},
     "/viewing/end": {},
     "/overview/rest": {},
+    "/settings/alerts": {"kind": "balance_amount", "line": "5", "subject": ""},
+    f"/settings/alerts/{NOWHERE}": {"kind": "balance_amount", "line": "5", "subject": "", "version": "1"},
+    f"/settings/alerts/{NOWHERE}/remove": {},
+    f"/alerts/{NOWHERE}/dismiss": {},
+    "/webhooks/new": {"url": "https://example.com/", "which": "all"},
+    f"/webhooks/{NOWHERE}": {"url": "https://example.com/", "which": "all", "version": "1"},
+    f"/webhooks/{NOWHERE}/rotate": {"overlap": "24"},
+    f"/webhooks/{NOWHERE}/switch-off": {},
+    f"/webhooks/{NOWHERE}/switch-on": {},
+    f"/webhooks/{NOWHERE}/remove": {},
+    f"/webhooks/{NOWHERE}/test": {},
+    f"/webhooks/{NOWHERE}/redeliver": {},
+    f"/webhooks/deliveries/{NOWHERE}/redeliver": {},
 }
 
 
@@ -178,7 +191,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
         "throttles",
         "staff_actions",
     )
-    tables += ("links", "letters", "api_keys")
+    tables += ("links", "letters", "api_keys", "alert_rules", "alerts", "webhook_endpoints")
     before = {table: scenes.rows(f"SELECT * FROM {table}") for table in tables}
 
     answer = browser.client.post(path, data=FORMS[path])
@@ -189,7 +202,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, visitor: Visitors,
 
 
 def test_every_form_of_the_portal_is_in_the_table_above(app: Flask) -> None:
-    pages = {"sign_in", "sign_up", "providers", "settings", "overview", "view_as", "own_usage", "keys"}
+    pages = {"sign_in", "sign_up", "providers", "settings", "overview", "view_as", "own_usage", "keys", "webhooks"}
     posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.split(".")[0] in pages}
 
     paths = {re.sub("<uuid:[a-z_]+>", NOWHERE, path) for path in posts}

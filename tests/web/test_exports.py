@@ -276,13 +276,13 @@ def hung_up_in_the_middle(download: Download) -> None:
 def broken_off(download: Download) -> None:
     """By a mistake of ours, or a database that is gone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own_calls, "csv_text", _fails)
+        patch.setattr(own_calls, "csv_cells", _fails)
         with pytest.raises(RuntimeError):
             download.rest()
     download.hang_up()
 
 
-def _fails(_: object) -> str:
+def _fails(*_: object) -> list[str]:
     raise RuntimeError("a mistake of ours")
 
 

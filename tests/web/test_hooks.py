@@ -17,7 +17,9 @@ def asked(app: Flask) -> list[str]:
     return seen
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/models"), ("GET", "/api/v1/key"), ("POST", "/v1/chat/completions")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1/models"), ("GET", "/api/v1/key"), ("POST", "/v1/chat/completions"), ("GET", "/healthz")]
+)
 def test_no_hook_of_pages_is_asked_for_a_call_of_a_program(app: Flask, asked: list[str], method: str, path: str) -> None:
     """An extension that is added later must not slow the API down unseen."""
     app.test_client().open(path, method=method)
@@ -26,7 +28,7 @@ def test_no_hook_of_pages_is_asked_for_a_call_of_a_program(app: Flask, asked: li
     assert [hook.__module__ for hook in app.after_request_funcs[None] if not hook.__module__.startswith("reseller.")] == []
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/admin/", "/healthz", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/admin/", "/status", "/nowhere"])
 def test_hooks_are_asked_for_everything_else(app: Flask, asked: list[str], path: str) -> None:
     app.test_client().get(path)
 

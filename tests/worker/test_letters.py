@@ -31,6 +31,14 @@ FACTS = {
     **{"old_email": "old@example.com", "new_email": "new@example.com", "address": "192.0.2.1"},
     **{"provider": "Example", "balance": "$4.99", "amount": "$5.00", "line": "$5.00", "key": "sk_live_abcd…", "day": "2 December 2026"},
     **{"endpoint": "example.com", "said": "answered 410"},
+    **{
+        "spent": "$6.00",
+        "budget": "$5.00",
+        "span": "on 2 December 2026",
+        "about": "of the account",
+        "list": "job_stuck: a job",
+        "more": "5 others",
+    },
 }
 
 

@@ -14,10 +14,10 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from reseller.backoffice.access import STAFF, Page, Roles, exposed, me, pages
 from reseller.backoffice.editing import VersionedForm, put_on_form
 from reseller.clock import now
-from reseller.domain import service
+from reseller.domain import uptime
 from reseller.domain.accounts import Role
-from reseller.domain.service import Impact, IncidentDraft, IncidentState
-from reseller.domain.service.incidents import MAX_TITLE_CHARACTERS, MAX_WORDS_CHARACTERS
+from reseller.domain.uptime import Impact, IncidentDraft, IncidentState
+from reseller.domain.uptime.incidents import MAX_TITLE_CHARACTERS, MAX_WORDS_CHARACTERS
 from reseller.errors import Conflict, InvalidRequest
 from reseller.tally import Part
 from reseller.web.service_news import HISTORY, news
@@ -71,7 +71,7 @@ class Incidents(Page):
 
     @exposed("/")
     def index(self) -> str:
-        return str(self.render("operations/incidents.html", incidents=service.recent(HISTORY), parts=PARTS))
+        return str(self.render("operations/incidents.html", incidents=uptime.recent(HISTORY), parts=PARTS))
 
     @exposed("/new/", methods=("GET", "POST"))
     def add(self) -> Any:
@@ -82,7 +82,7 @@ class Incidents(Page):
             if not form.validate():
                 return self.render("operations/incident_new.html", form=form), 400
             draft = IncidentDraft(form.title.data, form.impact.data, form.parts.data or [], form.words.data)
-            incident_id = service.open_incident(draft, user_id=me().user_id)
+            incident_id = uptime.open_incident(draft, user_id=me().user_id)
         except InvalidRequest as refusal:
             put_on_form(form, refusal)
             return self.render("operations/incident_new.html", form=form), 400
@@ -92,7 +92,7 @@ class Incidents(Page):
 
     @exposed("/<uuid:incident_id>/")
     def show(self, incident_id: UUID) -> str:
-        incident = service.one(incident_id)
+        incident = uptime.one(incident_id)
         form = UpdateForm(data={"state": incident.state, "impact": incident.impact, "version": str(incident.version)})
         return str(self.render("operations/incident.html", incident=incident, form=form, parts=PARTS, now=now()))
 
@@ -103,13 +103,13 @@ class Incidents(Page):
         if form.validate():
             given = {"state": form.state.data, "impact": form.impact.data, "words": form.words.data}
             try:
-                service.add_update(incident_id, **given, user_id=me().user_id, seen_version=form.seen_version())
+                uptime.add_update(incident_id, **given, user_id=me().user_id, seen_version=form.seen_version())
                 news().forget()
                 flash("Told.", "success")
                 return redirect(self.get_url(".show", incident_id=incident_id))
             except (InvalidRequest, Conflict) as refusal:
                 put_on_form(form, refusal)
                 status = 409 if isinstance(refusal, Conflict) else 400
-        incident = service.one(incident_id)
+        incident = uptime.one(incident_id)
         form.version.data = str(incident.version)
         return self.render("operations/incident.html", incident=incident, form=form, parts=PARTS, now=now()), status

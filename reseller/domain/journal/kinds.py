@@ -10,6 +10,7 @@ REPLAYED = frozenset({
     "user.issue_recovery_codes", "user.show_second_factor", "user.unlink_identity", "user.change_role", "user.change_address",
     "user.register_anew", "user.forget_ways_in", "user.discard_recovery_codes",
     "upstream.switch", "model.withdraw",
+    "webhook.switch_off", "webhook.remove", "webhook.rotate", "webhook.change",
 })  # fmt: skip
 """It stopped or took away something, which must not come back."""
 
@@ -20,6 +21,7 @@ LISTED = frozenset({
     "limits.change", "limits.revert", "limit_preset.*",
     "pricing_rule.*", "model_price.*", "model.restore", "pack.*", "bonus_tier.*", "upstream.add", "upstream.register",
     "suspense.resolve", "supplier.resolve", "note.add", "set_up.*",
+    "alert_rule.*", "incident.*", "webhook.add", "webhook.switch_on",
 })  # fmt: skip
 """It gave or decided something that an audit row is not enough to make again: people look at it."""
 
@@ -27,8 +29,9 @@ PASSED_OVER = frozenset({
     "user.sign_in", "user.confirm", "user.sign_out", "user.end_session", "user.end_other_sessions", "user.end_sessions",
     "user.send_reset_link", "user.ask_for_address",
     "secrets.reseal", "alarm.*", "viewing.*", "job.request", "stripe_event.try", "database.restore",
+    "webhook.test", "webhook.redeliver", "webhook.redeliver_all", "usage.drop_month",
 })  # fmt: skip
-"""Nothing is left of it once everybody is signed out and no link works."""
+"""Nothing is left of it once everybody is signed out and no link works, or the clock does it again."""
 
 
 def is_among(action: str, actions: frozenset[str]) -> bool:

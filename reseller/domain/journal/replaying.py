@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, keys, pricing
+from reseller.domain import accounts, keys, pricing, webhooks
 from reseller.domain.accounts import Account, AccountStatus, Role, User
 from reseller.domain.identity import distrust, recovery_codes
 from reseller.domain.journal.kinds import REPLAYED, is_among
@@ -18,6 +18,7 @@ from reseller.domain.journal.lines import Line
 from reseller.domain.keys import ApiKey, KeyTerms, SpendLimit, SpendPeriod
 from reseller.domain.keys.reading import key_terms
 from reseller.domain.staff import StaffAction
+from reseller.domain.webhooks import OffBecause, WebhookEndpoint
 from reseller.errors import Refusal
 
 ACTOR = "system:restore"
@@ -204,6 +205,19 @@ def _withdraw(line: Line) -> str:
     return f"{line.subject_id} withdrawn"
 
 
+def _silence(line: Line) -> str:
+    """Where an endpoint led, and what signed for it, at the time of the backup may be in other hands by now: its owner switches it on."""
+    if line.action == "webhook.change" and "host" not in line.changes:
+        return ""
+    with transaction() as session:
+        row = session.get(WebhookEndpoint, UUID(line.subject_id), populate_existing=True)
+        if row is None or row.off_at is not None:
+            return ""
+        because = OffBecause.REMOVED if line.action == "webhook.remove" else OffBecause.BY_STAFF
+        webhooks.switch_off(row.id, account_id=row.account_id, because=because, actor=ACTOR, reason=_why(line))
+        return f"webhook endpoint {row.id} {'removed' if because == OffBecause.REMOVED else 'switched off'}"
+
+
 AGAIN: dict[str, Again] = {
     "key.revoke": _revoke,
     "key.rotate": _end_rotated,
@@ -224,4 +238,8 @@ AGAIN: dict[str, Again] = {
     "user.change_address": _readdress,
     "upstream.switch": _switch_off,
     "model.withdraw": _withdraw,
+    "webhook.switch_off": _silence,
+    "webhook.remove": _silence,
+    "webhook.rotate": _silence,
+    "webhook.change": _silence,
 }

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from reseller.domain.service import Impact, PartStatus, ServiceStatus, State, ToldIncident
+from reseller.domain.uptime import Impact, PartStatus, ServiceStatus, State, ToldIncident
 from reseller.tally import Part
 
 NAMES = {Part.API: "API", Part.MODELS: "Models", Part.WEBSITE: "Website", Part.PAYMENTS: "Payments"}

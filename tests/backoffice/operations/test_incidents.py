@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from reseller.domain import service
+from reseller.domain import uptime
 from reseller.domain.accounts import Role
 from tests.backoffice.operations.desk import audited, page
 from tests.staff import client_of
@@ -60,7 +60,7 @@ def test_what_cannot_be_told_stays_on_the_form(client: FlaskClient, changes: dic
     answer = tell(client, **changes)
 
     assert answer.status_code == 400
-    assert service.open_now() == ()
+    assert uptime.open_now() == ()
     assert ("Since nine" in answer.text) == ("words" not in changes)
 
 

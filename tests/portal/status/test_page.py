@@ -9,9 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from reseller import tally
-from reseller.domain import service
+from reseller.domain import uptime
 from reseller.domain.accounts import Role
-from reseller.domain.service import IncidentDraft
+from reseller.domain.uptime import IncidentDraft
 from reseller.heart import Heart
 from reseller.web import service_news
 from reseller.worker import loop
@@ -56,7 +56,7 @@ def part(found: dict[str, Any], name: str) -> dict[str, Any]:
 
 def opened(app: Flask, **changes: Any) -> Any:
     draft: dict[str, Any] = {"title": "Some calls fail", "impact": "minor", "parts": ["api"], "words": "We look into it."}
-    return service.open_incident(IncidentDraft(**(draft | changes)), user_id=factories.make_person(role=Role.SUPPORT).user_id)
+    return uptime.open_incident(IncidentDraft(**(draft | changes)), user_id=factories.make_person(role=Role.SUPPORT).user_id)
 
 
 @pytest.mark.usefixtures("fresh")
@@ -75,7 +75,7 @@ def test_pages_that_strangers_open_are_the_website(app: Flask) -> None:
 
 
 def service_rows() -> list[Any]:
-    return service_news.db.session.query(service.ServiceSlot).all()
+    return service_news.db.session.query(uptime.ServiceSlot).all()
 
 
 @pytest.mark.usefixtures("fresh")
@@ -125,7 +125,7 @@ def test_an_incident_is_told_on_the_page_and_above_others_until_it_is_resolved(a
     assert EVIL not in page + portal
 
     author = factories.make_person(role=Role.SUPPORT).user_id
-    service.add_update(incident_id, state="resolved", impact="major", words="Over.", user_id=author, seen_version=1)
+    uptime.add_update(incident_id, state="resolved", impact="major", words="Over.", user_id=author, seen_version=1)
 
     assert "Some calls fail" not in client.get("/overview").text
     assert part(status(app.test_client()), "api")["status"] == "operational"
@@ -136,7 +136,7 @@ def test_an_incident_is_told_on_the_page_and_above_others_until_it_is_resolved(a
 def test_nobody_learns_who_wrote_it_or_how_much_is_sold(app: Flask) -> None:
     author = factories.make_person(role=Role.SUPPORT)
     draft = IncidentDraft("Slow", "minor", ["website"], "We look into it.")
-    service.open_incident(draft, user_id=author.user_id)
+    uptime.open_incident(draft, user_id=author.user_id)
     add_up(app)
 
     told = app.test_client().get("/status").text + app.test_client().get("/status.json").text

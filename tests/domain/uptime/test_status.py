@@ -8,10 +8,10 @@ from flask import Flask
 
 from reseller.clock import now
 from reseller.database import db
-from reseller.domain import service
+from reseller.domain import uptime
 from reseller.domain.calls import Outcome, Settle, Till, facts_of
-from reseller.domain.service import PartStatus, ServiceStatus, State
-from reseller.domain.service.status import UPSTREAM_FAULTS
+from reseller.domain.uptime import PartStatus, ServiceStatus, State
+from reseller.domain.uptime.status import UPSTREAM_FAULTS
 from reseller.domain.usage import CallStatus, rollup
 from reseller.errors import UpstreamFailure
 from reseller.tally import Noted, Part, slot_of
@@ -22,9 +22,9 @@ TIMED = {"admitted_ms": 2, "sent_ms": 3, "first_byte_ms": 103, "ended_ms": 200}
 
 
 def told() -> ServiceStatus:
-    service.make_snapshot()
+    uptime.make_snapshot()
     with db.engine.connect() as connection:
-        found = service.read_snapshot(connection)
+        found = uptime.read_snapshot(connection)
     assert found is not None
     return found
 
@@ -76,7 +76,7 @@ def test_models_are_measured_by_calls_that_the_upstream_failed(till: Till, error
 def test_the_api_answers_for_calls_that_found_no_database(till: Till) -> None:
     call(till, scenes.customer(nano=100))
     rollup.run()
-    service.add({(Part.API, slot_of(now())): Noted(bad=3)})
+    uptime.add({(Part.API, slot_of(now())): Noted(bad=3)})
 
     api = of(Part.API)
 
@@ -98,7 +98,7 @@ def test_a_voided_call_is_the_fault_of_the_api_and_of_no_model(till: Till, app: 
     [(0, 2, State.OPERATIONAL), (1_000, 3, State.OPERATIONAL), (90, 10, State.DEGRADED), (4, 6, State.DOWN)],
 )
 def test_the_state_is_that_of_the_last_minutes(app: Flask, good: int, bad: int, state: State) -> None:
-    service.add({(Part.WEBSITE, slot_of(now())): Noted(good, bad), (Part.PAYMENTS, slot_of(now() - timedelta(hours=2))): Noted(good, bad)})
+    uptime.add({(Part.WEBSITE, slot_of(now())): Noted(good, bad), (Part.PAYMENTS, slot_of(now() - timedelta(hours=2))): Noted(good, bad)})
 
     assert of(Part.WEBSITE).state == state
     assert of(Part.PAYMENTS).state == State.OPERATIONAL
@@ -106,7 +106,7 @@ def test_the_state_is_that_of_the_last_minutes(app: Flask, good: int, bad: int, 
 
 def test_windows_reach_as_far_back_as_they_say(app: Flask) -> None:
     for ago in (timedelta(0), timedelta(hours=5), timedelta(days=30), timedelta(days=95)):
-        service.add({(Part.WEBSITE, slot_of(now() - ago)): Noted(good=0 if ago else 1, bad=1 if ago else 0, milliseconds=[50.0])})
+        uptime.add({(Part.WEBSITE, slot_of(now() - ago)): Noted(good=0 if ago else 1, bad=1 if ago else 0, milliseconds=[50.0])})
 
     website = of(Part.WEBSITE)
 
@@ -119,7 +119,7 @@ def test_figures_that_nobody_adds_up_any_more_are_no_news(app: Flask) -> None:
     scenes.execute("UPDATE service_snapshots SET made_at = now() - interval '20 minutes'")
 
     with db.engine.connect() as connection:
-        found = service.read_snapshot(connection)
+        found = uptime.read_snapshot(connection)
 
     assert found is not None
     assert not found.is_fresh

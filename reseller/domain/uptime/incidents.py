@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select, text
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import staff
-from reseller.domain.service.tables import Incident, IncidentUpdate
+from reseller.domain.uptime.tables import Incident, IncidentUpdate
 from reseller.errors import Conflict, InvalidRequest, NotFound
 from reseller.tally import Part
 

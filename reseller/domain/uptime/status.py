@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from reseller.database import transaction
-from reseller.domain.service.tables import ServiceSnapshot
+from reseller.domain.uptime.tables import ServiceSnapshot
 from reseller.domain.usage.histogram import percentile_ms
 from reseller.domain.usage.rollup import quarter_of
 from reseller.tally import Part, slot_of

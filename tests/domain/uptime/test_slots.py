@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from reseller import heart, tally
 from reseller.clock import now
-from reseller.domain import service
+from reseller.domain import uptime
 from reseller.domain.usage.histogram import BUCKETS, bucket_of
 from reseller.heart import Heart
 from reseller.tally import Noted, Part, slot_of
@@ -34,8 +34,8 @@ def slots() -> list[tuple[str, int, int, int]]:
 def test_what_two_processes_noted_adds_up(app: Flask) -> None:
     at = slot_of(now())
 
-    service.add({(Part.API, at): Noted(2, 1, [3.0]), (Part.WEBSITE, at): Noted(1, 0, [80.0])})
-    service.add({(Part.WEBSITE, at): Noted(4, 2, [80.0, 5.0])})
+    uptime.add({(Part.API, at): Noted(2, 1, [3.0]), (Part.WEBSITE, at): Noted(1, 0, [80.0])})
+    uptime.add({(Part.WEBSITE, at): Noted(4, 2, [80.0, 5.0])})
 
     assert slots() == [("api", 2, 1, 1), ("website", 5, 2, 3)]
     took = scenes.rows("SELECT took_ms FROM service_slots WHERE part = 'website'")[0]["took_ms"]
@@ -61,7 +61,7 @@ def test_what_could_not_be_kept_is_kept_later(app: Flask, monkeypatch: pytest.Mo
     tally.note(Part.API, is_good=False)
     beating = Heart(app, "web")
     with monkeypatch.context() as patched:
-        patched.setattr(heart.service, "add", down)
+        patched.setattr(heart.uptime, "add", down)
         beating.tick()
     assert slots() == []
     tally.note(Part.API, is_good=False)
@@ -81,7 +81,7 @@ def test_a_process_without_database_for_a_week_forgets_the_oldest(monkeypatch: p
 
 
 def test_slots_that_no_page_shows_are_gone(app: Flask) -> None:
-    service.add({(Part.API, slot_of(now())): Noted(1), (Part.API, slot_of(now() - timedelta(days=120))): Noted(1)})
+    uptime.add({(Part.API, slot_of(now())): Noted(1), (Part.API, slot_of(now() - timedelta(days=120))): Noted(1)})
 
-    assert service.prune() == 1
+    assert uptime.prune() == 1
     assert len(slots()) == 1

@@ -7,7 +7,7 @@ from sqlalchemy import delete, text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain.service.tables import ServiceSlot
+from reseller.domain.uptime.tables import ServiceSlot
 from reseller.domain.usage.histogram import BUCKETS, bucket_of
 from reseller.tally import Noted, Slot
 

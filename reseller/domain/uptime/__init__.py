@@ -3,7 +3,7 @@
 Nothing here is about one account, and what the status page shows is for anybody.
 """
 
-from reseller.domain.service.incidents import (
+from reseller.domain.uptime.incidents import (
     Impact,
     IncidentDraft,
     IncidentState,
@@ -15,9 +15,9 @@ from reseller.domain.service.incidents import (
     open_now,
     recent,
 )
-from reseller.domain.service.slots import add, prune
-from reseller.domain.service.status import PartStatus, ServiceStatus, State, Window, make_snapshot, read_snapshot
-from reseller.domain.service.tables import Incident, IncidentUpdate, ServiceSlot, ServiceSnapshot
+from reseller.domain.uptime.slots import add, prune
+from reseller.domain.uptime.status import PartStatus, ServiceStatus, State, Window, make_snapshot, read_snapshot
+from reseller.domain.uptime.tables import Incident, IncidentUpdate, ServiceSlot, ServiceSnapshot
 
 __all__ = [
     "Impact", "Incident", "IncidentDraft", "IncidentState", "IncidentUpdate", "PartStatus", "ServiceSlot", "ServiceSnapshot",
