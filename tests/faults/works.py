@@ -165,7 +165,7 @@ def a_balance_that_fell(place: Place) -> Effect:
 
 def a_key_that_expires(place: Place) -> Effect:
     person = factories.make_person(email="soon@example.com")
-    _, key = factories.mint_key(person, expires_at=now() + timedelta(days=2))
+    _, key = factories.mint_key(person, expires_in=timedelta(days=2))
     scenes.execute("UPDATE api_keys SET created_at = created_at - interval '90 days' WHERE id = :id", id=key.id)
     return Effect("SELECT count(*) FROM letters WHERE kind = 'key_expires' AND recipient = 'soon@example.com'", {})
 
