@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from tests.waiting import wait_until
 
-MISBEHAVIOUR = ("hang", "drip_head", "drip_body", "redirect", "huge_body", "huge_head", "bomb", "break_off", "no_http")
+MISBEHAVIOUR = ("hang", "drip_head", "drip_body", "redirect", "huge_body", "huge_head", "bomb", "break_off", "no_http", "odd_head")
 MORE_THAN_ANYBODY_WAITS = 60.0
 
 
@@ -142,6 +142,9 @@ class Receiver:
         self._send(connection, b"HTTP/1.1 200 OK\r\n")
         for number in range(100):
             self._send(connection, b"X-%d: %s\r\n" % (number, b"h" * 60_000))
+
+    def _odd_head(self, connection: Any) -> None:
+        self._send(connection, b"HTTP/1.1 200 OK\r\nX-Odd: a\x00b\r\nX-\xe9: \x85\r\nContent-Length: 0\r\n\r\n")
 
     def _bomb(self, connection: Any) -> None:
         packed = gzip.compress(b"0" * 5_000_000)

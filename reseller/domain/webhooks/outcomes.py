@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import accounts, letters, staff
 from reseller.domain.letters import LetterKind
 from reseller.domain.webhooks.claiming import Claimed
 from reseller.domain.webhooks.endpoints import turn_off
-from reseller.domain.webhooks.queue import IN_ORDER, LASTS, locked, schedule
+from reseller.domain.webhooks.queue import IN_ORDER, LASTS, instant, locked, schedule
 from reseller.domain.webhooks.tables import DeliveryState, OffBecause, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 MIN_GAP = timedelta(seconds=5)
@@ -69,7 +68,7 @@ def record_outcome(claimed: Claimed, outcome: Outcome) -> OffBecause | None:
 
 
 def _follow(session: Session, endpoint: WebhookEndpoint, delivery: WebhookDelivery, outcome: Outcome) -> OffBecause | None:
-    at = now()
+    at = instant(session)
     delivery.last_status, delivery.last_error = outcome.status, outcome.error
     if outcome.is_delivered:
         delivery.state, delivery.ended_at = DeliveryState.DELIVERED, at
@@ -131,7 +130,7 @@ def _attempt(claimed: Claimed, outcome: Outcome) -> WebhookAttempt:
         url=claimed.url,
         request_headers=dict(outcome.request_headers),
         status=outcome.status,
-        answer_headers=dict(outcome.answer_headers),
+        answer_headers={_storable(name): _storable(value) for name, value in outcome.answer_headers.items()},
         answer=_storable(outcome.answer)[:MAX_ANSWER_CHARACTERS],
         error=outcome.error,
         took_ms=outcome.took_ms,

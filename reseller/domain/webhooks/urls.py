@@ -1,5 +1,6 @@
 """Addresses that an endpoint may have. Pure: whether a name leads to a public address is seen where we connect, each time."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
@@ -7,6 +8,7 @@ from reseller.addresses import is_loopback, is_public
 from reseller.errors import InvalidRequest
 
 MAX_URL_CHARACTERS = 2_000
+_NAME = re.compile("[0-9A-Za-z._-]+")
 _KEPT = "!$%&'()*+,-./:;=?@_~[]"
 
 
@@ -55,9 +57,12 @@ def _ascii(host: str) -> str:
     if ":" in host:
         return f"[{host}]"
     try:
-        return host.encode("idna").decode("ascii")
+        name = host.encode("idna").decode("ascii")
     except UnicodeError:
-        raise _refused("This host has no name that could be looked up.") from None
+        name = ""
+    if not _NAME.fullmatch(name):
+        raise _refused("This host has no name that could be looked up.")
+    return name
 
 
 def _refused(words: str) -> InvalidRequest:

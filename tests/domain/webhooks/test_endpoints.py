@@ -36,7 +36,7 @@ def test_addresses_are_kept_in_one_form(given: str, kept: str) -> None:
     ["", "example.com", "ftp://example.com/", "http://example.com/", "https://", "https://user:pw@example.com/", "https://localhost/"]
     + ["https://127.0.0.1/", "https://[::1]/", "https://10.1.2.3/", "https://intranet/", "https://printer.local/", "https://a.localhost/"]
     + ["https://metadata.google.internal/", "https://example.com:99999/", "https://[nonsense/", f"https://example.com/{'x' * 2_000}"]
-    + ["https://a..b.example/", "javascript:alert(1)"],
+    + ["https://a..b.example/", "javascript:alert(1)", "https://a\x00b.example/", "https://a b.example/", "https://127%2e0.0.1/"],
 )
 def test_what_is_no_public_https_address_is_refused(given: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
@@ -206,6 +206,19 @@ def test_one_that_is_off_hears_nothing_and_one_that_is_on_again_what_comes(app: 
     assert len(hooking.claim()) == 1
     with pytest.raises(Conflict):
         webhooks.switch_on(row.id, account_id=person.account_id, actor="test")
+
+
+def test_what_staff_switched_off_no_owner_switches_on(app: Flask) -> None:
+    """R24: staff stop what is a nuisance to others."""
+    person = factories.make_person()
+    _, row = hooking.add(person)
+    webhooks.switch_off(row.id, account_id=None, because=OffBecause.BY_STAFF, actor="staff", reason="floods somebody else")
+
+    with pytest.raises(Conflict, match="staff"):
+        webhooks.switch_on(row.id, account_id=person.account_id, actor="test")
+
+    webhooks.switch_on(row.id, account_id=None, actor="staff", reason="promised")
+    assert hooking.endpoint(row)["off_because"] is None
 
 
 def test_410_switches_off_at_once_and_owners_are_told(app: Flask) -> None:
