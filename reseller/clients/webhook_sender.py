@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 
 from reseller.addresses import is_loopback, is_public
+from reseller.clients.name_lookup import NotResolved, lookups
 from reseller.clock import monotonic
 
 CONNECT_SECONDS = 4.0
@@ -68,7 +69,7 @@ class Target:
 
 
 class WebhookSender:
-    """Posts to addresses of customers; safe for many greenlets or threads at once."""
+    """Posts to addresses of customers; safe for many greenlets at once."""
 
     def __init__(self, *, user_agent: str, allow_loopback: bool, total_seconds: float) -> None:
         """`allow_loopback`: this machine may be named, over plain http too. For development and tests alone."""
@@ -76,11 +77,11 @@ class WebhookSender:
         self._allow_loopback = allow_loopback
         self._total_seconds = total_seconds
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """The receiver's answer, whatever its status. Raises NotSent if there was none."""
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, owner: str = "") -> Answer:
+        """The receiver's answer, whatever its status. Raises NotSent if there was none. `owner`: who gave the address."""
         deadline = monotonic() + self._total_seconds
         try:
-            target = self._target(url, deadline)
+            target = self._target(url, deadline, owner)
             with _connected(target, deadline) as wire, _cut_off(wire, deadline) as is_cut:
                 try:
                     return self._exchange(wire, target, body, headers)
@@ -98,14 +99,14 @@ class WebhookSender:
             response = connection.getresponse()
             return Answer(response.status, _shown(response), _beginning(response))
 
-    def _target(self, url: str, deadline: float) -> Target:
+    def _target(self, url: str, deadline: float, owner: str) -> Target:
         """Raises NotSent for what we do not connect to."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
             raise NotSent("the address cannot be read") from None
-        addresses = _resolved(host, port, deadline)
+        addresses = _resolved(host, port, deadline, owner)
         if self._allow_loopback and all(is_loopback(address) for address in addresses):
             return Target(parts, host, port, addresses)
         if parts.scheme != "https":
@@ -118,24 +119,12 @@ class WebhookSender:
         return f"no whole answer within {self._total_seconds:g} seconds"
 
 
-def _resolved(host: str, port: int, deadline: float) -> tuple[str, ...]:
+def _resolved(host: str, port: int, deadline: float, owner: str) -> tuple[str, ...]:
     """Every address of the host, asked once. Raises NotSent, TimeoutError."""
-    found: list[Any] = []
-
-    def ask() -> None:
-        try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            found.append(error)
-
-    asking = threading.Thread(target=ask, daemon=True)  # a resolver has no deadline of its own
-    asking.start()
-    asking.join(max(deadline - monotonic(), 0))
-    if not found:
-        raise TimeoutError
-    if isinstance(found[0], Exception):
-        raise NotSent("its name cannot be resolved")
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found[0]))
+    try:
+        return lookups().addresses_of(host, port, owner=owner, seconds=deadline - monotonic())
+    except NotResolved as error:
+        raise NotSent(str(error)) from None
 
 
 def _connected(target: Target, deadline: float) -> socket.socket:
@@ -147,9 +136,12 @@ def _connected(target: Target, deadline: float) -> socket.socket:
         if remaining <= 0:
             raise TimeoutError
         try:
-            return socket.create_connection((address, target.port), timeout=remaining if left == 1 else min(remaining, CONNECT_SECONDS))
+            wire = socket.create_connection((address, target.port), timeout=remaining if left == 1 else min(remaining, CONNECT_SECONDS))
         except OSError as error:
             trouble = error
+            continue
+        wire.settimeout(max(deadline - monotonic(), 0.001))  # until here it was the time to connect, which is no time for an answer
+        return wire
     if isinstance(trouble, TimeoutError):
         raise trouble
     raise NotSent(_words(trouble))

@@ -78,7 +78,7 @@ def _tried(claimed: Claimed, sender: WebhookSender) -> Outcome:
     headers = webhooks.signed_headers(claimed.message_id, unix_seconds(), claimed.body, claimed.secret_texts)
     began = monotonic()
     try:
-        answer = sender.post(claimed.url, claimed.body, headers)
+        answer = sender.post(claimed.url, claimed.body, headers, owner=str(claimed.account_id))
     except NotSent as error:
         return Outcome(None, round((monotonic() - began) * 1000), headers, {}, error=str(error))
     took_ms = round((monotonic() - began) * 1000)

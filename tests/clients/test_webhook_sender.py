@@ -103,6 +103,17 @@ def test_one_that_hangs_or_drips_is_cut_off_at_the_deadline(receiver: Receiver, 
     assert 0.9 < time.monotonic() - began < 3
 
 
+def test_the_time_to_connect_to_one_of_several_addresses_is_no_time_to_answer(
+    receiver: Receiver, sender: WebhookSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with several addresses may take as long for its answer as one with a single one."""
+    monkeypatch.setattr(webhook_sender, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(webhook_sender, "_resolved", lambda *_: ("127.0.0.1", "127.0.0.2"))
+    receiver.behave("/ok", lambda _: receiver._over.wait(0.4) or 200)
+
+    assert sender.post(receiver.url(), BODY, HEADERS).status == 200
+
+
 def test_an_answer_whose_body_drips_counts_by_its_status(receiver: Receiver, sender: WebhookSender) -> None:
     receiver.behave("/ok", "drip_body")
     began = time.monotonic()
