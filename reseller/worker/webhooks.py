@@ -21,7 +21,7 @@ from reseller.worker.context import Context
 ROUND_SECONDS = 20.0
 """How long `flask worker --once` goes on sending."""
 AT_A_TIME = 5_000
-NO_SECRET = "its secret was sealed under another SECRET_KEY: rotate it"  # noqa: S105 - words, not a secret
+NO_SECRET = "its secret cannot be read any more: rotate it"  # noqa: S105 - words, not a secret
 
 log = structlog.get_logger()
 

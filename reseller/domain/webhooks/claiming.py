@@ -7,17 +7,17 @@ under the same id.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import RowMapping, select, text
 from sqlalchemy.orm import Session
 
-from reseller.clock import new_id, now
+from reseller.clock import new_id
 from reseller.database import transaction
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.domain.webhooks.messages import body_of, message_id
-from reseller.domain.webhooks.queue import CANDIDATES, schedule
+from reseller.domain.webhooks.queue import CANDIDATES, instant, schedule
 from reseller.domain.webhooks.tables import WebhookEndpoint
 
 LEASE = timedelta(seconds=30)
@@ -62,9 +62,9 @@ def claim_due(places: int, seal: Seal) -> list[Claimed]:
     """At most that many deliveries that are due, nobody else's for LEASE."""
     if places <= 0:
         return []
-    at = now()
     with transaction() as session:
-        chosen = _choose(session, places)
+        at = instant(session)
+        chosen = _choose(session, places, at)
         for endpoint in chosen:
             endpoint.lease_id, endpoint.leased_until = new_id(), at + LEASE
         session.flush()
@@ -75,25 +75,35 @@ def claim_due(places: int, seal: Seal) -> list[Claimed]:
         return [_claimed(head, seal) for head in heads]
 
 
-def _choose(session: Session, places: int) -> list[WebhookEndpoint]:
+def _choose(session: Session, places: int, at: datetime) -> list[WebhookEndpoint]:
     """Endpoints that are due, locked: those that wait longest, within the bounds of their account and of slow ones."""
-    at = now()
     leased = session.execute(select(WebhookEndpoint.account_id, WebhookEndpoint.is_slow).where(WebhookEndpoint.leased_until > at)).all()
     in_hand, slow = Counter(row.account_id for row in leased), sum(row.is_slow for row in leased)
-    is_free = WebhookEndpoint.leased_until.is_(None) | (WebhookEndpoint.leased_until <= at)
-    query = select(WebhookEndpoint).where(WebhookEndpoint.off_at.is_(None), WebhookEndpoint.due_at <= at, is_free)
-    due = session.scalars(query.order_by(WebhookEndpoint.due_at).limit(LOOKED_AT).with_for_update(skip_locked=True))
+    slow_places = max((places + len(leased)) // SLOW_SHARE, 1) - slow
+    due = _due(session, at, in_hand, is_slow=False)
+    if slow_places > 0:
+        due = sorted([*due, *_due(session, at, in_hand, is_slow=True)], key=lambda endpoint: (endpoint.due_at or at, endpoint.id))
     chosen: list[WebhookEndpoint] = []
-    most_slow = max((places + len(leased)) // SLOW_SHARE, 1)
     for endpoint in due:
         if len(chosen) == places:
             break
-        if in_hand[endpoint.account_id] >= MAX_PER_ACCOUNT or (endpoint.is_slow and slow >= most_slow):
+        if in_hand[endpoint.account_id] >= MAX_PER_ACCOUNT or (endpoint.is_slow and not slow_places):
             continue
         in_hand[endpoint.account_id] += 1
-        slow += endpoint.is_slow
+        slow_places -= endpoint.is_slow
         chosen.append(endpoint)
     return chosen
+
+
+def _due(session: Session, at: datetime, in_hand: Counter[UUID | None], *, is_slow: bool) -> list[WebhookEndpoint]:
+    """The first LOOKED_AT of these, locked. None of accounts that have their share in hand: they would hide those behind them."""
+    full = [account_id for account_id, count in in_hand.items() if account_id is not None and count >= MAX_PER_ACCOUNT]
+    is_free = WebhookEndpoint.leased_until.is_(None) | (WebhookEndpoint.leased_until <= at)
+    has_room = WebhookEndpoint.account_id.is_(None) | WebhookEndpoint.account_id.not_in(full)
+    query = select(WebhookEndpoint).where(
+        WebhookEndpoint.off_at.is_(None), WebhookEndpoint.due_at <= at, is_free, has_room, WebhookEndpoint.is_slow.is_(is_slow)
+    )
+    return list(session.scalars(query.order_by(WebhookEndpoint.due_at).limit(LOOKED_AT).with_for_update(skip_locked=True)))
 
 
 def _let_go(session: Session, chosen: Sequence[WebhookEndpoint], with_work: set[UUID]) -> None:

@@ -116,11 +116,22 @@ def rotate(endpoint_id: UUID, *, account_id: UUID | None, seal: Seal, overlap: t
     with transaction() as session:
         row = find(session, endpoint_id, account_id)
         row.claim(None)
-        row.sealed_old_secret, row.old_secret_until = (row.sealed_secret, now() + overlap) if overlap else (None, None)
+        row.sealed_old_secret, row.old_secret_until = (
+            (row.sealed_secret, now() + overlap) if overlap and row.sealed_secret else (None, None)
+        )
         row.sealed_secret = seal.close(secret_text)
         until = row.old_secret_until.isoformat() if row.old_secret_until else None
         _record(actor, "rotate", row, changes={"old_secret_signs_until": [None, until]})
     return secret_text
+
+
+def forget_secrets(endpoint_id: UUID, *, actor: str, reason: str) -> None:
+    """Nothing is signed, and so nothing is sent, before its owner has rotated the secret. Raises NotFound."""
+    with transaction() as session:
+        row = find(session, endpoint_id, None)
+        row.claim(None)
+        row.sealed_secret, row.sealed_old_secret, row.old_secret_until = "", None, None
+        _record(actor, "forget_secrets", row, reason=reason)
 
 
 def switch_off(endpoint_id: UUID, *, account_id: UUID | None, because: OffBecause, actor: str, reason: str = "") -> None:
@@ -135,11 +146,13 @@ def switch_off(endpoint_id: UUID, *, account_id: UUID | None, because: OffBecaus
 
 
 def switch_on(endpoint_id: UUID, *, account_id: UUID | None, actor: str, reason: str = "") -> None:
-    """What happens from now on is sent there. Raises NotFound, Conflict if it is on already."""
+    """What happens from now on is sent there. Raises NotFound, Conflict if it is on already, or for an owner if staff switched it off."""
     with transaction() as session:
         row = find(session, endpoint_id, account_id)
         if row.off_at is None:
             raise Conflict("This endpoint is on already.")
+        if row.off_because == OffBecause.BY_STAFF and account_id is not None:
+            raise Conflict("Our staff switched this endpoint off, and only they switch it on again. Ask them.")
         before = row.off_because
         row.off_at = row.off_because = row.failing_since = None
         row.claim(None)

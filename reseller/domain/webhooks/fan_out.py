@@ -1,16 +1,17 @@
 """Events become deliveries: one for each endpoint that wants to hear of them, once."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from reseller.clock import new_id, now
+from reseller.clock import new_id
 from reseller.database import transaction
 from reseller.domain import outbox
 from reseller.domain.outbox import EVENTS, Audience, Event
-from reseller.domain.webhooks.queue import LASTS, lock_all, schedule
+from reseller.domain.webhooks.queue import LASTS, instant, lock_all, schedule
 from reseller.domain.webhooks.tables import WebhookDelivery, WebhookEndpoint
 
 AT_A_TIME = 200
@@ -29,7 +30,8 @@ def fan_out() -> int:
         pairs = [(event, endpoint) for event in events for endpoint in endpoints if _wants(endpoint, event)]
         if pairs:
             touched = {endpoint.id for _, endpoint in pairs}
-            rows = [_row(event, endpoint) for event, endpoint in pairs]
+            at = instant(session)
+            rows = [_row(event, endpoint, at) for event, endpoint in pairs]
             lock_all(session, touched)
             session.execute(insert(WebhookDelivery).on_conflict_do_nothing(index_elements=["event_id", "endpoint_id"]), rows)
             schedule(session, touched)
@@ -57,8 +59,7 @@ def _wants(endpoint: WebhookEndpoint, event: Event) -> bool:
     return endpoint.account_id == event.account_id
 
 
-def _row(event: Event, endpoint: WebhookEndpoint) -> dict[str, object]:
-    at = now()
+def _row(event: Event, endpoint: WebhookEndpoint, at: datetime) -> dict[str, object]:
     return {
         "id": new_id(),
         "account_id": endpoint.account_id,

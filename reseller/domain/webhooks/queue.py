@@ -9,7 +9,7 @@ lock, two who see each other's rows not yet would leave an endpoint asleep.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -34,6 +34,12 @@ _SCHEDULE = text(
     f"""UPDATE webhook_endpoints e SET due_at = CASE WHEN e.off_at IS NULL THEN (SELECT min(c.next_try_at) FROM ({CANDIDATES}) c) END
          WHERE e.id = ANY(:ids)"""  # noqa: S608
 )
+
+
+def instant(session: Session) -> datetime:
+    """The database's clock: when something is due and whose it is, is said and read by machines whose own clocks differ (R39)."""
+    at: datetime = session.scalars(text("SELECT now()")).one()
+    return at.astimezone(UTC)
 
 
 def locked(session: Session, endpoint_id: UUID) -> WebhookEndpoint | None:

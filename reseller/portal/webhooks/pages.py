@@ -139,7 +139,7 @@ def redeliver_given_up(endpoint_id: UUID) -> Response:
     scope = acting.scope()
     try:
         count = domain.redeliver_given_up(endpoint_id, account_id=scope.account_id, actor=scope.actor)
-    except Conflict as refusal:
+    except (Conflict, TooManyRequests) as refusal:
         return _back(refusal, endpoint_id)
     flash(f"{count} {'delivery is' if count == 1 else 'deliveries are'} on the way again.", "success")
     return redirect(url_for(".one", endpoint_id=endpoint_id))
@@ -159,7 +159,7 @@ def redeliver(delivery_id: UUID) -> Response:
     scope = acting.scope()
     try:
         domain.redeliver(delivery_id, account_id=scope.account_id, actor=scope.actor)
-    except Conflict as refusal:
+    except (Conflict, TooManyRequests) as refusal:
         flash(refusal.message, "conflict")
     else:
         flash("It is sent again now, under the same id.", "success")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 
 from reseller.clock import new_id, now
@@ -13,7 +14,7 @@ from reseller.database import acting_as_operator, db, transaction
 from reseller.domain import outbox, webhooks
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.outbox import EVENTS, Audience, EventKind
-from reseller.domain.webhooks import IN_ORDER, LASTS, LEASE, MAX_PER_ACCOUNT, EndpointOrder, EndpointTerms, OffBecause
+from reseller.domain.webhooks import IN_ORDER, LASTS, LEASE, MAX_PER_ACCOUNT, EndpointOrder, EndpointTerms, OffBecause, claiming, repeating
 from reseller.domain.webhooks.outcomes import MAX_GAP
 from reseller.errors import Conflict, NotFound, TooManyRequests
 from tests import factories
@@ -263,6 +264,39 @@ def test_an_account_has_a_few_in_hand_at_once(app: Flask) -> None:
     assert (len(first), len(meanwhile), len(after)) == (MAX_PER_ACCOUNT, 0, 1)
 
 
+def test_whoever_has_their_share_in_hand_hides_nobody(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of accounts with much that is due, redelivered or not: only so many endpoints are looked at, and none of theirs among them."""
+    monkeypatch.setattr(claiming, "LOOKED_AT", 4)
+    greedy, other = factories.make_person(), factories.make_person()
+    for _ in range(MAX_PER_ACCOUNT + 4):
+        hooking.add(greedy)
+    hooking.tell(greedy)
+    assert len(hooking.claim()) == MAX_PER_ACCOUNT
+    hooking.add(other)
+    hooking.tell(other)
+
+    assert [claimed.account_id for claimed in hooking.claim()] == [other.account_id]
+
+
+def test_slow_ones_that_wait_hide_no_quick_one(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claiming, "LOOKED_AT", 4)
+    for person in (people := [factories.make_person() for _ in range(6)]):
+        hooking.add(person)
+        hooking.tell(person)
+    while claimed := hooking.claim(4):
+        for delivery in claimed:
+            hooking.ended(delivery, 200, took_ms=9_900)
+    for person in people:
+        hooking.tell(person)
+    quick = factories.make_person()
+    hooking.add(quick)
+    hooking.tell(quick)
+
+    told = {delivery.account_id for delivery in hooking.claim(2)}
+
+    assert (len(told), quick.account_id in told) == (2, True)
+
+
 def test_slow_ones_get_half_of_the_places(app: Flask) -> None:
     people = [factories.make_person() for _ in range(6)]
     for person in people:
@@ -295,6 +329,41 @@ def test_a_lease_ends_and_whoever_comes_next_takes_over(app: Flask) -> None:
     assert early == []
     assert taken_over.message_id == lost.message_id
     assert taken_over.number == 2
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_worker_whose_clock_is_off_holds_what_it_has_as_long_as_any(app: Flask, hours: int) -> None:
+    """R39: by its own clock its lease would be over before it began, or keep the endpoint for an hour after its death."""
+    person = factories.make_person()
+    hooking.add(person)
+    hooking.tell(person)
+    with time_machine.travel(now() + timedelta(hours=hours), tick=True):
+        [mine] = hooking.claim()
+    meanwhile = hooking.claim()
+    hooking.let_pass(LEASE + timedelta(seconds=1))
+
+    [taken_over] = hooking.claim()
+
+    assert (meanwhile, taken_over.message_id) == ([], mine.message_id)
+
+
+def test_an_owner_sends_again_so_often_an_hour_and_staff_as_often_as_it_takes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time has an answer that is kept for weeks, and may be one that somebody else has to stand."""
+    monkeypatch.setattr(repeating, "MAX_AGAIN", 3)
+    person = factories.make_person()
+    _, row = hooking.add(person)
+    hooking.tell(person)
+    [sent] = hooking.claim()
+    own: dict[str, Any] = {"account_id": person.account_id, "actor": f"user:{person.user_id}"}
+    for _ in range(2):
+        webhooks.redeliver(sent.delivery_id, **own)
+    webhooks.redeliver_given_up(row.id, **own)
+
+    with pytest.raises(TooManyRequests):
+        webhooks.redeliver(sent.delivery_id, **own)
+    with pytest.raises(TooManyRequests):
+        webhooks.redeliver_given_up(row.id, **own)
+    webhooks.redeliver(sent.delivery_id, account_id=None, actor=own["actor"], reason="they asked")
 
 
 def test_one_who_comes_back_late_neither_undoes_nor_frees_what_another_has(app: Flask) -> None:
