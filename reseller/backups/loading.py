@@ -29,6 +29,7 @@ SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 """
+AT_WORK = "SELECT count(*) FROM processes WHERE beat_at > now() - interval '30 seconds'"
 LAST_DONE = "SELECT greatest((SELECT max(finished_at) FROM job_runs), (SELECT max(created_at) FROM staff_actions))"
 ABOVE_WALLS = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
 
@@ -74,15 +75,28 @@ def adopt(database_url: str, tell: Tell) -> Manifest:
             [there] = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() or (None,)
             if there is None:
                 raise BackupRefused(f"The database “{connection.info.dbname}” has no tables of ours. Name the FILE of a backup to restore.")
-            marking.close(connection)
+            _require_still(connection)
             with connection.transaction():
                 found = manifest.read(connection, program="0")
                 [last] = connection.execute(LAST_DONE).fetchone() or (None,)
+            if not schema.knows(found.revision):
+                raise BackupRefused(f"The database is of newer code (its schema is {found.revision}): catch it up with that code.")
+            marking.close(connection)
     except psycopg.Error as error:
         raise BackupRefused(f"The database does not answer as it must: {str(error).strip().splitlines()[0]}") from None
     found = replace(found, taken_at=last or found.taken_at)
     tell(f"the last that was done here is of {found.taken_at:%Y-%m-%d %H:%M:%S} UTC")
     return found
+
+
+def _require_still(connection: "psycopg.Connection[Any]") -> None:
+    """Raises BackupRefused where the shop is open: nobody who is signed in there, and no letter, is to be ended by a slip."""
+    [at_work] = connection.execute(AT_WORK).fetchone() or (0,)
+    if at_work:
+        raise BackupRefused(
+            f"{at_work} processes work on the database “{connection.info.dbname}”, so it is none that went back in time. If it is, stop"
+            " them, and begin anew half a minute later."
+        )
 
 
 def _require_fit(connection: "psycopg.Connection[Any]", tell: Tell) -> None:

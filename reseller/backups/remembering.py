@@ -18,7 +18,7 @@ from reseller.database import acting_as_operator
 from reseller.domain.journal import Line, Sums, lines_since, sums_now
 
 Tell = Callable[[str], None]
-MARGIN = timedelta(minutes=10)
+MARGIN = timedelta(hours=2)
 """Clocks of machines differ, and a row may have been committed after its time; what the backup knows already is left out by its id."""
 
 

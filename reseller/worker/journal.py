@@ -15,8 +15,9 @@ from reseller.worker.context import Context
 
 KEEP_JOURNAL = "keep journal"
 TO_THE_LOG = "log"
-OVERLAP = timedelta(minutes=1)
-"""Rows are told again for so long: one may be committed later than its time says. Whoever reads takes each once."""
+OVERLAP = timedelta(hours=2)
+"""So far back are rows looked for that were not told yet: one says the time of its own machine's clock, which may be an hour behind,
+and may be committed later than that. A worker that begins tells them all again; whoever reads takes each once."""
 
 AT_FIRST = timedelta(days=30)
 
@@ -31,13 +32,16 @@ def keep_journal(context: Context) -> str:
     last = jobs.state_of(KEEP_JOURNAL)
     succeeded_at = last.succeeded_at if last else None
     with transaction() as session:
-        lines = lines_since(session, succeeded_at - OVERLAP if succeeded_at else now() - AT_FIRST)
+        found = lines_since(session, succeeded_at - OVERLAP if succeeded_at else now() - AT_FIRST)
+        lines = [line for line in found if line.id not in context.journalled]
         told: list[Line | Sums] = [*lines, sums_now(session)]
     if place == TO_THE_LOG:
         for each in told:
             log.info("journal", journal=orjson.loads(orjson.dumps(each)))
     else:
         _append(Path(place), told)
+    context.journalled.clear()
+    context.journalled.update(line.id for line in found)
     return f"{len(lines)} rows told"
 
 

@@ -10,7 +10,7 @@ REPLAYED = frozenset({
     "user.issue_recovery_codes", "user.show_second_factor", "user.unlink_identity", "user.change_role", "user.change_address",
     "user.register_anew", "user.forget_ways_in", "user.discard_recovery_codes",
     "upstream.switch", "model.withdraw",
-    "webhook.switch_off", "webhook.remove", "webhook.rotate", "webhook.change",
+    "webhook.switch_off", "webhook.remove", "webhook.change", "webhook.rotate", "webhook.forget_secrets",
 })  # fmt: skip
 """It stopped or took away something, which must not come back."""
 
@@ -21,7 +21,7 @@ LISTED = frozenset({
     "limits.change", "limits.revert", "limit_preset.*",
     "pricing_rule.*", "model_price.*", "model.restore", "pack.*", "bonus_tier.*", "upstream.add", "upstream.register",
     "suspense.resolve", "supplier.resolve", "note.add", "set_up.*",
-    "alert_rule.*", "incident.*", "webhook.add", "webhook.switch_on",
+    "webhook.add", "webhook.switch_on", "alert_rule.*", "incident.*",
 })  # fmt: skip
 """It gave or decided something that an audit row is not enough to make again: people look at it."""
 

@@ -6,7 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
 
 from reseller.clock import now
 from reseller.database import transaction
@@ -17,12 +19,14 @@ from reseller.domain.journal.kinds import REPLAYED, is_among
 from reseller.domain.journal.lines import Line
 from reseller.domain.keys import ApiKey, KeyTerms, SpendLimit, SpendPeriod
 from reseller.domain.keys.reading import key_terms
-from reseller.domain.staff import StaffAction
-from reseller.domain.webhooks import OffBecause, WebhookEndpoint
-from reseller.errors import Refusal
+from reseller.domain.webhooks import EndpointTerms, OffBecause, WebhookEndpoint
+from reseller.errors import Conflict, Refusal
 
 ACTOR = "system:restore"
 POWER = (Role.CUSTOMER, Role.SUPPORT, Role.FINANCE, Role.ADMIN)
+
+NOT_AS_WE_WRITE = (LookupError, TypeError, ValueError, ArithmeticError, DataError, IntegrityError)
+"""What a line from elsewhere may cause. It keeps no other from being done: whoever restores has no time to mend a journal."""
 
 Again = Callable[[Line], str]
 """Does it again and says what was done; "" if nothing was to do. Raises Refusal."""
@@ -45,8 +49,9 @@ def replay(lines: Iterable[Line]) -> Replay:
             continue
         try:
             words = AGAIN[line.action](line)
-        except Refusal as refusal:
-            listed.append((line, f"could not be done again: {refusal.message}"))
+        except (Refusal, *NOT_AS_WE_WRITE) as error:
+            words = error.message if isinstance(error, Refusal) else f"its row is not one of ours ({type(error).__name__})"
+            listed.append((line, f"could not be done again: {words}"))
             continue
         if words:
             done.append((line, words))
@@ -64,9 +69,10 @@ def revoke_all_keys(reason: str) -> int:
 
 def _unknown(lines: list[Line]) -> list[Line]:
     """Those that the database has no audit row of: each once."""
+    given = {line.id: line for line in lines}
     with transaction() as session:
-        known = set(session.scalars(select(StaffAction.id).where(StaffAction.id.in_([line.id for line in lines]))))
-    return list({line.id: line for line in lines if line.id not in known}.values())
+        known = set(session.scalars(text("SELECT id FROM staff_actions WHERE id = ANY(:ids)"), {"ids": list(given)}))
+    return [line for line in given.values() if line.id not in known]
 
 
 def _why(line: Line) -> str:
@@ -179,8 +185,10 @@ def _demote(line: Line) -> str:
     wanted = Role(str(line.after("role")))
     with transaction() as session:
         user = session.get(User, UUID(line.subject_id), populate_existing=True)
-        if user is None or POWER.index(Role(user.role)) <= POWER.index(wanted):
+        if user is None or user.role == wanted:
             return ""
+        if POWER.index(Role(user.role)) < POWER.index(wanted):
+            raise Conflict(f"{user.email} had become {wanted}, which nobody becomes by a restore")
         before = user.role
         user.role = wanted
         user.claim(None)
@@ -205,17 +213,52 @@ def _withdraw(line: Line) -> str:
     return f"{line.subject_id} withdrawn"
 
 
-def _silence(line: Line) -> str:
-    """Where an endpoint led, and what signed for it, at the time of the backup may be in other hands by now: its owner switches it on."""
-    if line.action == "webhook.change" and "host" not in line.changes:
-        return ""
+def _endpoint(session: Session, line: Line) -> WebhookEndpoint | None:
+    """None if there is none any more."""
+    row = session.get(WebhookEndpoint, UUID(line.subject_id), populate_existing=True)
+    return None if row is None or row.off_because == OffBecause.REMOVED else row
+
+
+def _off_because(line: Line) -> OffBecause:
+    """Owners give no reason; the clock's begins with its word."""
+    if line.action == "webhook.remove":
+        return OffBecause.REMOVED
+    word = line.reason.partition(":")[0]
+    return OffBecause(word) if word in set(OffBecause) else OffBecause.BY_STAFF if line.reason else OffBecause.BY_OWNER
+
+
+def _unhook(line: Line) -> str:
     with transaction() as session:
-        row = session.get(WebhookEndpoint, UUID(line.subject_id), populate_existing=True)
-        if row is None or row.off_at is not None:
+        row, because = _endpoint(session, line), _off_because(line)
+        if row is None or (row.off_at is not None and because != OffBecause.REMOVED):
             return ""
-        because = OffBecause.REMOVED if line.action == "webhook.remove" else OffBecause.BY_STAFF
-        webhooks.switch_off(row.id, account_id=row.account_id, because=because, actor=ACTOR, reason=_why(line))
-        return f"webhook endpoint {row.id} {'removed' if because == OffBecause.REMOVED else 'switched off'}"
+        webhooks.switch_off(row.id, account_id=None, because=because, actor=ACTOR, reason=_why(line))
+        return f"nothing is sent to {webhooks.shown_url(row.url)} any more"
+
+
+def _rehook(line: Line) -> str:
+    """Where else it leads is in no audit row, since an address may hold a token: nothing is sent to the one that was left."""
+    with transaction() as session:
+        row, events = _endpoint(session, line), line.after("events")
+        if row is None or row.off_at is not None or (line.after("host") is None and events is None):
+            return ""
+        if line.after("host") is not None:
+            webhooks.switch_off(row.id, account_id=None, because=OffBecause.BY_OWNER, actor=ACTOR, reason=_why(line))
+            return f"nothing is sent to {webhooks.shown_url(row.url)} any more; its owner gives the newer address again"
+        wanted = None if events == "every event" else tuple(str(events).split(", "))
+        terms = EndpointTerms(row.url, row.description, wanted)
+        webhooks.change(row.id, terms, account_id=None, seen_version=None, allows_loopback=True, actor=ACTOR)
+        return f"{webhooks.shown_url(row.url)} hears of {events}"
+
+
+def _forget_hook_secrets(line: Line) -> str:
+    """The newer secret is not here, and the older one may be known to others."""
+    with transaction() as session:
+        row = _endpoint(session, line)
+        if row is None or not row.sealed_secret:
+            return ""
+        webhooks.forget_secrets(row.id, actor=ACTOR, reason=_why(line))
+        return f"nothing is sent to {webhooks.shown_url(row.url)} before its owner rotates the secret"
 
 
 AGAIN: dict[str, Again] = {
@@ -238,8 +281,9 @@ AGAIN: dict[str, Again] = {
     "user.change_address": _readdress,
     "upstream.switch": _switch_off,
     "model.withdraw": _withdraw,
-    "webhook.switch_off": _silence,
-    "webhook.remove": _silence,
-    "webhook.rotate": _silence,
-    "webhook.change": _silence,
+    "webhook.switch_off": _unhook,
+    "webhook.remove": _unhook,
+    "webhook.change": _rehook,
+    "webhook.rotate": _forget_hook_secrets,
+    "webhook.forget_secrets": _forget_hook_secrets,
 }
