@@ -22,6 +22,7 @@ probes = Blueprint("probes", __name__)
 def install(app: Flask) -> None:
     """Whoever watches this process can ask how it is."""
     app.extensions[FIGURES] = ShopFigures()
+    app.extensions[readiness.DATABASE] = readiness.Database()
     app.register_blueprint(probes)
     web.exempt(app, probes)
 

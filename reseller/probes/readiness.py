@@ -1,4 +1,7 @@
-"""What /readyz looks at before it says that new work is welcome. Each check says OK, or in a few words what is wrong."""
+"""What /readyz looks at before it says that new work is welcome. Each check says OK, or in a few words what is wrong.
+
+Anybody may ask, and as often as they like: what only the database can tell is asked once a second by one of them, for all.
+"""
 
 import os
 import shutil
@@ -8,6 +11,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from reseller.clock import monotonic
 from reseller.database import db
 from reseller.domain.calls.processes import SILENT_SECONDS
 from reseller.heart import HEART, Heart
@@ -16,19 +20,36 @@ from reseller.schema import is_current
 from reseller.wiring import wiring_of
 
 OK = "ok"
+DATABASE = "readiness_of_the_database"
 STUCK_SECONDS = 3.0
 """Longer than a new call waits for its hold (R13): whoever comes now is refused."""
+KEPT_SECONDS = 1.0
 FREE_BYTES = 50 * 1024 * 1024
 """The counters of /metrics are mapped files: on a full disk, writing one ends the process."""
 
 
+class Database:
+    """What one process was told of the database last, not longer ago than KEPT_SECONDS, or than whoever asks now takes."""
+
+    def __init__(self) -> None:
+        self._said = dict.fromkeys(("database", "migrations"), "not looked at yet")
+        self._asked_at: float | None = None
+
+    def checks(self) -> dict[str, str]:
+        if self._asked_at is None or monotonic() - self._asked_at >= KEPT_SECONDS:
+            self._asked_at = monotonic()  # first, so that others do not ask, too
+            self._said = {"database": _database(), "migrations": _migrations()}
+        return self._said
+
+
 def checks(app: Flask) -> dict[str, str]:
     """What was looked at and what was found, in the order in which somebody would mend it."""
+    database = app.extensions[DATABASE]
+    assert isinstance(database, Database)
     return {
         "drain": _drain(app),
         "disk": _disk(),
-        "database": _database(),
-        "migrations": _migrations(),
+        **database.checks(),
         "heartbeat": _heartbeat(app),
         "till": _till(app),
     }

@@ -11,6 +11,7 @@ from flask import Flask
 from reseller import heart
 from reseller.domain.calls.till import Till
 from reseller.heart import HEART, Heart
+from reseller.probes import readiness as looks
 from tests.domain import scenes
 from tests.probes.reading import Exposition
 
@@ -53,6 +54,30 @@ def test_a_pending_migration_is_a_reason(app: Flask) -> None:
     scenes.execute("UPDATE alembic_version SET version_num = '0001_accounts_and_keys'")
 
     assert readiness(app) == (503, {"migrations": "pending: run flask db upgrade"})
+
+
+def test_a_migration_of_newer_code_is_none(app: Flask) -> None:
+    """The boxes that are not replaced yet go on when `release` has migrated; else a new release would stop them all at once."""
+    scenes.execute("UPDATE alembic_version SET version_num = '9999_of_the_next_release'")
+
+    assert readiness(app) == (200, {})
+
+
+def test_who_asks_again_and_again_costs_the_database_one_look(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may ask, and nobody is throttled: a balancer asks, too."""
+    asked: list[str] = []
+    monkeypatch.setattr(looks, "_database", lambda: asked.append("database") or "ok")
+
+    answers = [readiness(app) for _ in range(20)]
+
+    assert (answers, asked) == ([(200, {})] * 20, ["database"])
+
+
+def test_a_drain_is_said_at_once_all_the_same(app: Flask) -> None:
+    assert readiness(app) == (200, {})
+    app.extensions["live_calls"].is_leaving = True
+
+    assert readiness(app)[0] == 503
 
 
 def test_a_drain_is_a_reason(app: Flask) -> None:
