@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select, text
 
 from reseller.clock import month_start, next_month, now
@@ -19,12 +20,15 @@ from reseller.domain.alerts.tables import AlertKind, AlertRule
 from reseller.domain.usage.account_sums import Reading, Slice
 from reseller.money import exact_usd, to_nano, to_usd
 
+log = structlog.get_logger()
+
 AT_A_TIME = 500
 DAY = timedelta(days=1)
 
 _DUE = text(
-    """SELECT DISTINCT r.account_id FROM alert_rules r JOIN balances b ON b.account_id = r.account_id
-        WHERE r.kind LIKE 'budget%' AND (r.looked_at IS NULL OR b.updated_at >= r.looked_at - interval '1 minute') LIMIT :limit"""
+    """SELECT r.account_id FROM alert_rules r JOIN balances b ON b.account_id = r.account_id
+        WHERE r.kind LIKE 'budget%' AND (r.looked_at IS NULL OR b.updated_at >= r.looked_at - interval '1 minute')
+        GROUP BY 1 ORDER BY min(coalesce(r.looked_at, '-infinity')) LIMIT :limit"""
 )
 _KEYS = text(
     """SELECT k.id, coalesce(k.spends_as_id, k.id) AS line_id, k.made_by_id, k.name, coalesce(u.email, '')
@@ -44,10 +48,22 @@ class KeyFacts:
 
 
 def sweep() -> int:
-    """Whoever's charges have crossed a budget of theirs is told; how many crossings."""
+    """Whoever's charges have crossed a budget of theirs is told; how many crossings. First those who were looked at longest ago.
+
+    One account that cannot be looked at keeps no other's from it, and is raised at the end.
+    """
     with transaction() as session:
         due = list(session.scalars(_DUE, {"limit": AT_A_TIME}))
-    return sum(_look_at(account_id) for account_id in due)
+    told, failed = 0, []
+    for account_id in due:
+        try:
+            told += _look_at(account_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is one account's
+            log.error("budgets_not_looked_at", account_id=str(account_id), exc_info=True)
+            failed.append(f"{account_id}: {type(error).__name__}")
+    if failed:
+        raise RuntimeError(f"budgets of {len(failed)} accounts could not be looked at, first {failed[0]}")
+    return told
 
 
 def _look_at(account_id: UUID) -> int:
@@ -69,14 +85,14 @@ def _look_at(account_id: UUID) -> int:
 
 
 def _spans(rule: AlertRule, at: datetime) -> list[tuple[date, date]]:
-    """The running day or month and the one before it, unless the rule is younger than that."""
+    """The running day or month and the one before it, unless the budget is younger than that, or was another one then."""
     today = at.date()
     if rule.kind == AlertKind.BUDGET_DAY:
         spans = [(today - DAY, today), (today, today + DAY)]
     else:
         this = month_start(today)
         spans = [(month_start(this - DAY), this), (this, next_month(this))]
-    return [span for span in spans if span[1] > rule.created_at.date()]
+    return [span for span in spans if span[1] > rule.watched_since.date()]
 
 
 def _charges(account_id: UUID, starts_on: date, ends_on: date) -> Mapping[UUID, int]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from reseller.clock import now
 from reseller.database import lock_name, transaction
 from reseller.domain import accounts, staff
 from reseller.domain.accounts import Membership
@@ -71,6 +72,7 @@ def change(account_id: UUID, rule_id: UUID, terms: RuleTerms, *, by: UUID, seen_
         _put(rule, terms)
         if not is_same_line:
             rule.is_armed, rule.fired_at, rule.looked_at, rule.armings = False, None, None, rule.armings + 1
+            rule.watched_since = now()
         _record("alert_rule.change", rule, by, {"line": [before, written(terms)]})
 
 

@@ -5,9 +5,10 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Text, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from reseller.clock import now
 from reseller.database import Base, Created, Identified, Versioned
 from reseller.money import Usd
 
@@ -55,6 +56,7 @@ class AlertRule(Identified, Created, Versioned, Base):
     by_mail: Mapped[bool] = mapped_column(default=True)
     is_armed: Mapped[bool] = mapped_column(default=False)  # of a balance: it has been above the line since the last alert
     armings: Mapped[int] = mapped_column(default=0)  # how often it was armed or changed: the name of a crossing
+    watched_since: Mapped[datetime] = mapped_column(default=now, server_default=func.now())  # when its line became what it is
     looked_at: Mapped[datetime | None]  # budgets and days left: when their sums were last looked at
     fired_at: Mapped[datetime | None]
 

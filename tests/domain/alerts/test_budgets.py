@@ -1,6 +1,7 @@
 """Budgets tell, once for each UTC day or month, of the account, a key with its line, or the keys of a member; exact when late."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from reseller.clock import now
 from reseller.database import acting_as_operator, transaction
 from reseller.domain import alerts, keys, letters, staff
 from reseller.domain.accounts import Person
-from reseller.domain.alerts import AlertKind, RuleTerms
+from reseller.domain.alerts import AlertKind, RuleTerms, budgets
 from reseller.domain.usage import rollup
 from tests import factories
 from tests.domain import scenes
@@ -34,7 +35,7 @@ def person(app: Flask) -> Person:
 
 def budget(person: Person, usd: str, kind: AlertKind = TODAY, **subject: UUID) -> None:
     alerts.add(person.account_id, RuleTerms(kind, Decimal(usd), **subject), by=person.user_id)  # type: ignore[arg-type]
-    scenes.execute("UPDATE alert_rules SET created_at = created_at - interval '62 days'")
+    scenes.execute("UPDATE alert_rules SET watched_since = watched_since - interval '62 days'")
 
 
 def charged(person: Person, cents: int, *, key_id: UUID | None = None, at: datetime | None = None, **more: Any) -> None:
@@ -135,6 +136,54 @@ def test_an_account_that_was_not_charged_since_is_not_looked_at_again(person: Pe
     alerts.sweep()
 
     assert scenes.rows("SELECT looked_at FROM alert_rules") == [before]
+
+
+def test_a_budget_that_was_lowered_tells_nothing_of_months_before(person: Person) -> None:
+    """They were within the budget that there was."""
+    budget(person, "1", MONTH)
+    last = (now().date().replace(day=1) - timedelta(days=1)).replace(day=1)
+    charged(person, 50, at=datetime.combine(last, time(0, 0, 1), UTC))
+    [rule] = alerts.rules_of(person.account_id)
+    alerts.change(person.account_id, rule.id, replace(rule.terms, line=Decimal("0.10")), by=person.user_id, seen_version=None)
+    before = alerts.sweep()
+    charged(person, 11)
+
+    assert (before, alerts.sweep()) == (0, 1)
+    assert [starts_on for _, _, _, starts_on in told(person)] == [now().date().replace(day=1)]
+
+
+def test_everybody_has_their_turn_however_many_there_are(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets, "AT_A_TIME", 1)
+    people = [person, *(factories.make_person(usd="50") for _ in range(2))]
+    for each in people:
+        budget(each, "0.10")
+
+    for _ in people:
+        for each in people:
+            charged(each, 20)
+        alerts.sweep()
+
+    assert [len(told(each)) for each in people] == [1, 1, 1]
+
+
+def test_one_that_cannot_be_looked_at_keeps_no_other_from_it(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = factories.make_person(usd="50")
+    for each in (person, other):
+        budget(each, "0.10")
+        charged(each, 20)
+    read = budgets._charges
+
+    def charges(account_id: UUID, *span: date) -> Any:
+        if account_id == person.account_id:
+            raise ValueError("odd")
+        return read(account_id, *span)
+
+    monkeypatch.setattr(budgets, "_charges", charges)
+
+    with pytest.raises(RuntimeError, match="budgets of 1 accounts"):
+        alerts.sweep()
+
+    assert len(told(other)) == 1
 
 
 def test_a_new_budget_tells_nothing_of_days_before_it(person: Person) -> None:
