@@ -10,7 +10,7 @@ run goes on where this one ended.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import OperationalError
@@ -40,18 +40,20 @@ def begin(month: date, kept_months: int) -> None:
             return
         session.add(DroppedMonth(month=month, kept_months=kept_months))
         session.flush()
-        # A charge is posted on the day it is settled, and rows lie in the order of that: few of them are read.
+        # A charge is posted on the day it is settled, or on a later one if the clock had been ahead until then; rows lie in the order in
+        # which they were settled, so few of them are read.
         session.execute(
             text(
                 """INSERT INTO carried_charges (account_id, day, month, charge_nano)
                     SELECT account_id, posted_on, :month, sum(charge_nano) FROM usage_logs
-                     WHERE created_at >= :start AND created_at < :end AND settled_at >= :end AND posted_on >= :after
+                     WHERE created_at >= :start AND created_at < :end AND settled_at >= :last_day AND posted_on >= :after
                        AND charge_nano > 0 GROUP BY 1, 2"""
             ),
             {
                 "month": month,
                 "start": partitions.start_of(month),
                 "end": partitions.start_of(next_month(month)),
+                "last_day": partitions.start_of(next_month(month)) - timedelta(days=1),
                 "after": next_month(month),
             },
         )

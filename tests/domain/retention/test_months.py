@@ -122,6 +122,7 @@ def test_a_call_across_the_end_of_the_month_is_counted_on_by_the_audit(who: scen
         [
             sold(who, edge, 7, posted=late), sold(who, edge, 8, posted=late + timedelta(days=9)), sold(who, at(OLD), 5),
             sold(who, at(KEPT, 1), 20, posted=late), sold(who, at(KEPT), 30),
+            sold(who, edge, 9, posted=late, settled_at=edge),  # the clock of the database was ahead, and has just been set right
         ]
     )  # fmt: skip
     before = verify().mismatches
