@@ -12,6 +12,7 @@ import structlog
 from reseller.clients.contract import GenerationRecord
 from reseller.clients.openai_compatible import OpenAICompatible, open_session, parse_object
 from reseller.errors import UpstreamFailure
+from reseller.metering import MAX_COST_PLACES
 
 MAX_TOKENS = 2**31 - 1
 MAX_COST_USD = Decimal(1_000_000)
@@ -78,14 +79,18 @@ def record_of(generation_id: str, fields: Any) -> GenerationRecord | None:
 
 
 def sound_usd(value: Any, *, most: Decimal = MAX_COST_USD) -> Decimal | None:
-    """Dollars, finite, not negative and at most so many; a JSON number, or the decimal string some versions send."""
+    """Dollars, finite, not negative and at most so many; a JSON number, or the decimal string some versions send.
+
+    None that is finer than MAX_COST_PLACES: `1e-20000` is a number, but none that a row could hold.
+    """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
         cost = Decimal(value)
     except InvalidOperation:
         return None
-    return cost if cost.is_finite() and 0 <= cost <= most else None
+    is_sound = cost.is_finite() and 0 <= cost <= most and int(cost.as_tuple().exponent) >= -MAX_COST_PLACES
+    return cost if is_sound else None
 
 
 def _tokens(fields: dict[str, Any], *names: str) -> int | None:

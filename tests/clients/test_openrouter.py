@@ -164,7 +164,7 @@ def test_native_counts_win_over_normalised_ones() -> None:
     )
 
 
-@pytest.mark.parametrize("cost", [None, True, -1, Decimal("-0.1"), Decimal("Infinity"), "NaN", "abc", 10**9, [], {}])
+@pytest.mark.parametrize("cost", [None, True, -1, Decimal("-0.1"), Decimal("Infinity"), "NaN", "abc", 10**9, Decimal("1e-20000"), [], {}])
 def test_a_record_with_an_unsound_cost_is_none(cost: object) -> None:
     """R8: usage is untrusted."""
     assert record_of("gen-1", {"total_cost": cost, "tokens_prompt": 1, "tokens_completion": 1}) is None

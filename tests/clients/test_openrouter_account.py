@@ -77,6 +77,7 @@ def test_one_keys_activity_leaves_out_that_of_others(account: OpenRouterAccount,
     "change",
     [
         {"usage": "\0NaN"}, {"usage": -1}, {"usage": "\0" + "1e999"}, {"usage": True}, {"usage": None}, {"usage": "\0" + "1e10"},
+        {"usage": "\0" + "1e-20000"}, {"byok_usage_inference": "\0" + "1e-20000"},
         {"requests": -1}, {"requests": 1.5}, {"requests": True}, {"prompt_tokens": "many"}, {"completion_tokens": 2**60},
         {"model": None}, {"model": ""}, {"model": "two words"}, {"model": "x" * 300}, {"byok_usage_inference": -1},
     ],
