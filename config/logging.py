@@ -18,7 +18,8 @@ from structlog.typing import EventDict, WrappedLogger
 _SECRETS = re.compile(
     r"(sk_(?:live|test)_[0-9A-Za-z]{4})[0-9A-Za-z]+"
     r"|(sk-or-v1-)[0-9A-Za-z-]+"
-    r"|((?:rk|sk|whsec)_(?:live_|test_)?)[0-9A-Za-z]{12,}"
+    r"|((?:rk|sk)_(?:live_|test_)?)[0-9A-Za-z]{12,}"
+    r"|(whsec_)[0-9A-Za-z+/=]{12,}"  # Stripe's and ours; ours is base64
     r"|(Bearer )[^\s\"'\\]+"
     r"|(://[^:/@\s\"\\]{1,64}:)[^@\s\"\\]{1,256}(?=@)"  # bounded: a stranger's header may be logged
 )

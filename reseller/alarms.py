@@ -49,7 +49,7 @@ def sound(alarm: str, subject: str = "", words: str = "", **facts: object) -> No
 def note(alarm: str, subject: str = "", words: str = "") -> None:
     """The same without the log line, for whoever writes one of their own."""
     metrics.count(metrics.ALARMS, alarm)
-    at, subject, words = now(), _plain(subject, MAX_SUBJECT_CHARACTERS), _plain(words, MAX_WORDS_CHARACTERS)
+    at, subject, words = now(), plain(subject, MAX_SUBJECT_CHARACTERS), plain(words, MAX_WORDS_CHARACTERS)
     _add(Sighting(alarm, subject, words, 1, at, at))
 
 
@@ -85,6 +85,6 @@ def _add(new: Sighting) -> None:
         kept.last_at, kept.words = new.last_at, new.words
 
 
-def _plain(text: str, most: int) -> str:
+def plain(text: str, most: int) -> str:
     """Storable, without secrets, and not endless."""
-    return mask(text.replace("\x00", " "))[:most]
+    return mask(text.encode("utf-8", "replace").decode().replace("\x00", " "))[:most]

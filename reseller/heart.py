@@ -76,7 +76,7 @@ class Heart:
         sample(self._app)
         with self._app.app_context(), acting_as_operator():
             try:
-                self._write_down_alarms()
+                self.write_down_alarms()
                 self._count_alarms()
                 self._tell_service()
                 processes.forget(self._wiring.process_id)
@@ -92,7 +92,7 @@ class Heart:
                     processes.beat(self._wiring.process_id, self._kind, on=self._own)
                     self._beat_at = monotonic()
                 self._look_at_prices()
-                self._write_down_alarms()
+                self.write_down_alarms()
                 self._count_alarms()
                 self._tell_service()
             except SQLAlchemyError as error:
@@ -107,7 +107,7 @@ class Heart:
             version = session.execute(text("SELECT coalesce(max(version), 0) FROM price_versions")).scalar_one()
         self._wiring.book.refresh_if_moved(version)
 
-    def _write_down_alarms(self) -> None:
+    def write_down_alarms(self) -> None:
         """What was sounded in this process has its rows, or is kept for the next time. Raises SQLAlchemyError."""
         sounded = alarms.take()
         if not sounded:

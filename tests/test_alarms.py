@@ -83,12 +83,13 @@ def test_no_alarm_is_lost_between_threads_that_sound_and_one_that_takes() -> Non
 
 
 def test_words_hold_no_secret_and_no_end() -> None:
-    alarms.note("request_failed", "x" * 999, f"key sk_live_{'a' * 49} \x00 " + "y" * 999)
+    alarms.note("request_failed", "x" * 999, f"key sk_live_{'a' * 49} \x00 \ud800 " + "y" * 999)
 
     [seen] = alarms.take()
 
     assert "a" * 20 not in seen.words
     assert "\x00" not in seen.words
+    seen.words.encode()  # Guard: a heart that cannot write it down would stand still, and its calls be ended
     assert (len(seen.subject), len(seen.words)) == (200, 500)
 
 

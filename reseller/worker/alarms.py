@@ -25,7 +25,7 @@ def watch(context: Context) -> str:  # noqa: ARG001 - every job has the same fac
 def tell(context: Context) -> str:
     """Mailboxes and webhook of the operator have heard of what is new, lasts or is over."""
     settings = context.wiring.settings
-    alarms.keep(sounded.take())
+    context.heart.write_down_alarms()
     ears = ears_of(settings)
     if not ears.are_any:
         return "nobody to tell: OPERATOR_ALERT_EMAILS and OPERATOR_ALERT_WEBHOOK are empty"

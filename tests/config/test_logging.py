@@ -29,6 +29,8 @@ except RuntimeError:
         ('Authorization: Bearer eyJhbGciOi.J9"and more', "eyJhbGciOi"),
         ("postgresql://reseller:hunter2@db.example/reseller", "hunter2"),
         ("whsec_0123456789abcdef0123456789", "0123456789abcdef"),
+        ("whsec_AB+/cdEF0123456789/abcdefgh/ijklmnop+==", "cdEF0123456789"),
+        ("whsec_ABCDEFGH0123456789/abcdefgh/ijklmnop+==", "abcdefgh/ijklmnop"),
     ],
 )
 def test_secrets_are_masked_in_every_line_and_every_line_is_json(said: str, secret: str) -> None:

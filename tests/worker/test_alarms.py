@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from config import SettingsRefused
 from reseller import alarms as sounded
+from reseller import heart
 from reseller.clock import new_id
 from reseller.domain import alarms, jobs, letters, pricing
 from reseller.domain.alarms import Ears
@@ -191,6 +193,22 @@ def test_many_alarms_at_once_are_one_letter(context: Context) -> None:
     assert letter["facts"]["more"] == "20 more are on the page."
 
 
+def test_what_was_sounded_is_not_lost_when_the_database_goes_away_just_then(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    sounded.sound("request_failed", "api", "it broke")
+
+    def away(_sightings: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("away"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(alarms, "keep", away)
+        patched.setattr(heart, "keep", away)
+        with pytest.raises(OperationalError):
+            job.tell(context)
+    job.tell(context)
+
+    assert open_rows() == [("request_failed", "api")]
+
+
 def test_who_dies_between_deciding_and_telling_loses_and_doubles_nothing(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guard: letters, messages and the mark that they were written are one commit."""
     alarms.hold("job_failing", {"post usage": "it broke"})
@@ -207,6 +225,14 @@ def test_who_dies_between_deciding_and_telling_loses_and_doubles_nothing(context
         alarms.tell(BOTH)
 
     assert (len(told()), len(scenes.rows("SELECT id FROM alarm_messages"))) == (2, 1)
+
+
+def test_words_of_a_condition_hold_no_secret_either(app: Flask) -> None:
+    """R37: a job's error goes out by letter and webhook."""
+    alarms.hold("job_failing", {"sync catalogue": f"InvalidURL: https://shop:hunter2@up.example/ with sk_live_{'a' * 49}"})
+
+    [row] = scenes.rows("SELECT words FROM alarms")
+    assert ("hunter2" in row["words"], "a" * 20 in row["words"]) == (False, False)
 
 
 def test_without_anybody_to_tell_the_alarm_waits_on_its_page(app: Flask, context: Context) -> None:

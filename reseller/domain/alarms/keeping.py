@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from reseller import metrics
-from reseller.alarms import MAX_SUBJECT_CHARACTERS, MAX_WORDS_CHARACTERS, Sighting
+from reseller.alarms import MAX_SUBJECT_CHARACTERS, MAX_WORDS_CHARACTERS, Sighting, plain
 from reseller.clock import new_id, now
 from reseller.database import transaction
 from reseller.domain.alarms.catalogue import ALARMS, UNKNOWN
@@ -50,7 +50,7 @@ def hold(alarm: str, found: Mapping[str, str]) -> list[str]:
     New ones are in the log and counted, as if they had been sounded.
     """
     at = now()
-    held = {subject[:MAX_SUBJECT_CHARACTERS]: words[:MAX_WORDS_CHARACTERS] for subject, words in sorted(found.items())}
+    held = {plain(subject, MAX_SUBJECT_CHARACTERS): plain(words, MAX_WORDS_CHARACTERS) for subject, words in sorted(found.items())}
     new = []
     with transaction() as session:
         for subject, words in held.items():
