@@ -26,10 +26,12 @@ OPTIONS = {
     "options": "-c timezone=UTC -c default_transaction_read_only=on -c client_connection_check_interval=1s",
 }
 
+# What is no replica any more may be the first one of before a fail-over: it is behind nobody, and no process beats there.
 _LOOK = text(
     """SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS is_above_walls,
-              CASE WHEN NOT pg_is_in_recovery() THEN 0
-                   ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END AS behind"""
+              CASE WHEN pg_is_in_recovery() THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
+                   WHEN beat.seconds > :most THEN beat.seconds ELSE 0 END AS behind
+         FROM (SELECT extract(epoch FROM clock_timestamp() - max(beat_at)) AS seconds FROM processes) beat"""
 )
 
 
@@ -81,7 +83,7 @@ class Reader:
     def _seen(self, engine: Engine) -> timedelta | None:
         try:
             with engine.connect() as connection:
-                found = connection.execute(_LOOK).one()
+                found = connection.execute(_LOOK, {"most": MOST_BEHIND.total_seconds()}).one()
         except SQLAlchemyError as error:
             alarms.sound("reader_unusable", words=f"it does not answer: {type(error).__name__}")
             return None

@@ -147,6 +147,22 @@ def test_one_that_is_away_or_above_the_walls_is_not_read(pair: Pair, tmp_path: P
     assert [each.alarm for each in alarms.take()] == ["reader_unusable"]
 
 
+def test_one_that_is_no_replica_any_more_and_stands_still_is_not_read(pair: Pair, tmp_path: Path) -> None:
+    """After a fail-over: what was the first one says of itself that it is behind nobody."""
+    first = str(db.engine.url.render_as_string(hide_password=False))
+    beaten = "INSERT INTO processes (id, kind, host, pid, started_at, beat_at) VALUES (gen_random_uuid(), 'web', 'x', 1, now(), {})"
+    with running_app(settings_over(first, tmp_path, DATABASE_READ_URL=first)) as app, app.app_context(), acting_as_operator():
+        once_more, found = Pair(app, pair.replica), []
+        for since in ("10 minutes", "1 second"):
+            scenes.execute(beaten.format(f"now() - interval '{since}'"))
+            once_more.looks_again()
+            counted(once_more)
+            found.append([(each.alarm, each.words) for each in alarms.take()])
+        scenes.execute("DELETE FROM processes")
+
+    assert found == [[("reader_unusable", "it is 600 s behind")], []]
+
+
 def test_without_one_reports_read_the_first(app: Flask) -> None:
     scenes.customer()
 
