@@ -1,6 +1,8 @@
 """What settings must not say together, and what production must not go without (R40). One sentence for each."""
 
+import base64
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -11,7 +13,8 @@ STRIPES_OWN = "https://api.stripe.com"
 LIVE_KEYS = ("sk_live_", "rk_live_")
 """How keys begin with which real money moves (docs.stripe.com/keys); the client takes every other one for test mode."""
 
-MIN_WEBHOOK_SECRET = 24
+WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105 - how one begins, none itself
+MIN_WEBHOOK_SECRET_BYTES = 24
 
 DEFAULT_SECRETS = frozenset({"", "change-me", "changeme", "secret", "dev", "development", "test"})
 
@@ -38,13 +41,25 @@ def _mail_problems(settings: "Settings") -> list[str]:
 
 
 def _alarm_problems(settings: "Settings") -> list[str]:
-    secret = settings.operator_alert_webhook_secret.get_secret_value()
-    if settings.operator_alert_webhook and len(secret) < MIN_WEBHOOK_SECRET:
-        return [
-            f"OPERATOR_ALERT_WEBHOOK_SECRET needs {MIN_WEBHOOK_SECRET} characters or more while OPERATOR_ALERT_WEBHOOK is set:"
-            " whoever listens there could not tell who speaks"
-        ]
-    return []
+    if not settings.operator_alert_webhook:
+        return []
+    problems = []
+    if not _signs_webhooks(settings.operator_alert_webhook_secret.get_secret_value()):
+        problems.append(
+            f"OPERATOR_ALERT_WEBHOOK_SECRET must be {WEBHOOK_SECRET_PREFIX} and the base64 of {MIN_WEBHOOK_SECRET_BYTES} bytes or more"
+            ' while OPERATOR_ALERT_WEBHOOK is set, like the output of: echo "whsec_$(openssl rand -base64 32)"'
+        )
+    if urlsplit(settings.operator_alert_webhook).username is not None:
+        problems.append("OPERATOR_ALERT_WEBHOOK has a name or password in it, which is not sent: the signature says who speaks")
+    return problems
+
+
+def _signs_webhooks(secret: str) -> bool:
+    try:
+        key = base64.b64decode(secret.removeprefix(WEBHOOK_SECRET_PREFIX), validate=True)
+    except ValueError:
+        return False
+    return secret.startswith(WEBHOOK_SECRET_PREFIX) and len(key) >= MIN_WEBHOOK_SECRET_BYTES
 
 
 def _fee_problems(settings: "Settings") -> list[str]:

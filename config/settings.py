@@ -81,7 +81,7 @@ class Settings(BaseModel):
     operator_alert_emails: str = Field("", description="addresses, with commas between, that hear of alarms")
     operator_alert_webhook: str = Field("", description="address that is posted alarms; it may be in a private network")
     operator_alert_webhook_secret: SecretStr = Field(
-        SecretStr(""), description="signs them, whsec_… or 24 characters and more; required with the address"
+        SecretStr(""), description="signs them: whsec_ and base64 of 24 bytes or more; required with the address"
     )
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token for /metrics; empty answers only loopback")
     metrics_token_previous: SecretStr = Field(SecretStr(""), description="another one that is let in while it is replaced")

@@ -1,9 +1,10 @@
-"""One HTTP request to an address that a customer chose, and so to nobody's friend (promise R33).
+"""One HTTP request to a receiver of webhooks: to an address that a customer chose, and so to nobody's friend (promise R33), or to
+the operator's own.
 
-The host is resolved once, every answer must be a public address, and the connection goes to one of those answers: a name that
-changes its mind between check and use gains nothing. No redirects, no proxies, no cookies, no content encodings; https alone,
-where the deployment does not allow loopback. Everything together, from the name to the last byte, has one deadline: a receiver
-that drips a byte at a time is cut off like one that is silent. Of what it answers at most MAX_HEAD_BYTES and MAX_BODY_BYTES are kept.
+The host is resolved once, every answer must be within the sender's `Reach`, and the connection goes to one of those answers: a name
+that changes its mind between check and use gains nothing. No redirects, no proxies, no cookies, no content encodings. Everything
+together, from the name to the last byte, has one deadline: a receiver that drips a byte at a time is cut off like one that is
+silent. Of what it answers at most MAX_HEAD_BYTES and MAX_BODY_BYTES are kept.
 
 `http.client` and not `requests`: that one bounds each read and not the whole, and chooses the address by itself.
 If we die here: the delivery's lease runs out, and the same message is sent again under the same id.
@@ -13,9 +14,10 @@ import io
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
@@ -37,7 +39,15 @@ MAX_SHOWN_HEADERS = 30
 
 
 class NotSent(Exception):
-    """Nothing was delivered; the text says why, for the owner of the endpoint."""
+    """Nothing was delivered; the text says why, for whoever gave the address."""
+
+
+class Reach(Enum):
+    """Where a sender may go; which one is decided by who gives the addresses."""
+
+    PUBLIC = "public addresses, over https"
+    PUBLIC_OR_HERE = "and this machine, over plain http too: for development and tests alone"
+    ANYWHERE = "private networks and plain http too: for an address that the operator gives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +79,11 @@ class Target:
 
 
 class WebhookSender:
-    """Posts to addresses of customers; safe for many greenlets at once."""
+    """Posts webhooks; safe for many greenlets or threads at once."""
 
-    def __init__(self, *, user_agent: str, allow_loopback: bool, total_seconds: float) -> None:
-        """`allow_loopback`: this machine may be named, over plain http too. For development and tests alone."""
+    def __init__(self, *, user_agent: str, reach: Reach, total_seconds: float) -> None:
         self._user_agent = user_agent
-        self._allow_loopback = allow_loopback
+        self._reach = reach
         self._total_seconds = total_seconds
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, owner: str = "") -> Answer:
@@ -107,13 +116,16 @@ class WebhookSender:
         except ValueError:
             raise NotSent("the address cannot be read") from None
         addresses = _resolved(host, port, deadline, owner)
-        if self._allow_loopback and all(is_loopback(address) for address in addresses):
-            return Target(parts, host, port, addresses)
-        if parts.scheme != "https":
-            raise NotSent("the address is not https")
-        if not all(is_public(address) for address in addresses):
-            raise NotSent("its name leads to an address that is not public")
+        if not self._may_go_anywhere(addresses):
+            if parts.scheme != "https":
+                raise NotSent("the address is not https")
+            if not all(is_public(address) for address in addresses):
+                raise NotSent("its name leads to an address that is not public")
         return Target(parts, host, port, addresses)
+
+    def _may_go_anywhere(self, addresses: Sequence[str]) -> bool:
+        is_here = self._reach is Reach.PUBLIC_OR_HERE and all(is_loopback(address) for address in addresses)
+        return is_here or self._reach is Reach.ANYWHERE
 
     def _too_slow(self) -> str:
         return f"no whole answer within {self._total_seconds:g} seconds"

@@ -1,14 +1,16 @@
 """Jobs around alarms: conditions are looked at, what is over is over, and whoever runs the shop is told."""
 
+import orjson
+
 from config import Settings
 from reseller import alarms as sounded
-from reseller.clients import operator_webhook
-from reseller.clients.operator_webhook import NotTold
-from reseller.clock import now
-from reseller.domain import alarms
-from reseller.domain.alarms import Ears
+from reseller.clients.webhook_sender import NotSent, Reach, WebhookSender
+from reseller.clock import unix_seconds
+from reseller.domain import alarms, webhooks
+from reseller.domain.alarms import ClaimedMessage, Ears
 from reseller.domain.desk import conditions
 from reseller.worker.context import Context
+from reseller.worker.webhooks import sender_of
 
 AT_A_TIME = 20
 
@@ -41,12 +43,11 @@ def ears_of(settings: Settings) -> Ears:
 
 def _send(settings: Settings) -> tuple[int, int]:
     """How many messages the webhook took, and how many it did not; after the first of these the others wait."""
-    sent, due = 0, alarms.claim_messages(AT_A_TIME)
-    url, secret = settings.operator_alert_webhook, settings.operator_alert_webhook_secret.get_secret_value()
+    sent, due, sender = 0, alarms.claim_messages(AT_A_TIME), sender_of(settings, Reach.ANYWHERE)
     for number, message in enumerate(due):
         try:
-            operator_webhook.tell(url, secret, message_id=f"msg_{message.id.hex}", at=now(), payload=message.payload)
-        except NotTold as error:
+            _post(message, sender, settings)
+        except NotSent as error:
             for left in due[number:]:
                 alarms.record_untold(left.id, str(error))
             sounded.sound("alarm_webhook_failing", words=str(error))
@@ -54,3 +55,12 @@ def _send(settings: Settings) -> tuple[int, int]:
         alarms.record_told(message.id)
         sent += 1
     return sent, 0
+
+
+def _post(message: ClaimedMessage, sender: WebhookSender, settings: Settings) -> None:
+    """The operator's receiver has taken the message; if we die here, it is sent again under the same id. Raises NotSent."""
+    body, secret = orjson.dumps(message.payload), settings.operator_alert_webhook_secret.get_secret_value()
+    headers = webhooks.signed_headers(f"msg_{message.id.hex}", unix_seconds(), body, [secret])
+    answer = sender.post(settings.operator_alert_webhook, body, headers)
+    if not 200 <= answer.status < 300:
+        raise NotSent(f"it answers {answer.status}")

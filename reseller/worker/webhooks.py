@@ -11,7 +11,7 @@ import structlog
 
 from config import Settings
 from reseller import metrics
-from reseller.clients.webhook_sender import NotSent, WebhookSender
+from reseller.clients.webhook_sender import NotSent, Reach, WebhookSender
 from reseller.clock import monotonic, now, unix_seconds
 from reseller.domain import outbox, webhooks
 from reseller.domain.identity.sealing import Seal
@@ -30,7 +30,7 @@ def send_webhooks(context: Context) -> str:
     """What happened is on its way to whoever listens, and what was due has been begun."""
     settings = context.wiring.settings
     seal = Seal(settings.secret_keys, webhooks.SEALED_FOR)
-    sender = sender_of(settings)
+    sender = sender_of(settings, Reach.PUBLIC_OR_HERE if settings.webhooks_allow_loopback else Reach.PUBLIC)
     events, begun, until = 0, 0, monotonic() + ROUND_SECONDS
     while True:
         events += webhooks.fan_out()
@@ -54,13 +54,9 @@ def forget_deliveries(context: Context) -> str:
     return f"{gone} events"
 
 
-def sender_of(settings: Settings) -> WebhookSender:
-    """The sender of this deployment."""
-    return WebhookSender(
-        user_agent=f"Webhooks/1.0 (+{settings.base_url})",
-        allow_loopback=settings.webhooks_allow_loopback,
-        total_seconds=webhooks.ANSWER_SECONDS,
-    )
+def sender_of(settings: Settings, reach: Reach) -> WebhookSender:
+    """A sender of this deployment."""
+    return WebhookSender(user_agent=f"Webhooks/1.0 (+{settings.base_url})", reach=reach, total_seconds=webhooks.ANSWER_SECONDS)
 
 
 def send(claimed: Claimed, sender: WebhookSender) -> None:

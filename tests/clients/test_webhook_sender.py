@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reseller.clients import webhook_sender
-from reseller.clients.webhook_sender import MAX_BODY_BYTES, NotSent, WebhookSender
+from reseller.clients.webhook_sender import MAX_BODY_BYTES, NotSent, Reach, WebhookSender
 from tests.fakes.receiver import Receiver
 from tests.fakes.smtp import certificate
 
@@ -26,13 +26,13 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def sender() -> WebhookSender:
-    return WebhookSender(user_agent="Webhooks/1.0", allow_loopback=True, total_seconds=1.0)
+    return WebhookSender(user_agent="Webhooks/1.0", reach=Reach.PUBLIC_OR_HERE, total_seconds=1.0)
 
 
 @pytest.fixture
 def strict() -> WebhookSender:
     """As in production."""
-    return WebhookSender(user_agent="Webhooks/1.0", allow_loopback=False, total_seconds=1.0)
+    return WebhookSender(user_agent="Webhooks/1.0", reach=Reach.PUBLIC, total_seconds=1.0)
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
@@ -213,6 +213,15 @@ def test_without_tls_nothing_leaves_production(monkeypatch: pytest.MonkeyPatch, 
         strict.post("http://example.com/", BODY, HEADERS)
 
     assert tried == []
+
+
+def test_an_address_of_the_operator_may_be_private_and_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = catch_connections(monkeypatch)
+
+    with pytest.raises(NotSent, match="refused"):
+        WebhookSender(user_agent="Webhooks/1.0", reach=Reach.ANYWHERE, total_seconds=1.0).post("http://10.0.0.7/alarms", BODY, HEADERS)
+
+    assert tried == [("10.0.0.7", 80)]
 
 
 def test_leave_for_loopback_is_no_leave_for_other_private_addresses(monkeypatch: pytest.MonkeyPatch, sender: WebhookSender) -> None:

@@ -1,8 +1,7 @@
 """Alarms from their cause to whoever runs the shop: one row, one letter, one signed message; and again when it is over."""
 
 import base64
-import hashlib
-import hmac
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
+from standardwebhooks.webhooks import Webhook
 
 from config import SettingsRefused
 from reseller import alarms as sounded
@@ -30,18 +30,19 @@ from reseller.worker.context import Context
 from tests import factories
 from tests.domain import scenes
 from tests.domain.pricing.samples import make_entry
-from tests.fakes.listener import Listener, listening
+from tests.fakes.receiver import Receiver
 from tests.fakes.smtp import MailServer
 from tests.servers import free_port
 
 SECRET = "whsec_" + base64.b64encode(b"thirty-two bytes of test secrets").decode()
+HEARD_AT = "/alarms"
 BOTH = Ears(("ops@acme.example", "night@acme.example"), has_webhook=True)
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    with listening() as found:
-        yield found
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -51,12 +52,12 @@ def post() -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def context(app: Flask, make_app: Callable[..., Flask], post: MailServer, listener: Listener) -> Context:
+def context(app: Flask, make_app: Callable[..., Flask], post: MailServer, receiver: Receiver) -> Context:
     """A worker of a deployment that has told whom to tell."""
     environ = {
         "MAIL_URL": post.url, "MAIL_FROM": "post@acme.example", "PUBLIC_URL": "https://shop.example", "SECRET_KEY": "s" * 40,
         "BRAND_NAME": "Acme", "OPERATOR_ALERT_EMAILS": "ops@acme.example, night@acme.example",
-        "OPERATOR_ALERT_WEBHOOK": listener.url, "OPERATOR_ALERT_WEBHOOK_SECRET": SECRET,
+        "OPERATOR_ALERT_WEBHOOK": receiver.url(HEARD_AT), "OPERATOR_ALERT_WEBHOOK_SECRET": SECRET,
     }  # fmt: skip
     settings = wiring_of(make_app(**environ)).settings
     sounded.take()
@@ -80,7 +81,7 @@ def age(seconds: int) -> None:
     )
 
 
-def test_an_alarm_reaches_mailboxes_and_webhook_once_and_so_does_its_end(context: Context, post: MailServer, listener: Listener) -> None:
+def test_an_alarm_reaches_mailboxes_and_webhook_once_and_so_does_its_end(context: Context, post: MailServer, receiver: Receiver) -> None:
     sounded.sound("upstream_key_refused", "openrouter", "it answers 401")
     for _ in range(3):
         job.tell(context)
@@ -99,48 +100,46 @@ def test_an_alarm_reaches_mailboxes_and_webhook_once_and_so_does_its_end(context
     words = post.letters[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "it answers 401" in words
     assert "https://shop.example/admin/alarms/" in words
-    assert [(message["type"], message["data"]["alarm"]) for message in listener.messages()] == [
+    bodies = [json.loads(message.body) for message in receiver.at(HEARD_AT)]
+    assert [(body["type"], body["data"]["alarm"]) for body in bodies] == [
         ("alarm.raised", "upstream_key_refused"),
         ("alarm.cleared", "upstream_key_refused"),
     ]
     assert open_rows() == []
 
 
-def test_messages_are_signed_as_the_standard_says(context: Context, listener: Listener) -> None:
+def test_messages_are_signed_as_the_standard_says(context: Context, receiver: Receiver) -> None:
     sounded.sound("request_failed", "api", "it broke")
 
     job.tell(context)
 
-    [(headers, body)] = listener.heard
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    expected = base64.b64encode(hmac.new(b"thirty-two bytes of test secrets", signed, hashlib.sha256).digest()).decode()
-    assert headers["webhook-signature"] == f"v1,{expected}"
-    assert headers["content-type"] == "application/json"
+    [message] = receiver.at(HEARD_AT)
+    assert Webhook(SECRET).verify(message.body, message.headers)["data"]["alarm"] == "request_failed"
+    assert message.headers["content-type"] == "application/json"
 
 
-def test_a_listener_that_fails_hears_the_same_message_again_and_nothing_is_lost(context: Context, listener: Listener) -> None:
-    listener.status = 500
+def test_a_receiver_that_fails_hears_the_same_message_again_and_nothing_is_lost(context: Context, receiver: Receiver) -> None:
+    receiver.behave(HEARD_AT, [500, 204])
     sounded.sound("request_failed", "api", "it broke")
     job.tell(context)
-    listener.status = 204
 
     scenes.execute("UPDATE alarm_messages SET next_try_at = now()")
     job.tell(context)
 
-    ids = [headers["webhook-id"] for headers, body in listener.heard if b"request_failed" in body]
+    ids = [message.id for message in receiver.at(HEARD_AT) if b"request_failed" in message.body]
     assert len(ids) == 2
     assert len(set(ids)) == 1
     assert ("alarm_webhook_failing", "") in open_rows()
 
 
-def test_a_listener_that_redirects_is_not_followed(context: Context, listener: Listener) -> None:
-    with listening() as elsewhere:
-        listener.status, listener.location = 307, elsewhere.url
-        sounded.sound("request_failed", "api", "it broke")
-        job.tell(context)
+def test_a_receiver_that_redirects_is_not_followed(context: Context, receiver: Receiver) -> None:
+    receiver.behave(HEARD_AT, "redirect")
+    sounded.sound("request_failed", "api", "it broke")
 
-        assert elsewhere.heard == []
-    assert "307" in str(alarms.webhook_trouble())
+    job.tell(context)
+
+    assert receiver.at("/elsewhere") == []
+    assert "302" in str(alarms.webhook_trouble())
 
 
 def test_the_job_goes_on_when_nobody_listens(context: Context) -> None:
@@ -329,9 +328,15 @@ def test_letters_that_do_not_get_through_are_an_alarm(context: Context) -> None:
     assert open_rows() == [("letters_given_up", "")]
 
 
-def test_a_webhook_without_a_secret_stops_the_start(make_app: Callable[..., Flask]) -> None:
+@pytest.mark.parametrize("secret", ["", "twenty-four characters and more", "whsec_", "whsec_c2hvcnQ=", "whsec_no base64 ☂"])
+def test_a_webhook_without_a_secret_that_signs_stops_the_start(make_app: Callable[..., Flask], secret: str) -> None:
     with pytest.raises(SettingsRefused, match="OPERATOR_ALERT_WEBHOOK_SECRET"):
-        make_app(OPERATOR_ALERT_WEBHOOK="http://10.0.0.7/alarms")
+        make_app(OPERATOR_ALERT_WEBHOOK="http://10.0.0.7/alarms", OPERATOR_ALERT_WEBHOOK_SECRET=secret)
+
+
+def test_an_address_with_a_password_that_would_not_be_sent_stops_the_start(make_app: Callable[..., Flask]) -> None:
+    with pytest.raises(SettingsRefused, match="OPERATOR_ALERT_WEBHOOK has a name or password"):
+        make_app(OPERATOR_ALERT_WEBHOOK="http://ops:pass@10.0.0.7/alarms", OPERATOR_ALERT_WEBHOOK_SECRET=SECRET)
 
 
 def test_a_mailbox_that_is_none_stops_the_start(make_app: Callable[..., Flask]) -> None:

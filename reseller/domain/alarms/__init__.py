@@ -8,9 +8,10 @@ from reseller.domain.alarms.deciding import acknowledge, end
 from reseller.domain.alarms.keeping import clear_quiet, hold, keep, prune
 from reseller.domain.alarms.reading import OpenAlarm, open_alarms, unacknowledged, webhook_trouble
 from reseller.domain.alarms.tables import Alarm, AlarmMessage
-from reseller.domain.alarms.telling import Ears, claim_messages, record_told, record_untold, tell
+from reseller.domain.alarms.telling import ClaimedMessage, Ears, claim_messages, record_told, record_untold, tell
 
 __all__ = [
-    "ALARMS", "Alarm", "AlarmMessage", "Ears", "Meaning", "OpenAlarm", "acknowledge", "claim_messages", "clear_quiet", "end", "hold",
-    "keep", "meaning_of", "open_alarms", "prune", "record_told", "record_untold", "tell", "unacknowledged", "webhook_trouble",
+    "ALARMS", "Alarm", "AlarmMessage", "ClaimedMessage", "Ears", "Meaning", "OpenAlarm", "acknowledge", "claim_messages", "clear_quiet",
+    "end", "hold", "keep", "meaning_of", "open_alarms", "prune", "record_told", "record_untold", "tell", "unacknowledged",
+    "webhook_trouble",
 ]  # fmt: skip
