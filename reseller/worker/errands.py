@@ -6,6 +6,7 @@ import structlog
 from flask import Flask, current_app
 from gevent.pool import Pool
 
+from reseller import alarms
 from reseller.database import acting_as_operator, db
 from reseller.silence import CLOCK_SECONDS, wait_for_each
 
@@ -39,7 +40,8 @@ def _run(app: Flask, run: Callable[[], None]) -> None:
     with app.app_context(), acting_as_operator():
         try:
             run()
-        except Exception:  # noqa: BLE001 - one of five places: what was claimed is taken over when its lease ends
+        except Exception as error:  # noqa: BLE001 - one of five places: what was claimed is taken over when its lease ends
             log.error("errand_failed", exc_info=True)
+            alarms.note("errand_failed", words=type(error).__name__)
         finally:
             db.session.remove()

@@ -10,6 +10,7 @@ import time_machine
 from flask import Flask
 from standardwebhooks.webhooks import Webhook
 
+from reseller import alarms
 from reseller.clock import now
 from reseller.domain import keys, webhooks
 from reseller.domain.identity.sealing import Seal
@@ -118,6 +119,24 @@ def test_a_secret_that_cannot_be_read_is_said_and_nothing_is_sent(context: Conte
 
     assert receiver.messages == []
     assert [row["last_error"] for row in hooking.deliveries()] == [jobs.NO_SECRET]
+
+
+def test_a_mistake_of_ours_is_an_alarm_and_the_delivery_goes_to_another_worker(
+    context: Context, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = factories.make_person()
+    hooking.add(person, url=receiver.url())
+    hooking.happen(person)
+    alarms.take()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "send", lambda *_: 1 // 0)
+        jobs.send_webhooks(context)
+    with time_machine.travel(now() + webhooks.LEASE + timedelta(seconds=1), tick=True):
+        jobs.send_webhooks(context)
+
+    assert [(each.alarm, each.words) for each in alarms.take()] == [("errand_failed", "ZeroDivisionError")]
+    assert [row["state"] for row in hooking.deliveries()] == ["delivered"]
 
 
 def test_a_host_that_is_not_public_hears_nothing_in_production(context: Context, receiver: Receiver) -> None:

@@ -127,6 +127,13 @@ ALARMS: Mapping[str, Meaning] = {
         DAY,
     ),
     "request_failed": Meaning("Requests fail on an error of ours", "Customers got 500.", "Find the traceback in the log.", "", HOUR),
+    "errand_failed": Meaning(
+        "Webhooks fail on an error of ours",
+        "Another worker takes the delivery over in half a minute.",
+        "Find the traceback in the log.",
+        "",
+        HOUR,
+    ),
     "process_stood_still": Meaning(
         "A process stood still",
         "It did nothing for more than 30 s, and its calls were ended.",
@@ -154,6 +161,7 @@ ALARMS: Mapping[str, Meaning] = {
     "payment_wrong_mode": _suspense("test and live mixed"),
     "payment_wrong_session": _suspense("another session"),
     "payment_unknown_money": _suspense("went back in another currency"),
+    "payment_not_paid": _suspense("credited, and not paid at Stripe"),
     "payment_unreadable": _suspense("what Stripe says cannot be used"),
     "suspense_stale": Meaning(
         "Money waits for too long",
