@@ -200,7 +200,7 @@ def trouble() -> Trouble:
         return Trouble(**session.execute(_TROUBLE, {"since": now() - 2 * LASTS}).mappings().one())
 
 
-def prune() -> int:
+def forget_old() -> int:
     """Letters that were done with long ago have no row; how many had."""
     return forget_rows(Letter, Letter.state != LetterState.WAITING, Letter.created_at < now() - KEPT)
 

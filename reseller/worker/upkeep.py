@@ -52,7 +52,7 @@ def verify_ledger(context: Context) -> str:  # noqa: ARG001
 
 def sum_up_service(context: Context) -> str:  # noqa: ARG001
     """The status page tells of this minute; slots that it shows no more are gone."""
-    return f"{uptime.make_snapshot()} parts, {uptime.prune()} old slots"
+    return f"{uptime.make_snapshot()} parts, {uptime.forget_old()} old slots"
 
 
 def close_viewings(context: Context) -> str:  # noqa: ARG001

@@ -135,5 +135,5 @@ def test_old_letters_are_gone_and_those_that_wait_stay() -> None:
         letters.record_sent(letters.claim_due(1)[0].id)
     write()
 
-    assert letters.prune() == 1
+    assert letters.forget_old() == 1
     assert len(scenes.rows("SELECT * FROM letters")) == 2

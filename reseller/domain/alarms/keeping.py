@@ -82,7 +82,7 @@ def _clear(session: Session, names: list[str], before: datetime, at: datetime) -
     return int(session.execute(quiet.values(cleared_at=at, cleared_by=CLOCK)).rowcount)  # type: ignore[attr-defined]
 
 
-def prune() -> int:
+def forget_old() -> int:
     """Alarms that were over a year ago, and messages that were done with a month ago, have no row; how many had."""
     at = now()
     old = select(Alarm.id).where(Alarm.cleared_at < at - KEPT)

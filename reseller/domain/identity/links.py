@@ -98,7 +98,7 @@ def void_everybodys() -> int:
         return int(session.execute(delete(Link)).rowcount)  # type: ignore[attr-defined]
 
 
-def prune() -> int:
+def forget_old() -> int:
     """Links whose time is over have no row; how many had."""
     return forget_rows(Link, Link.expires_at <= now())
 

@@ -170,7 +170,7 @@ def presence_of(user_ids: Collection[UUID]) -> dict[UUID, tuple[int, datetime]]:
         return {user_id: (opened, seen_at) for user_id, opened, seen_at in session.execute(query.group_by(SignInSession.user_id))}
 
 
-def prune() -> int:
+def forget_old() -> int:
     """Sessions that are over have no row; how many had."""
     over = select(SignInSession.id).join(User, User.id == SignInSession.user_id).where(_is_over())
     return forget_rows(SignInSession, SignInSession.id.in_(over))

@@ -136,7 +136,7 @@ def forgive(email: str) -> None:
         session.execute(delete(Throttle).where(or_(Throttle.name == f"account:{mailbox}", Throttle.name.startswith(f"here:{mailbox}:"))))
 
 
-def prune() -> int:
+def forget_old() -> int:
     """Counts whose time is over are gone; how many were."""
     with transaction() as session:
         return int(session.execute(_PRUNE, {"seconds": DAY}).rowcount)  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 So no event is lost, and none tells of what was rolled back. A verb calls `announce` and knows nobody who listens; the clock
 hands the rows on (webhooks). Which events there are, what each tells, and to whom, is one table: EVENTS.
 
-Rows are written by `announce` alone, marked as handed on by whoever hands them on, and dropped once they are old (`prune`).
+Rows are written by `announce` alone, marked as handed on by whoever hands them on, and gone once they are old (`forget_before`).
 """
 
 from reseller.domain.outbox.announcing import announce, dispatched, forget_before, keep_sample, undispatched, waiting

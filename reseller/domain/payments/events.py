@@ -99,7 +99,7 @@ def waiting() -> int:
         return int(session.scalar(query) or 0)
 
 
-def prune() -> int:
+def forget_old() -> int:
     """Events that were handled long ago have no row; how many had."""
     return forget_rows(StripeEvent, StripeEvent.state != EventState.RECEIVED, StripeEvent.received_at < now() - KEPT)
 

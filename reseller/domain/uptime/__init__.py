@@ -15,12 +15,12 @@ from reseller.domain.uptime.incidents import (
     open_now,
     recent,
 )
-from reseller.domain.uptime.slots import add, prune
+from reseller.domain.uptime.slots import add, forget_old
 from reseller.domain.uptime.status import PartStatus, ServiceStatus, State, Window, make_snapshot, read_snapshot
 from reseller.domain.uptime.tables import Incident, IncidentUpdate, ServiceSlot, ServiceSnapshot
 
 __all__ = [
     "Impact", "Incident", "IncidentDraft", "IncidentState", "IncidentUpdate", "PartStatus", "ServiceSlot", "ServiceSnapshot",
-    "ServiceStatus", "State", "ToldIncident", "ToldUpdate", "Window", "add", "add_update", "make_snapshot", "one", "open_incident",
-    "open_now", "prune", "read_snapshot", "recent",
+    "ServiceStatus", "State", "ToldIncident", "ToldUpdate", "Window", "add", "add_update", "forget_old", "make_snapshot", "one",
+    "open_incident", "open_now", "read_snapshot", "recent",
 ]  # fmt: skip

@@ -31,7 +31,7 @@ def add(noted: Mapping[Slot, Noted]) -> None:
             session.execute(_ADD, rows)
 
 
-def prune() -> int:
+def forget_old() -> int:
     """Slots that no page shows any more are gone; how many were."""
     with transaction() as session:
         return int(session.execute(delete(ServiceSlot).where(ServiceSlot.starts_at < now() - KEPT)).rowcount)  # type: ignore[attr-defined]

@@ -75,7 +75,7 @@ def test_a_link_works_for_a_while(ann: Person, purpose: Purpose) -> None:
         clock.shift(timedelta(minutes=2))
         with pytest.raises(NotFound):
             links.use(token, purpose)
-        assert links.prune() == 1
+        assert links.forget_old() == 1
 
 
 def test_of_many_clicks_at_once_one_counts(app: Flask, ann: Person) -> None:

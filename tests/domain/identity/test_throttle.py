@@ -201,11 +201,11 @@ def test_a_known_browser_counts_its_letters_for_itself_by_the_hour_and_by_the_da
 def test_counts_hold_no_e_mail_address_and_are_forgotten_after_a_day(app: Flask) -> None:
     failures(3)
     stored = str(scenes.rows("SELECT * FROM throttles"))
-    kept = throttle.prune()
+    kept = throttle.forget_old()
     pass_time(86_500)
 
-    pruned = throttle.prune()
+    gone = throttle.forget_old()
 
     assert "ann" not in stored
-    assert (kept, pruned) == (0, 3)
+    assert (kept, gone) == (0, 3)
     assert scenes.rows("SELECT * FROM throttles") == []

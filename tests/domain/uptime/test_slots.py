@@ -83,5 +83,5 @@ def test_a_process_without_database_for_a_week_forgets_the_oldest(monkeypatch: p
 def test_slots_that_no_page_shows_are_gone(app: Flask) -> None:
     uptime.add({(Part.API, slot_of(now())): Noted(1), (Part.API, slot_of(now() - timedelta(days=120))): Noted(1)})
 
-    assert uptime.prune() == 1
+    assert uptime.forget_old() == 1
     assert len(slots()) == 1
