@@ -50,6 +50,11 @@ def instant_of(id_: uuid.UUID) -> datetime:
     return datetime.fromtimestamp(milliseconds // 1000, UTC) + timedelta(milliseconds=milliseconds % 1000)
 
 
+def day_start(day: date) -> datetime:
+    """Midnight at which this UTC day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def month_start(day: date) -> date:
     """The first day of the month of `day`."""
     return day.replace(day=1)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from reseller.backoffice import cells
 from reseller.backoffice.access import MONEY, STAFF, pages
 from reseller.backoffice.filters import AccountIs, ActorIs, Choice, ListFilter, between_days
 from reseller.backoffice.tables import Formatter, TableView
+from reseller.clock import day_start
 from reseller.domain.desk import ledger_lines
 from reseller.domain.desk.ledger_lines import LedgerLine
 from reseller.domain.ledger import EntryKind, LedgerEntry
@@ -76,7 +77,7 @@ def source_of(line: LedgerLine) -> str | None:
 
 def _days_of(utc_day: date) -> dict[str, Any]:
     """The filters for the viewer's days that the UTC day touches."""
-    first = datetime.combine(utc_day, time(), UTC)
+    first = day_start(utc_day)
     last = first + timedelta(days=1, microseconds=-1)
     return {"from": first.astimezone(viewer_zone()).date(), "to": last.astimezone(viewer_zone()).date()}
 

@@ -1,11 +1,12 @@
 """The filter of payments by when money of theirs moved at Stripe, so that a figure of finance leads to the very rows behind it."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, exists
 
 from reseller.backoffice.filters import ListFilter
+from reseller.clock import day_start
 from reseller.domain.payments import MoveKind, Payment, PaymentMove
 
 
@@ -42,7 +43,7 @@ class MoneyMoved(ListFilter):
 
 
 def _where(moved: Moved) -> ColumnElement[bool]:
-    at, after = (datetime.combine(day, time(), UTC) for day in (moved.first, moved.last + timedelta(days=1)))
+    at, after = (day_start(day) for day in (moved.first, moved.last + timedelta(days=1)))
     is_meant = [PaymentMove.payment_id == Payment.id, PaymentMove.created_at >= at, PaymentMove.created_at < after]
     if moved.kind is not None:
         is_meant.append(PaymentMove.kind == moved.kind)

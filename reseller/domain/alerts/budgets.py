@@ -6,14 +6,14 @@ are looked at, too, and sums are read as pages read them: exact at this moment, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import structlog
 from sqlalchemy import select, text
 
-from reseller.clock import month_start, next_month, now
+from reseller.clock import day_start, month_start, next_month, now
 from reseller.database import transaction
 from reseller.domain.alerts.firing import Crossing, fire
 from reseller.domain.alerts.tables import AlertKind, AlertRule
@@ -97,7 +97,7 @@ def _spans(rule: AlertRule, at: datetime) -> list[tuple[date, date]]:
 
 def _charges(account_id: UUID, starts_on: date, ends_on: date) -> Mapping[UUID, int]:
     """What calls that began in [starts_on, ends_on) were charged, by key, in nano-dollars."""
-    start, end = (datetime.combine(day, time(), UTC) for day in (starts_on, ends_on))
+    start, end = (day_start(day) for day in (starts_on, ends_on))
     with transaction() as session:
         reading = Reading(session, Slice(account_id, start, end))
         rows = reading.fetch(f"SELECT api_key_id, sum(charge_nano) AS charge_nano FROM {reading.rows()} GROUP BY 1")  # noqa: S608

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from reseller.clock import instant_of
+from reseller.clock import day_start, instant_of
 from reseller.domain.demo import cast
 from reseller.domain.demo.cast import Customer, Habit
 from reseller.domain.demo.goods import Good
@@ -104,7 +104,7 @@ def _days(opened: datetime, until: datetime, *, habit: Habit) -> Iterator[_Day]:
     for age in range(span, habit.left_days_ago - 1, -1):
         date = until.date() - timedelta(days=age)
         grown = habit.began_at_percent + (100 - habit.began_at_percent) * (span - age) // span
-        yield _Day(datetime.combine(date, time(), UTC), age, grown * habit.weekdays[date.weekday()] // 100)
+        yield _Day(day_start(date), age, grown * habit.weekdays[date.weekday()] // 100)
 
 
 def _calls_of(day: _Day, habit: Habit, *, choice: Sequence[tuple[Good, int]], chance: Random) -> Iterator[Attempt]:

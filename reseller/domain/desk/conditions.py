@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from sqlalchemy import text
 
-from reseller.clock import now
+from reseller.clock import day_start, now
 from reseller.database import transaction
 from reseller.domain import jobs, letters, proofs, supplier
 from reseller.domain.payments import suspense
@@ -84,7 +84,7 @@ _LOSSES = text(
 
 def _margins() -> Found:
     """Models of today and yesterday, in UTC."""
-    since = datetime.combine(now().date() - timedelta(days=1), time(), UTC)
+    since = day_start(now().date() - timedelta(days=1))
     with transaction() as session:
         rows = session.execute(_LOSSES, {"since": since, "least": LEAST_LOSS_USD}).all()
     return {

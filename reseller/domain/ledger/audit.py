@@ -10,13 +10,14 @@ Checked per account, from one snapshot of the database:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from reseller.clock import day_start
 from reseller.database import transaction
 from reseller.domain.ledger.posting import hash_of
 from reseller.domain.ledger.tables import GENESIS
@@ -144,8 +145,8 @@ def _day_problems(session: Session, *, first: date = FIRST_DAY, until: date = LA
     span = {
         "kept_since": max(kept_since, first),
         "until": until,
-        "rows_since": datetime.combine(kept_since if is_marked else FIRST_DAY, time(), UTC),
-        "rows_until": datetime.combine(until, time(), UTC),
+        "rows_since": day_start(kept_since if is_marked else FIRST_DAY),
+        "rows_until": day_start(until),
     }
     for row in session.execute(text(_DAYS), span).mappings():
         rows, posted = format_nano(int(row["rows_nano"])), format_nano(int(row["posted_nano"]))

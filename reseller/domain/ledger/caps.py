@@ -6,14 +6,13 @@ that lock too: what a session remembers does not count.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, select, text, type_coerce
 from sqlalchemy.orm import Mapped, mapped_column
 
-from reseller.clock import now
+from reseller.clock import day_start, now
 from reseller.database import Base, Created, Identified, db, transaction
 from reseller.domain.accounts import Role, User
 from reseller.errors import Forbidden
@@ -48,7 +47,7 @@ def lock_person(user_id: UUID) -> Role:
 
 def spent_today(user_id: UUID) -> Decimal:
     """What this person has moved alone in this UTC day, up or down."""
-    midnight = datetime.combine(now().date(), time(), UTC)
+    midnight = day_start(now().date())
     used = func.sum(type_coerce(CapUse.amount_usd, BigInteger))
     query = select(used).where(CapUse.user_id == user_id, CapUse.created_at >= midnight)
     return to_usd(int(db.session.scalar(query) or 0))

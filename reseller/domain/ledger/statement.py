@@ -11,14 +11,14 @@ nano-dollars.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from reseller.clock import month_start, next_month, now
+from reseller.clock import day_start, month_start, next_month, now
 from reseller.database import transaction
 from reseller.domain.ledger.tables import EntryKind
 from reseller.errors import NotFound
@@ -199,8 +199,8 @@ def _lines(balance: int, moves: list[Any], models: dict[date, list[ModelCharges]
 
 def _by_model(session: Session, span: dict[str, Any]) -> dict[date, list[ModelCharges]]:
     """Charges of each day by model, the dearest first, as far as their calls are kept."""
-    began = datetime.combine(span["start"], time(), UTC)
-    until = datetime.max.replace(tzinfo=UTC) if span["end"] == date.max else datetime.combine(span["end"] + timedelta(days=1), time(), UTC)
+    began = day_start(span["start"])
+    until = datetime.max.replace(tzinfo=UTC) if span["end"] == date.max else day_start(span["end"] + timedelta(days=1))
     found: defaultdict[date, list[ModelCharges]] = defaultdict(list)
     for row in session.execute(_BY_MODEL, {**span, "since": began - LATE, "until": until}):
         tokens = (int(row.prompt_tokens), int(row.completion_tokens))

@@ -6,13 +6,13 @@ back is deferred. A day is over for good when every charge of it is an entry; la
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, delete, func, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from reseller.clock import first_id
+from reseller.clock import day_start, first_id
 from reseller.database import Base, transaction
 
 ONE_DAY = timedelta(days=1)
@@ -126,7 +126,7 @@ def _closed(session: Session, first: date, last: date) -> list[Credit]:
 
 def _open(session: Session, closed: date | None, last: date) -> Iterator[Credit]:
     """Every day after the closed one, up to the last; without a closed one from the first day on which anything moved."""
-    since = datetime.combine((closed or LONG_AGO) + ONE_DAY, time(), UTC)
+    since = day_start((closed or LONG_AGO) + ONE_DAY)
     span = {"closed": closed or LONG_AGO, "since": since, "since_id": first_id(since), "last": last}
     moved = {row["day"]: row for row in session.execute(_SINCE, span).mappings()}
     before = session.get(CreditDay, closed) if closed is not None else None

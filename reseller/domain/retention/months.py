@@ -10,7 +10,7 @@ from datetime import date
 
 from sqlalchemy import text
 
-from reseller.clock import month_start, next_month, now
+from reseller.clock import day_start, month_start, next_month, now
 from reseller.database import transaction
 from reseller.domain import ledger, staff
 from reseller.domain.usage import dropping, partitions, rollup
@@ -52,7 +52,7 @@ def kept_from(keep_months: int) -> date:
 
 def obstacles(month: date) -> list[str]:
     """Why the month has to stay for now, in words; nothing if it may go. Reads the whole month."""
-    span = {"month": month, "start": partitions.start_of(month), "end": partitions.start_of(next_month(month))}
+    span = {"month": month, "start": day_start(month), "end": day_start(next_month(month))}
     found = []
     with transaction() as session:
         if calls := session.scalar(_OPEN, span):

@@ -8,13 +8,14 @@ was voided cost is not known to us (R9, R10); such calls are suspects.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from reseller.clock import day_start
 from reseller.domain.supplier.figures import Booked, Pair
 from reseller.money import format_decimal
 
@@ -132,7 +133,7 @@ def suspects_on(session: Session, upstream: str, day: date, found: Iterable[Pair
 
 def span_of(day: date) -> tuple[datetime, datetime]:
     """When the UTC day begins and ends."""
-    start = datetime.combine(day, time(), UTC)
+    start = day_start(day)
     return start, start + DAY
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from reseller.clock import day_start
 from reseller.database import transaction
 from reseller.domain.uptime.tables import ServiceSnapshot
 from reseller.domain.usage.histogram import percentile_ms
@@ -118,7 +119,7 @@ def _figures(session: Session, part: Part, at: datetime) -> dict[str, Any]:
     for name, span in WINDOWS.items():
         counted = fine if span <= DAY else daily
         windows[name] = [*_sum(counted, at - span), *_durations(session, part, at - span)]
-    days = [[day.isoformat(), *daily.get(datetime(day.year, day.month, day.day, tzinfo=UTC), (0, 0))] for day in _days(at)]
+    days = [[day.isoformat(), *daily.get(day_start(day), (0, 0))] for day in _days(at)]
     return {"now": _sum(fine, at - NOW), "windows": windows, "days": days}
 
 
@@ -201,4 +202,4 @@ def _whole(milliseconds: float | None) -> int | None:
 
 
 def _instant(at: datetime | date) -> datetime:
-    return at.astimezone(UTC) if isinstance(at, datetime) else datetime(at.year, at.month, at.day, tzinfo=UTC)
+    return at.astimezone(UTC) if isinstance(at, datetime) else day_start(at)

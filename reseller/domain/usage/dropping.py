@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import OperationalError
 
-from reseller.clock import month_start, next_month, now
+from reseller.clock import day_start, month_start, next_month, now
 from reseller.database import db, transaction
 from reseller.domain.usage import partitions
 from reseller.domain.usage.rollup import LOCK
@@ -51,9 +51,9 @@ def begin(month: date, kept_months: int) -> None:
             ),
             {
                 "month": month,
-                "start": partitions.start_of(month),
-                "end": partitions.start_of(next_month(month)),
-                "last_day": partitions.start_of(next_month(month)) - timedelta(days=1),
+                "start": day_start(month),
+                "end": day_start(next_month(month)),
+                "last_day": day_start(next_month(month)) - timedelta(days=1),
                 "after": next_month(month),
             },
         )

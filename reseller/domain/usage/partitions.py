@@ -4,7 +4,7 @@ A row without its month cannot be inserted, so months are made well ahead; a DEF
 would have to be scanned and locked each time a month is added.
 """
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 from sqlalchemy import text
 
@@ -22,11 +22,6 @@ def partition_of(month: date) -> str:
 def month_of(partition: str) -> date:
     """The first day of a partition's month."""
     return date.fromisoformat(partition.removeprefix("usage_logs_").replace("_", "-") + "-01")
-
-
-def start_of(month: date) -> datetime:
-    """When the month begins: its bounds are those of UTC."""
-    return datetime.combine(month, time(), UTC)
 
 
 def existing() -> set[str]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reseller.clock import month_start, now
+from reseller.clock import day_start, month_start, now
 
 MAX_DAYS = 366
 QUARTER = timedelta(minutes=15)
@@ -86,8 +86,8 @@ class Period:
         first = self.start.date() if self.start.time() == time() else self.start.date() + timedelta(days=1)
         last = self.end.date()
         if first < last:
-            head = (self.start, datetime.combine(first, time(), UTC))
-            tail = (datetime.combine(last, time(), UTC), self.end)
+            head = (self.start, day_start(first))
+            tail = (day_start(last), self.end)
         else:
             first = last
             head, tail = (self.start, self.end), (self.end, self.end)

@@ -10,13 +10,13 @@ transactions that cannot be seen. Looking again costs time, never exactness.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from reseller.clock import month_start, next_month
+from reseller.clock import day_start, month_start, next_month
 from reseller.database import transaction
 from reseller.domain.usage import rollup_statements as sql
 from reseller.domain.usage.rollup_tables import RollupMark
@@ -94,7 +94,7 @@ def differences(month: date | None = None) -> list[datetime]:
         if first is None:
             return []
         begin, end = (date.fromisoformat(first), LAST_DAY) if month is None else (month, next_month(month))
-        bounds = {"first": datetime.combine(begin, time(), UTC), "last": datetime.combine(end, time(), UTC)}
+        bounds = {"first": day_start(begin), "last": day_start(end)}
         found = {at for query in (sql.WRONG_QUARTERS, sql.WRONG_DAYS, sql.WRONG_LATENCIES) for at in session.scalars(query, bounds)}
         return sorted(found)
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from flask import Response, abort, render_template, request, stream_with_context, url_for
 
-from reseller.clock import now
+from reseller.clock import day_start, now
 from reseller.database import acting_for, transaction
 from reseller.domain import ledger
 from reseller.domain.ledger import EntryKind, history, statement
@@ -93,7 +93,7 @@ def _calls_of(line: EntryLine) -> str | None:
     """The calls of the viewer's days that the UTC day touches."""
     if line.usage_day is None or not has_page("own_usage.list_calls"):
         return None
-    first = datetime.combine(line.usage_day, time(), UTC)
+    first = day_start(line.usage_day)
     last = first + timedelta(days=1, microseconds=-1)
     days: dict[str, Any] = {"from": first.astimezone(viewer_zone()).date(), "to": last.astimezone(viewer_zone()).date()}
     return url_for("own_usage.list_calls", **days)

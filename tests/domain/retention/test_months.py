@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from flask import Flask
 
-from reseller.clock import first_id, month_start, new_id, next_month, now
+from reseller.clock import day_start, first_id, month_start, new_id, next_month, now
 from reseller.database import acting_as_operator
 from reseller.domain import retention
 from reseller.domain.ledger import EntryDraft, EntryKind, post, verify
@@ -117,7 +117,7 @@ def test_nothing_goes_unless_somebody_has_said_how_long_to_keep(who: scenes.Cust
 def test_a_call_across_the_end_of_the_month_is_counted_on_by_the_audit(who: scenes.Customer) -> None:
     """R1: else the account would be halted for a charge whose row is gone. Even if it was settled days later."""
     late = at(next_month(OLD), 1).date()
-    edge = partitions.start_of(next_month(OLD)) - timedelta(minutes=1)
+    edge = day_start(next_month(OLD)) - timedelta(minutes=1)
     book(
         [
             sold(who, edge, 7, posted=late), sold(who, edge, 8, posted=late + timedelta(days=9)), sold(who, at(OLD), 5),

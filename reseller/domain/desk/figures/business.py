@@ -4,13 +4,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from reseller.clock import day_start
 from reseller.database import transaction
 from reseller.domain.desk.figures import pieces
 from reseller.domain.usage.period import QUARTER, Period
@@ -109,7 +110,7 @@ def active_by_day(session: Session, period: Period) -> dict[date, int]:
         {
             "days": list(begins),
             "begins": [start.date() for start in begins.values()],
-            "places": [(start - datetime.combine(start.date(), time(), UTC)) // QUARTER + 1 for start in begins.values()],
+            "places": [(start - day_start(start.date())) // QUARTER + 1 for start in begins.values()],
         },
     )
     counted = {row[0]: int(row[1]) for row in windows}
@@ -135,7 +136,7 @@ def _masks(period: Period, day: date) -> list[tuple[date, date, str]]:
     start, end = period.span_of(day)
     end = min(end, period.end)
     found, utc_day = [], start.date()
-    while (midnight := datetime.combine(utc_day, time(), UTC)) < end:
+    while (midnight := day_start(utc_day)) < end:
         instants = (midnight + number * QUARTER for number in range(QUARTERS_A_DAY))
         found.append((day, utc_day, "".join("1" if start <= at < end else "0" for at in instants)))
         utc_day += timedelta(days=1)

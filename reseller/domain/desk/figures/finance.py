@@ -6,7 +6,7 @@ not had back, is deferred. What was earned follows: deferred before + sold - tak
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from reseller.clock import day_start
 from reseller.database import transaction
 from reseller.domain.payments.deferred import credit_by_day
 from reseller.domain.payments.tables import DISPUTES_OVER
@@ -124,7 +125,7 @@ SELECT CAST(starts_at AT TIME ZONE 'UTC' AS date), sum(cost_usd) FROM traffic_to
 
 
 def _days(session: Session, first: date, last: date) -> list[FinanceDay]:
-    span = {"start": datetime.combine(first, time(), UTC), "end": datetime.combine(last + ONE_DAY, time(), UTC)}
+    span = {"start": day_start(first), "end": day_start(last + ONE_DAY)}
     money = {row["day"]: row for row in session.execute(_MONEY, span).mappings()}
     cost = {row[0]: Decimal(row[1]) for row in session.execute(_COST, span)}
     credit = credit_by_day(first - ONE_DAY, last)
