@@ -17,6 +17,7 @@ from reseller.domain.desk import delivery_lines
 from reseller.domain.outbox import EVENTS
 from reseller.domain.webhooks import DeliveryState, OffBecause, WebhookDelivery, WebhookEndpoint
 from reseller.errors import NotFound
+from reseller.web.typed import typed_id
 
 OFF_WORDS = {
     OffBecause.BY_OWNER: "switched off by its owner",
@@ -191,7 +192,4 @@ def tone_of(status: int) -> str:
 
 
 def _id_given() -> UUID:
-    try:
-        return UUID(request.args.get("id", ""))
-    except ValueError:
-        raise NotFound("There is nothing of that id.") from None
+    return typed_id(request.args.get("id", ""))

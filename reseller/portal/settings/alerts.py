@@ -1,6 +1,5 @@
 """/settings/alerts: what the account is told about its balance and spending, and what it was told. For the one who owns it."""
 
-from decimal import Decimal
 from uuid import UUID
 
 from flask import flash, make_response, redirect, render_template, request, url_for
@@ -14,6 +13,7 @@ from reseller.money import display_usd, exact_usd, format_decimal
 from reseller.portal import acting
 from reseller.portal.forms import AlertForm
 from reseller.portal.settings.blueprint import settings
+from reseller.web.formats import counted
 
 HISTORY = 50
 
@@ -87,13 +87,12 @@ def dismiss_alert(alert_id: UUID) -> Response:
 
 def rule_in_words(terms: RuleTerms) -> str:
     """When it tells."""
-    days = f"{int(terms.line)} day{'s' if terms.line > 1 else ''}"
     return {
-        AlertKind.BALANCE_AMOUNT: f"The balance falls below {_usd(terms.line)}",
+        AlertKind.BALANCE_AMOUNT: f"The balance falls below {exact_usd(terms.line)}",
         AlertKind.BALANCE_PERCENT: f"The balance falls below {int(terms.line)} % of the last top-up",
-        AlertKind.BALANCE_DAYS: f"The balance lasts for less than {days} at the pace of use",
-        AlertKind.BUDGET_DAY: f"Charges of a day exceed {_usd(terms.line)}",
-        AlertKind.BUDGET_MONTH: f"Charges of a month exceed {_usd(terms.line)}",
+        AlertKind.BALANCE_DAYS: f"The balance lasts for less than {counted(int(terms.line), 'day')} at the pace of use",
+        AlertKind.BUDGET_DAY: f"Charges of a day exceed {exact_usd(terms.line)}",
+        AlertKind.BUDGET_MONTH: f"Charges of a month exceed {exact_usd(terms.line)}",
     }[terms.kind]
 
 
@@ -104,10 +103,6 @@ def alert_in_words(alert: ListedAlert) -> str:
     whose = f" of “{alert.about}”" if alert.about else ""
     span, seen = span_of(alert.kind, alert.starts_on), display_usd(alert.value_usd)
     return f"Charges{whose} {span} exceeded the budget of {alert.line}: {seen} when it was seen."
-
-
-def _usd(amount: Decimal) -> str:
-    return exact_usd(amount)
 
 
 def _kept(rule: ListedRule) -> tuple[str, str] | None:
