@@ -1,7 +1,7 @@
 """Rules are made, changed and removed by whoever owns the account; each of these has an audit row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -59,7 +59,10 @@ def add(account_id: UUID, terms: RuleTerms, *, by: UUID) -> UUID:
 
 
 def change(account_id: UUID, rule_id: UUID, terms: RuleTerms, *, by: UUID, seen_version: int | None) -> None:
-    """The rule watches this from now on, and what it told before counts no more. Raises as `add`, NotFound."""
+    """The rule watches this from now on. Where more than the letter differs, what it told before counts no more.
+
+    Raises as `add`, and NotFound.
+    """
     with transaction() as session:
         _require_owner(account_id, by)
         _check(session, account_id, terms)
@@ -67,13 +70,12 @@ def change(account_id: UUID, rule_id: UUID, terms: RuleTerms, *, by: UUID, seen_
         rule = _rule(session, account_id, rule_id)
         _require_new(session, account_id, terms, but=rule_id)
         rule.claim(seen_version)
-        before = written(terms_of(rule))
-        is_same_line = terms_of(rule).line == terms.line and terms_of(rule).kind == terms.kind
+        before = terms_of(rule)
         _put(rule, terms)
-        if not is_same_line:
+        if replace(before, by_mail=terms.by_mail) != terms:
             rule.is_armed, rule.fired_at, rule.looked_at, rule.armings = False, None, None, rule.armings + 1
             rule.watched_since = now()
-        _record("alert_rule.change", rule, by, {"line": [before, written(terms)]})
+        _record("alert_rule.change", rule, by, {"line": [written(before), written(terms)]})
 
 
 def remove(account_id: UUID, rule_id: UUID, *, by: UUID) -> None:

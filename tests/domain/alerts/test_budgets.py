@@ -112,6 +112,24 @@ def test_a_key_s_budget_counts_the_keys_it_replaced_and_no_others(person: Person
     assert told(person) == [("$0.10", "batch", Decimal("0.11"), now().date())]
 
 
+def test_a_budget_that_moves_to_another_key_begins_anew(person: Person) -> None:
+    _, first = factories.mint_key(person, name="batch")
+    _, second = factories.mint_key(person, name="chat")
+    budget(person, "0.10", api_key_id=first.id)
+    charged(person, 11, key_id=first.id)
+    charged(person, 12, key_id=second.id)
+    before = alerts.sweep()
+    [rule] = alerts.rules_of(person.account_id)
+
+    terms = replace(rule.terms, api_key_id=second.id)
+    alerts.change(person.account_id, rule.id, terms, by=person.user_id, seen_version=rule.version)
+
+    assert (before, alerts.sweep()) == (1, 1)
+    assert [about for _, about, _, _ in told(person)] == ["batch", "chat"]
+    alerts.change(person.account_id, rule.id, replace(terms, by_mail=False), by=person.user_id, seen_version=rule.version + 1)
+    assert alerts.sweep() == 0
+
+
 def test_a_member_s_budget_counts_the_keys_that_member_made(person: Person) -> None:
     """Of the keys a person made, whoever rotated them since."""
     _, theirs = keys.mint(person.account_id, name="mine", actor=staff.actor_of(person.user_id))
