@@ -13,18 +13,15 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from reseller.backoffice.access import STAFF, Page, Roles, exposed, me, pages
 from reseller.backoffice.editing import VersionedForm, put_on_form
-from reseller.clock import now
 from reseller.domain import uptime
 from reseller.domain.accounts import Role
-from reseller.domain.uptime import Impact, IncidentDraft, IncidentState
+from reseller.domain.uptime import PART_NAMES, Impact, IncidentDraft, IncidentState
 from reseller.domain.uptime.incidents import MAX_TITLE_CHARACTERS, MAX_WORDS_CHARACTERS
 from reseller.errors import Conflict, InvalidRequest
-from reseller.tally import Part
 from reseller.web.service_news import HISTORY, news
 
 TELLERS: Roles = frozenset({Role.SUPPORT, Role.ADMIN})
 """Whoever talks with customers anyway."""
-PARTS = {Part.API: "API", Part.MODELS: "Models", Part.WEBSITE: "Website", Part.PAYMENTS: "Payments"}
 IMPACTS = {
     Impact.MINOR: "minor: some calls or pages fail, or are slow",
     Impact.MAJOR: "major: most do",
@@ -53,7 +50,7 @@ class IncidentForm(BaseForm):  # type: ignore[misc]
     )
     impact = SelectField("How bad", choices=_choices(IMPACTS))
     parts = SelectMultipleField(
-        "What is concerned", choices=_choices(PARTS), widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+        "What is concerned", choices=_choices(PART_NAMES), widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
     )
     words = _words(
         "What customers should know", "Anybody reads it: what does not work, for whom, since when, and what they can do meanwhile."
@@ -71,7 +68,7 @@ class Incidents(Page):
 
     @exposed("/")
     def index(self) -> str:
-        return str(self.render("operations/incidents.html", incidents=uptime.recent(HISTORY), parts=PARTS))
+        return str(self.render("operations/incidents.html", incidents=uptime.recent(HISTORY)))
 
     @exposed("/new/", methods=("GET", "POST"))
     def add(self) -> Any:
@@ -94,7 +91,7 @@ class Incidents(Page):
     def show(self, incident_id: UUID) -> str:
         incident = uptime.one(incident_id)
         form = UpdateForm(data={"state": incident.state, "impact": incident.impact, "version": str(incident.version)})
-        return str(self.render("operations/incident.html", incident=incident, form=form, parts=PARTS, now=now()))
+        return str(self.render("operations/incident.html", incident=incident, form=form))
 
     @exposed("/<uuid:incident_id>/update/", methods=("POST",))
     def update(self, incident_id: UUID) -> Any:
@@ -112,4 +109,4 @@ class Incidents(Page):
                 status = 409 if isinstance(refusal, Conflict) else 400
         incident = uptime.one(incident_id)
         form.version.data = str(incident.version)
-        return self.render("operations/incident.html", incident=incident, form=form, parts=PARTS, now=now()), status
+        return self.render("operations/incident.html", incident=incident, form=form), status

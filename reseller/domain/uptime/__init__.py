@@ -4,6 +4,7 @@ Nothing here is about one account, and what the status page shows is for anybody
 """
 
 from reseller.domain.uptime.incidents import (
+    PART_NAMES,
     Impact,
     IncidentDraft,
     IncidentState,
@@ -20,7 +21,7 @@ from reseller.domain.uptime.status import PartStatus, ServiceStatus, State, Wind
 from reseller.domain.uptime.tables import Incident, IncidentUpdate, ServiceSlot, ServiceSnapshot
 
 __all__ = [
-    "Impact", "Incident", "IncidentDraft", "IncidentState", "IncidentUpdate", "PartStatus", "ServiceSlot", "ServiceSnapshot",
-    "ServiceStatus", "State", "ToldIncident", "ToldUpdate", "Window", "add", "add_update", "forget_old", "make_snapshot", "one",
-    "open_incident", "open_now", "read_snapshot", "recent",
+    "PART_NAMES", "Impact", "Incident", "IncidentDraft", "IncidentState", "IncidentUpdate", "PartStatus", "ServiceSlot",
+    "ServiceSnapshot", "ServiceStatus", "State", "ToldIncident", "ToldUpdate", "Window", "add", "add_update", "forget_old",
+    "make_snapshot", "one", "open_incident", "open_now", "read_snapshot", "recent",
 ]  # fmt: skip

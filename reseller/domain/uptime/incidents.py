@@ -20,6 +20,10 @@ MAX_WORDS_CHARACTERS = 2_000
 MOST_SHOWN = 50
 
 
+PART_NAMES = {Part.API: "API", Part.MODELS: "Models", Part.WEBSITE: "Website", Part.PAYMENTS: "Payments"}
+"""What people call the parts."""
+
+
 class Impact(StrEnum):
     MINOR = "minor"  # some calls or pages fail, or are slow
     MAJOR = "major"  # most do
@@ -70,6 +74,10 @@ class ToldIncident:
     @property
     def is_open(self) -> bool:
         return self.resolved_at is None
+
+    @property
+    def part_names(self) -> list[str]:
+        return [PART_NAMES[part] for part in self.parts]
 
 
 def open_incident(draft: IncidentDraft, *, user_id: UUID) -> UUID:

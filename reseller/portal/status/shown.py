@@ -6,10 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from reseller.domain.uptime import Impact, PartStatus, ServiceStatus, State, ToldIncident
+from reseller.domain.uptime import PART_NAMES, Impact, PartStatus, ServiceStatus, State, ToldIncident
 from reseller.tally import Part
 
-NAMES = {Part.API: "API", Part.MODELS: "Models", Part.WEBSITE: "Website", Part.PAYMENTS: "Payments"}
 ABOUT = {
     Part.API: "Calls that we took and answered, and what we add to each",
     Part.MODELS: "Calls that the models behind us answered, and how soon they began",
@@ -49,6 +48,14 @@ class Line:
     measured: PartStatus | None
     bars: Sequence[Bar]
 
+    @property
+    def state_words(self) -> str:
+        return WORDS[self.state]
+
+    @property
+    def tone(self) -> str:
+        return TONES[self.state]
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -60,6 +67,7 @@ class Shown:
     lines: Sequence[Line]
     open_incidents: Sequence[ToldIncident]
     past_incidents: Sequence[ToldIncident]
+    windows: Sequence[tuple[str, str]] = WINDOWS
 
     @property
     def headline(self) -> str:
@@ -93,7 +101,7 @@ def _line(part: Part, measured: PartStatus | None, opened: Sequence[ToldIncident
     own = measured.state if measured is not None and is_known else State.UNKNOWN
     state = next(state for state in WORST_FIRST if state in (own, *told))
     bars = [_bar(str(day.strftime("%-d %b %Y")), percent) for day, percent in measured.days] if measured else []
-    return Line(part, NAMES[part], ABOUT[part], state, measured, bars)
+    return Line(part, PART_NAMES[part], ABOUT[part], state, measured, bars)
 
 
 def _bar(day: str, percent: Decimal | None) -> Bar:
