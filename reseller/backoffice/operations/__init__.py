@@ -1,4 +1,7 @@
-"""What keeps the shop running: alarms, incidents, upstreams, presets, people, audit log, jobs, set-up list."""
+"""What keeps the shop running: what is wrong, what customers are told of it, what runs, whom we buy from, who may do what.
+
+In the menu what is looked at daily comes first, what is set up once comes last.
+"""
 
 from collections.abc import Callable
 
@@ -23,13 +26,13 @@ CATEGORY = "Operations"
 
 VIEWS: tuple[Callable[[], BaseView], ...] = (
     lambda: Alarms(Alarm, name="Alarms", category=CATEGORY, endpoint="alarms", url="/admin/alarms"),
-    lambda: SetUp(name="Set-up list", category=CATEGORY, endpoint="set_up", url="/admin/set-up"),
     lambda: Incidents(name="Incidents", category=CATEGORY, endpoint="incidents", url="/admin/incidents"),
+    lambda: Jobs(name="Jobs", category=CATEGORY, endpoint="jobs", url="/admin/jobs"),
+    lambda: Deliveries(WebhookDelivery, name="Webhook deliveries", category=CATEGORY, endpoint="deliveries", url="/admin/deliveries"),
+    lambda: Endpoints(WebhookEndpoint, name="Webhook endpoints", category=CATEGORY, endpoint="endpoints", url="/admin/endpoints"),
     lambda: Upstreams(name="Upstreams", category=CATEGORY, endpoint="upstreams", url="/admin/upstreams"),
     lambda: Presets(LimitPreset, name="Limit presets", category=CATEGORY, endpoint="presets", url="/admin/presets"),
     lambda: People(User, name="People & roles", category=CATEGORY, endpoint="people", url="/admin/people"),
     lambda: AuditLog(StaffAction, name="Audit log", category=CATEGORY, endpoint="audit_log", url="/admin/audit-log"),
-    lambda: Deliveries(WebhookDelivery, name="Webhook deliveries", category=CATEGORY, endpoint="deliveries", url="/admin/deliveries"),
-    lambda: Endpoints(WebhookEndpoint, name="Webhook endpoints", category=CATEGORY, endpoint="endpoints", url="/admin/endpoints"),
-    lambda: Jobs(name="Jobs", category=CATEGORY, endpoint="jobs", url="/admin/jobs"),
+    lambda: SetUp(name="Set-up list", category=CATEGORY, endpoint="set_up", url="/admin/set-up"),
 )
