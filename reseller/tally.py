@@ -65,7 +65,7 @@ def give_back(taken: dict[Slot, Noted]) -> None:
 
 def slot_of(at: datetime) -> datetime:
     """When the slot of this instant begins."""
-    return at.replace(minute=at.minute - at.minute % 5, second=0, microsecond=0)
+    return at - (at - at.replace(minute=0, second=0, microsecond=0)) % SLOT
 
 
 def _noted_of(slot: Slot) -> Noted:
