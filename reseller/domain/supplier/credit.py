@@ -85,15 +85,6 @@ def balance_of(upstream: str) -> Balance | None:
         return found and _with(found, state.low_since if state else None)
 
 
-def readings(upstream: str, *, since: datetime) -> list[tuple[datetime, Decimal]]:
-    """When it was looked at, and what was left; oldest first."""
-    query = (
-        select(SupplierCredit).where(SupplierCredit.upstream == upstream, SupplierCredit.read_at >= since).order_by(SupplierCredit.read_at)
-    )
-    with transaction() as session:
-        return [(row.read_at, row.bought_usd - row.used_usd) for row in session.scalars(query)]
-
-
 def _read(session: Session, upstream: str) -> Balance | None:
     of_it = select(SupplierCredit).where(SupplierCredit.upstream == upstream)
     last = session.scalar(of_it.order_by(SupplierCredit.read_at.desc()).limit(1))
