@@ -12,11 +12,10 @@ from reseller.backoffice.filters import Choice, ListFilter, between_days
 from reseller.backoffice.tables import Formatter, TableView
 from reseller.domain import alarms
 from reseller.domain.alarms import ALARMS, Alarm, meaning_of
+from reseller.domain.alarms.keeping import CLOCK
 from reseller.domain.calls import processes
 from reseller.domain.desk import actors
 from reseller.wiring import wiring
-
-CLOCK = "system:clock"
 
 
 class Alarms(TableView):

@@ -10,10 +10,9 @@ from sqlalchemy.orm import Session
 from reseller.clock import new_id
 from reseller.domain import alerts
 from reseller.domain.alarms import Alarm
+from reseller.domain.alarms.keeping import CLOCK
 from reseller.domain.alerts import Alert, AlertKind, RuleTerms
 from reseller.domain.keys import keys_of
-
-CLOCK = "system:clock"
 
 
 @dataclass(frozen=True, slots=True)
