@@ -92,7 +92,7 @@ def test_a_budget_of_a_key_and_of_a_member(app: Flask, visitor: Visitors) -> Non
     browser.post(PATH, kind="budget_day", line="4", subject=f"key {key.id}")
     browser.post(PATH, kind="budget_day", line="4", subject=f"member {person.user_id}")
 
-    rules = alerts.rules_of(person.account_id)[1:]
+    rules = [rule for rule in alerts.rules_of(person.account_id) if rule.terms.kind.is_budget]
     assert {(rule.about, rule.terms.by_mail) for rule in rules} == {("batch", False), (person.email, False)}
     balance = browser.post(PATH, kind="balance_amount", line="4", subject=f"key {key.id}")
     assert balance.status_code == 400
