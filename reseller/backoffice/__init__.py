@@ -13,6 +13,7 @@ from reseller.backoffice import books, calls, customers, dashboards, operations,
 from reseller.backoffice.dashboards.home import Dashboard
 
 VIEWS: tuple[Callable[[], BaseView], ...] = (
+    *operations.ALARMS,
     *customers.VIEWS,
     *calls.VIEWS,
     *prices.VIEWS,

@@ -113,8 +113,9 @@ class AlertForm(VersionedForm):
         render_kw={"inputmode": "decimal", "autocomplete": "off"},
     )  # fmt: skip
     subject = SelectField(
-        "Of", choices=[SelectChoice("", "The whole account")], description="Of budgets: all calls, those of a key, or of a member's keys."
-    )
+        "Whose", choices=[SelectChoice("", "The whole account")],
+        description="A budget may be of a key or of a member's keys; a balance is the whole account's.",
+    )  # fmt: skip
     by_mail = BooleanField("Write a letter, too")
 
     def offer(self, subjects: Subjects, *, kept: tuple[str, str] | None = None) -> None:

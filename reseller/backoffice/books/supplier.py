@@ -39,6 +39,7 @@ class Supplier(Page):
             self.render(
                 "books/supplier.html",
                 is_on=buyer.is_on(wiring().settings),
+                is_empty=balance is None and not days,
                 balance=balance,
                 tiles=_tiles(balance, days, waiting),
                 waiting=waiting,

@@ -1,6 +1,6 @@
 """What keeps the shop running: what is wrong, what customers are told of it, what runs, whom we buy from, who may do what.
 
-In the menu what is looked at daily comes first, what is set up once comes last.
+In the menu alarms stand at the top, then what is looked at daily comes first, and what is set up once comes last.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,9 @@ from reseller.domain.webhooks import WebhookDelivery, WebhookEndpoint
 
 CATEGORY = "Operations"
 
+ALARMS: tuple[Callable[[], BaseView], ...] = (lambda: Alarms(Alarm, name="Alarms", endpoint="alarms", url="/admin/alarms"),)
+
 VIEWS: tuple[Callable[[], BaseView], ...] = (
-    lambda: Alarms(Alarm, name="Alarms", category=CATEGORY, endpoint="alarms", url="/admin/alarms"),
     lambda: Incidents(name="Incidents", category=CATEGORY, endpoint="incidents", url="/admin/incidents"),
     lambda: Jobs(name="Jobs", category=CATEGORY, endpoint="jobs", url="/admin/jobs"),
     lambda: Deliveries(WebhookDelivery, name="Webhook deliveries", category=CATEGORY, endpoint="deliveries", url="/admin/deliveries"),

@@ -58,6 +58,7 @@ class Alarms(TableView):
         return {
             "is_first": is_first,
             "open_alarms": open_alarms,
+            "pages": {f"{view.url}/": view.name for view in self.admin._views},
             "names": actors.names_of(each.acknowledged_by for each in open_alarms if each.acknowledged_by),
             "has_worker": processes.is_any_alive("worker"),
             "emails": settings.alert_emails,

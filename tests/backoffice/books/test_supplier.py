@@ -84,7 +84,7 @@ def test_a_bill_that_differs_comes_from_the_upstream_to_the_page_by_the_clock(
     after = text_of(client)
 
     assert "No day has been compared yet" in before
-    assert "Nothing differs" in before
+    assert "Nothing differs" not in before  # nor agrees: nothing was compared
     assert f"{DAY} $1.50 $1.00 $0.50 33.3%" in after
     assert "The credit with the upstream is low." in after
     assert "Credit upstream $0.50" in text_of(client, "/admin/")
