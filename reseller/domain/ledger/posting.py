@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping, select, text
 
 from reseller.clock import new_id, now
 from reseller.database import db, transaction
+from reseller.domain import outbox
 from reseller.domain.ledger.tables import EntryKind, LedgerEntry
 from reseller.errors import Conflict, InsufficientBalance, NotFound
 from reseller.money import display_usd, format_nano, to_nano, to_usd
@@ -86,7 +87,21 @@ def post(draft: EntryDraft) -> LedgerEntry:
                 needed_usd=to_usd(-draft.amount_nano),
             )
         session.execute(_INSERT, row)
+        if draft.amount_nano > 0:
+            _tell_of_credit(draft, row["id"], balance["settled_nano"] + draft.amount_nano)
         return session.get_one(LedgerEntry, row["id"])
+
+
+def _tell_of_credit(draft: EntryDraft, entry_id: UUID, settled_nano: int) -> None:
+    outbox.announce(
+        "balance.topped_up",
+        draft.account_id,
+        kind=str(draft.kind),
+        entry_id=entry_id,
+        added_usd=to_usd(draft.amount_nano),
+        balance_usd=to_usd(settled_nano),
+        reason=draft.reason,
+    )
 
 
 def post_usage_day(account_id: UUID, today: date) -> bool:

@@ -13,6 +13,36 @@ KEY = {
 }
 _KEY_SAMPLE = {"key_id": "0199f3a2-7c11-7d3e-9a51-5a2f6f0b3c10", "prefix": "sk_live_abc1…", "name": "production", "is_test": False}
 
+PAYMENT = {
+    "payment_id": "Our id of the payment",
+    "amount_usd": "The credit that was ordered",
+}
+_PAYMENT_SAMPLE = {"payment_id": "0199f3a2-7c11-7d3e-9a51-5a2f6f0b3d20", "amount_usd": "20"}
+
+REFUND = {
+    "payment_id": "Our id of the payment",
+    "refund_id": "Our id of the refund: a payment may have several",
+    "refunded_usd": "The money, with its share of tax",
+}
+_REFUND_SAMPLE = {
+    "payment_id": "0199f3a2-7c11-7d3e-9a51-5a2f6f0b3d20",
+    "refund_id": "0199f9b0-2b40-7e10-8c1d-3f5a7d9e1b02",
+    "refunded_usd": "5",
+}
+
+DISPUTE = {
+    "payment_id": "Our id of the payment",
+    "dispute_id": "Our id of the dispute",
+    "disputed_usd": "The money that is questioned",
+    "withdrawn_usd": "How much of it the bank holds back; that much less is credited",
+}
+_DISPUTE_SAMPLE = {
+    "payment_id": "0199f3a2-7c11-7d3e-9a51-5a2f6f0b3d20",
+    "dispute_id": "0199fa41-90c2-7b6d-9d3e-6c8e0f2a4b13",
+    "disputed_usd": "20",
+    "withdrawn_usd": "20",
+}
+
 ALERT = {"alert_rule_id": "Our id of the alert", "kind": "What it watches", "line": "Its line, in words"}
 
 EVENTS: dict[str, EventKind] = {
@@ -56,6 +86,23 @@ EVENTS: dict[str, EventKind] = {
             "balance_usd": "4.98231",
         },
     ),
+    "balance.topped_up": EventKind(
+        "Credit was added to the balance: a line of the statement that is not usage.",
+        {
+            "kind": "`top_up`, `bonus`, `adjustment` (given by our staff, or to try us), or `refund` or `dispute` (money that came back)",
+            "entry_id": "Our id of the line",
+            "added_usd": "How much was added",
+            "balance_usd": "The balance afterwards",
+            "reason": "The line in words",
+        },
+        {
+            "kind": "top_up",
+            "entry_id": "0199f3a2-8f02-7a4b-b1c3-0d2e4f6a8b11",
+            "added_usd": "20",
+            "balance_usd": "24.98231",
+            "reason": "Top-up",
+        },
+    ),
     "budget.crossed": EventKind(
         "Calls of a day or month were charged more than the budget of an alert; told once for each. Nothing is stopped.",
         {
@@ -76,5 +123,47 @@ EVENTS: dict[str, EventKind] = {
             "key_id": None,
             "member_id": None,
         },
+    ),
+    "payment.paid": EventKind(
+        "A payment has arrived; its credit is in the balance. Once for each payment.",
+        {
+            **PAYMENT,
+            "bonus_usd": "Credit on top",
+            "total_usd": "The money that was taken, with tax",
+            "paid_at": "When we learned of it",
+        },
+        {**_PAYMENT_SAMPLE, "bonus_usd": "1", "total_usd": "23.8", "paid_at": "2026-11-27T09:30:00+00:00"},
+    ),
+    "payment.failed": EventKind(
+        "A payment did not come: the bank said no, or the page to pay at could not be opened. Nothing was credited. Should the money "
+        "come after all, payment.paid follows.",
+        PAYMENT,
+        _PAYMENT_SAMPLE,
+    ),
+    "payment.expired": EventKind(
+        "Nobody paid an order in time. Nothing was credited. Should the money come after all, payment.paid follows.",
+        PAYMENT,
+        _PAYMENT_SAMPLE,
+    ),
+    "payment.refunded": EventKind(
+        "Money of a payment is on its way back to whoever paid; its share of the credit is taken from the balance.",
+        REFUND,
+        _REFUND_SAMPLE,
+    ),
+    "payment.refund_failed": EventKind(
+        "A refund that was told of did not reach whoever paid: its credit is in the balance again.",
+        REFUND,
+        _REFUND_SAMPLE,
+    ),
+    "payment.disputed": EventKind(
+        "The bank of whoever paid questions a payment. Its credit is taken from the balance as far as the bank holds the money back, "
+        "perhaps later.",
+        DISPUTE,
+        _DISPUTE_SAMPLE,
+    ),
+    "payment.dispute_closed": EventKind(
+        "A dispute is over. What the bank has given back is credited again.",
+        {**DISPUTE, "withdrawn_usd": "What the bank keeps of it in the end"},
+        {**_DISPUTE_SAMPLE, "withdrawn_usd": "0"},
     ),
 }

@@ -13,6 +13,7 @@ from reseller.domain.payments.keeping import keep_dispute, keep_refund, keep_ses
 from reseller.domain.payments.own_orders import OwnOrders
 from reseller.domain.payments.suspense import Aside, Why, put_aside
 from reseller.domain.payments.tables import Payment, PaymentStatus
+from reseller.domain.payments.telling import telling
 
 NO_ORDER = (Why.FOREIGN, "A Checkout Session was paid that belongs to no order of ours.")
 
@@ -40,9 +41,10 @@ def learn_session(seen: SessionSeen, own: OwnOrders, *, event_id: str | None = N
             _put_aside(seen, wrong, payment.id, event_id)
             return Learned(payment.id)
         was_paid = payment.status == PaymentStatus.PAID
-        keep_session(payment, seen)
-        session.flush()
-        book(session, payment)
+        with telling(session, payment):
+            keep_session(payment, seen)
+            session.flush()
+            book(session, payment)
         return Learned(payment.id, has_credited=seen.is_paid and not was_paid)
 
 
@@ -58,12 +60,13 @@ def learn_money(seen: MoneySeen, *, event_id: str | None = None) -> Learned | No
         payment.charge_id = seen.charge_id or payment.charge_id
         payment.receipt_url = seen.receipt_url or payment.receipt_url
         payment.fee_usd = payment.fee_usd if seen.fee_usd is None else seen.fee_usd
-        for refund in seen.refunds:
-            keep_refund(session, payment, refund, event_id)
-        for dispute in seen.disputes:
-            keep_dispute(session, payment, dispute, event_id)
-        session.flush()
-        book(session, payment)
+        with telling(session, payment):
+            for refund in seen.refunds:
+                keep_refund(session, payment, refund, event_id)
+            for dispute in seen.disputes:
+                keep_dispute(session, payment, dispute, event_id)
+            session.flush()
+            book(session, payment)
         return Learned(payment.id)
 
 

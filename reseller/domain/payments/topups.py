@@ -6,12 +6,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from reseller.clock import now
 from reseller.database import lock_name, transaction
 from reseller.domain.accounts import Account, User
 from reseller.domain.payments.packs import CENT, bonus_for
 from reseller.domain.payments.tables import Payment, PaymentStatus
+from reseller.domain.payments.telling import telling
 from reseller.errors import InvalidRequest, NotFound, TooManyRequests
 from reseller.money import display_usd
 
@@ -110,7 +112,7 @@ def not_opened(payment_id: UUID) -> None:
     with transaction() as session:
         payment = session.get(Payment, payment_id, with_for_update=True)
         if payment is not None and payment.status == PaymentStatus.OPEN and payment.session_id is None:
-            payment.status = PaymentStatus.FAILED
+            _end(session, payment, PaymentStatus.FAILED)
 
 
 def forget_customer(account_id: UUID, customer_id: str) -> None:
@@ -160,8 +162,10 @@ def end_lost(session_id: str) -> bool:
     """An order whose time is over and whose session Stripe does not know is expired; whether it is. Money that comes after all counts."""
     with transaction() as session:
         is_over = Payment.status == PaymentStatus.OPEN, Payment.expires_at < now() - GRACE
-        query = update(Payment).where(Payment.session_id == session_id, *is_over).values(status=PaymentStatus.EXPIRED)
-        return session.execute(query.returning(Payment.id)).first() is not None
+        payment = session.scalar(select(Payment).where(Payment.session_id == session_id, *is_over).with_for_update())
+        if payment is not None:
+            _end(session, payment, PaymentStatus.EXPIRED)
+        return payment is not None
 
 
 def forget_unopened() -> int:
@@ -172,5 +176,10 @@ def forget_unopened() -> int:
         )
         found = list(session.scalars(query.with_for_update(skip_locked=True)))
         for payment in found:
-            payment.status = PaymentStatus.EXPIRED
+            _end(session, payment, PaymentStatus.EXPIRED)
         return len(found)
+
+
+def _end(session: Session, payment: Payment, status: PaymentStatus) -> None:
+    with telling(session, payment):
+        payment.status = status

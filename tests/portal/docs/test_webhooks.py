@@ -29,7 +29,8 @@ def test_every_event_that_an_account_can_hear_of_is_there_with_what_it_tells(app
 
     for name, kind in EVENTS.items():
         assert (f'<article id="{name}">' in text) == (kind.audience is not Audience.OPERATOR)
-        assert all(words in text for words in (kind.description, *kind.fields, *kind.fields.values()))
+        said = re.sub(r"</?code>", "", text)
+        assert all(words.replace("`", "") in said for words in (kind.description, *kind.fields, *kind.fields.values()))
 
 
 def test_samples_look_like_what_is_sent(app: Flask) -> None:
