@@ -2,22 +2,30 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 from flask import Flask
+from standardwebhooks.webhooks import Webhook
 
 from reseller.database import Base
-from reseller.domain import resealing
-from reseller.domain.accounts import Role
+from reseller.domain import resealing, webhooks
+from reseller.domain.accounts import Person, Role
 from reseller.domain.identity import second_factor
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.errors import Conflict
+from reseller.heart import Heart
+from reseller.wiring import wiring_of
+from reseller.worker.context import Context
+from reseller.worker.webhooks import NO_SECRET, send_webhooks
 from tests import factories
 from tests.authenticator import Authenticator, standing_clock
 from tests.backups.elsewhere import command
 from tests.cashier.bank import Bank
 from tests.domain import scenes
+from tests.domain.webhooks import hooking
+from tests.fakes.receiver import Receiver
 from tests.fakes.stripe import FakeStripe
 from tests.portal.visitor import Visitor
 
@@ -105,6 +113,48 @@ def enrolled(user_id: UUID, secret_key: str) -> Authenticator:
     phone = Authenticator(secret)
     second_factor.enrol(user_id, secret, phone.code(steps=-1), seal=Seal(secret_key, second_factor.PURPOSE), replaces=False)
     return phone
+
+
+def test_messages_to_a_customers_program_are_signed_on(before: Flask, during: Flask, after: Flask) -> None:
+    """R33: the secret that the customer has goes on working, sealed anew or not, and so does the one that a rotation left them."""
+    person = factories.make_person()
+    with Receiver() as receiver:
+        of_before = Seal(OLD, webhooks.SEALED_FOR)
+        first_secret, endpoint = hooking.add(person, url=receiver.url(), seal=of_before)
+        second_secret = webhooks.rotate(endpoint.id, account_id=person.account_id, seal=of_before, actor=factories.ACTOR)
+
+        said = [sent_by(app, person) for app in (before, during)]
+        told = json.loads(command(during, "secrets", "reseal", "--json").stdout)
+        said.append(sent_by(after, person))
+
+        assert (told["renewed"], told["unreadable"]) == (2, [])
+        assert said == ["1 events, 1 deliveries begun"] * 3
+        assert len(receiver.at("/ok")) == 3
+        for message in receiver.at("/ok"):
+            assert [Webhook(secret).verify(message.body, message.headers)["type"] for secret in (first_secret, second_secret)] == [
+                "key.revoked",
+                "key.revoked",
+            ]
+
+
+def test_without_sealing_anew_nothing_is_sent_that_cannot_be_signed(before: Flask, after: Flask) -> None:
+    """Guard: the test above would pass if secrets lay in the clear."""
+    person = factories.make_person()
+    with Receiver() as receiver:
+        hooking.add(person, url=receiver.url(), seal=Seal(OLD, webhooks.SEALED_FOR))
+
+        sent_by(after, person)
+
+        assert receiver.messages == []
+        assert [row["last_error"] for row in hooking.deliveries()] == [NO_SECRET]
+
+
+def sent_by(app: Flask, person: Person) -> str:
+    """What this deployment's worker says after something has happened to the person's key."""
+    hooking.happen(person)
+    wiring = wiring_of(app)
+    settings = wiring.settings.model_copy(update={"webhooks_allow_loopback": True})
+    return send_webhooks(Context(replace(wiring, settings=settings), Heart(app, "worker"), is_once=True))
 
 
 def test_an_order_that_was_opened_under_the_old_key_is_ours(app: Flask, make_app: Callable[..., Flask]) -> None:
