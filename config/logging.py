@@ -7,7 +7,7 @@ connection share a greenlet, and would share it.
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,11 +51,39 @@ def tell_of_alarms(watcher: Callable[[str], None]) -> None:
     _alarm_watchers[:] = [watcher]
 
 
+Errors = Callable[[str, Mapping[str, Any], BaseException], None]
+"""(the event of a line of ours, or the name of a library's logger; the line's fields; the exception)"""
+
+_error_watchers: list[Errors] = []
+
+
+def tell_of_errors(watcher: Errors | None) -> None:
+    """`watcher` hears of every line at level error or critical that has a traceback, from now on and instead of whoever did before."""
+    _error_watchers[:] = [] if watcher is None else [watcher]
+
+
+def _tell_of_error(source: str, event_dict: EventDict) -> None:
+    said = event_dict.get("exc_info")
+    if not _error_watchers or not said:
+        return
+    error = said if isinstance(said, BaseException) else said[1] if isinstance(said, tuple) else sys.exc_info()[1]
+    if error is not None:
+        for watcher in _error_watchers:
+            watcher(source, event_dict, error)
+
+
+def _complete_theirs(logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:
+    if method in ("error", "critical"):
+        _tell_of_error(event_dict["_record"].name, event_dict)
+    return _complete(logger, method, event_dict)
+
+
 def _complete_ours(logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:
     """Events of ours are names in the code. What libraries say at these levels is free text, and alarms nobody."""
     if method in ("error", "critical"):
         for watcher in _alarm_watchers:
             watcher(str(event_dict["event"]))
+        _tell_of_error(str(event_dict["event"]), event_dict)
     return _complete(logger, method, event_dict)
 
 
@@ -71,15 +99,14 @@ def _text_line(event_dict: dict[str, Any], **more: Any) -> str:
 
 def configure_logging(level: str = "INFO") -> None:
     """Every logger of this process writes JSON lines to stderr from now on."""
-    shared: list[Any] = [_complete, structlog.processors.format_exc_info]
     structlog.configure(
-        processors=[_complete_ours, *shared[1:], structlog.processors.JSONRenderer(serializer=_line)],
+        processors=[_complete_ours, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_line)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[_complete_theirs, structlog.processors.format_exc_info],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(serializer=_text_line)],
     )
     handler = logging.StreamHandler(sys.stderr)

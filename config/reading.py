@@ -16,6 +16,10 @@ ALIKE = 0.9
 """So is one that is almost spelt like one of ours (difflib's ratio)."""
 
 
+THEIRS = ("OTEL_EXPORTER_OTLP_LOGS_",)
+"""What begins like this is for other programs, however much it looks like ours."""
+
+
 class SettingsRefused(Exception):
     """The environment cannot be used; `problems` holds one sentence for each reason."""
 
@@ -71,7 +75,7 @@ def misspelt(environ: Mapping[str, str]) -> list[str]:
     known = set(VARIABLES) | {f"{name}_FILE" for name in VARIABLES}
     problems = []
     for name in environ:
-        if name in known:
+        if name in known or name.startswith(THEIRS):
             continue
         alike = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
         if alike or name.startswith(OUR_PREFIXES):

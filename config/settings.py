@@ -20,7 +20,7 @@ OUR_PREFIXES = (
     "RESELLER_", "SECRET_KEY_", "OPENROUTER_", "STRIPE_", "OIDC_", "GOOGLE_CLIENT_", "GITHUB_CLIENT_",
     "MAIL_", "METRICS_", "BRAND_", "CREDIT_CAP_", "DRAIN_", "MAX_BODY_", "TRUSTED_",
     "OPERATOR_ALERT_", "BACKUP_", "TRIAL_", "CARD_FEE_", "UPSTREAM_FEE_", "UPSTREAM_BALANCE_LOW_", "CALL_DETAILS_", "TYPICAL_TOP_UP_",
-    "TOP_UP_", "WEBHOOKS_",
+    "TOP_UP_", "WEBHOOKS_", "SENTRY_", "TRACES_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
 
@@ -85,6 +85,13 @@ class Settings(BaseModel):
     )
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token for /metrics; empty answers only loopback")
     metrics_token_previous: SecretStr = Field(SecretStr(""), description="another one that is let in while it is replaced")
+    sentry_dsn: SecretStr = Field(SecretStr(""), description="where errors are reported, https://key@host/project; empty: nowhere")
+    sentry_environment: str = Field("", description="the environment that reports name; empty: RESELLER_ENV")
+    sentry_release: str = Field("", description="the release that reports name")
+    otel_exporter_otlp_endpoint: str = Field("", description="a collector that is told traces, OTLP over HTTP as JSON; empty: none is")
+    otel_exporter_otlp_headers: SecretStr = Field(SecretStr(""), description="headers for it, name=value with commas between")
+    otel_service_name: str = Field("reseller", description="the service that traces name")
+    traces_percent: Decimal = Field(Decimal(100), ge=0, le=100, description="of a hundred paid calls, how many have their trace told")
     backup_journal: str = Field("", description="a file that tells what was stopped since a backup; `log` tells it to the log")
     brand_name: str = Field("Reseller", description="the name customers see")
     brand_support_email: str = Field("", description="where customers find help")
@@ -134,7 +141,10 @@ class Settings(BaseModel):
             raise ValueError("must begin with postgres:// or postgresql://; no other database is supported")
         return value
 
-    @field_validator("openrouter_base_url", "public_url", "stripe_api_base", "oidc_issuer", "brand_top_up_url", "operator_alert_webhook")
+    @field_validator(
+        "openrouter_base_url", "public_url", "stripe_api_base", "oidc_issuer", "brand_top_up_url", "operator_alert_webhook",
+        "otel_exporter_otlp_endpoint",
+    )  # fmt: skip
     @classmethod
     def _plain_url(cls, value: str) -> str:
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
@@ -158,6 +168,15 @@ class Settings(BaseModel):
         parts = urlsplit(value.get_secret_value())
         if value.get_secret_value() and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
             raise ValueError("must look like smtp://user:password@host:587")
+        return value
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.username and parts.path.strip("/")
+        if value.get_secret_value() and not is_one:
+            raise ValueError("must look like https://key@host/project")
         return value
 
     @field_validator("mail_from")

@@ -27,6 +27,7 @@ from reseller.live import LiveCalls
 from reseller.metrics import count_error, observe_batch
 from reseller.reader import Reader
 from reseller.silence import REQUEST_SECONDS, wait_in_all
+from reseller.telemetry import telemetry_of
 from reseller.upstreams import Upstreams
 from reseller.wiring import Wiring, attach
 from reseller.worker import wording
@@ -70,15 +71,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory="migrations")
     open_session = partial(_open_session, app)
+    process_id = new_id()
     house = Wiring(
         settings=settings,
-        process_id=new_id(),
+        process_id=process_id,
         till=Till(database_url, observe=observe_batch),
         book=Book(open_session),
         directory=Directory(),
         upstreams=Upstreams(settings, open_session),
         cashier=Cashier(settings),
         reader=Reader(settings.database_read_url),
+        telemetry=telemetry_of(settings, process_id),
     )
     attach(app, house)
     live = LiveCalls(house.till, client_patience_seconds=settings.upstream_idle_seconds)

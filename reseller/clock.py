@@ -27,6 +27,11 @@ def unix_seconds() -> int:
     return int(time.time())
 
 
+def unix_nanoseconds() -> int:
+    """Nanoseconds since 1970, as traces write instants."""
+    return time.time_ns()
+
+
 def new_id(at: datetime | None = None) -> uuid.UUID:
     """A UUIDv7 (RFC 9562, section 5.7) of this instant or the one given: 48 bits of milliseconds, then 74 random bits.
 

@@ -38,6 +38,7 @@ class Serving:
         self._lag_watch: gevent.Greenlet | None = None
 
     def start(self) -> None:
+        self._wiring.telemetry.start(WEB)
         self._heart.start()
         self._lag_watch = watch_lag()
 
@@ -68,6 +69,7 @@ class Serving:
             self._lag_watch.kill()
         self._heart.stop()
         log.info("web_ended", settled=is_idle, calls=len(self._live))
+        self._wiring.telemetry.stop()
 
 
 def begin(app: Flask, refuse: Callable[[int], object]) -> Serving:

@@ -14,6 +14,7 @@ from reseller.domain.calls import Till
 from reseller.domain.keys import Directory
 from reseller.domain.pricing import Book
 from reseller.reader import Reader
+from reseller.telemetry import Telemetry
 from reseller.upstreams import Upstreams
 
 
@@ -27,6 +28,7 @@ class Wiring:
     upstreams: Upstreams  # by the name of their row
     cashier: Cashier
     reader: Reader
+    telemetry: Telemetry
 
 
 def attach(app: Flask, wiring: Wiring) -> None:

@@ -18,9 +18,11 @@ from reseller.clock import monotonic
 from reseller.domain.calls import Admit, Admitted, Note, Outcome, Settle, facts_of
 from reseller.domain.usage import CallStatus
 from reseller.errors import Refusal, Unavailable, UpstreamDown
+from reseller.gateway import tracing
 from reseller.gateway.body import in_turn
 from reseller.gateway.call import Call, upstream_user
 from reseller.gateway.ending import Seen, end, failed
+from reseller.gateway.errors import fate_of
 from reseller.gateway.quoting import Quote
 from reseller.gateway.rebuilding import EMBEDDINGS
 from reseller.gateway.watching import ClientGone, HangUpWatch, giving_up
@@ -66,6 +68,7 @@ class Going:
         self.live = live
         self.generation_id: str | None = None
         self.watch: HangUpWatch | None = None  # on the client of a stream; whoever goes on with the call stops it
+        self.has_begun = False  # the head of its answer is on its way to the client
         self._is_ended = False
         self._marks = _Timings(received_at, {})
         self._marks.mark("admitted_ms")
@@ -118,7 +121,7 @@ class Going:
         result = end(self.quote, self.admitted, seen)
         if isinstance(result, Note):
             self.house.till.pend(result)
-            self._ended(seen.status, None)
+            self._ended(seen.status, None, seen.error_code)
             return None
         began_at = monotonic()
         settled = self.house.till.settle(Settle(facts_of(self.op), result))
@@ -127,7 +130,7 @@ class Going:
             alarms.sound("voided_while_alive", words=f"call {self.op.call_id.hex}", call_id=self.op.call_id.hex)
             raise Unavailable(VOIDED)
         charge = None if settled is None else settled.final_nano
-        self._ended(seen.status, charge)
+        self._ended(seen.status, charge, seen.error_code)
         return charge
 
     def fail(self, refusal: Refusal) -> None:
@@ -141,7 +144,7 @@ class Going:
         outcome.response_metadata.update(self.timings)
         self.house.till.settle(Settle(facts_of(self.op), outcome))
         self.alarm(refusal)
-        self._ended(CallStatus.FAILED, 0)
+        self._ended(CallStatus.FAILED, 0, refusal.code, refusal)
 
     def alarm(self, refusal: Refusal) -> None:
         """Staff hear of what they must look at: our key, our credit, our limits at the upstream."""
@@ -172,8 +175,12 @@ class Going:
             self.fail(UpstreamDown("The request failed. Nothing was charged."))
             raise
 
-    def _ended(self, status: CallStatus, charge_nano: int | None) -> None:
+    def _ended(self, status: CallStatus, charge_nano: int | None, error_code: str | None, refusal: Refusal | None = None) -> None:
         op = self.op
+        traces = self.house.telemetry.traces
+        if traces is not None and traces.wants(op.call_id):
+            facts = self._facts(status, refusal)
+            tracing.ended(traces, op.call_id, received_at=self._marks.received_at, marks=self.timings, facts=facts, error=error_code)
         metrics.count_ended(self.call.path, op.upstream, metrics.TEST_MODEL if op.is_test else op.model, status)
         if charge_nano:
             metrics.count(metrics.CHARGED_USD, by=charge_nano / 1e9)  # for graphs, never money
@@ -186,3 +193,13 @@ class Going:
             charge_usd=None if charge_nano is None else format_nano(charge_nano),
             ms=self.timings.get("ended_ms"),
         )
+
+    def _facts(self, status: CallStatus, refusal: Refusal | None) -> tracing.Facts:
+        """What the call's trace tells of it. The head of a stream left with 200, whatever came after."""
+        op = self.op
+        facts = tracing.about(self.call.path, op.call_id, status)
+        facts |= {"gen_ai.request.model": metrics.TEST_MODEL if op.is_test else op.model, "reseller.upstream": op.upstream}
+        facts |= {"reseller.is_stream": op.is_stream, "reseller.is_test": op.is_test}
+        if status != CallStatus.ABANDONED:
+            facts["http.response.status_code"] = 200 if refusal is None or self.has_begun else fate_of(refusal)[0]
+        return facts

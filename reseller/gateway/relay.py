@@ -26,7 +26,7 @@ from reseller.errors import (
     UpstreamDown,
     UpstreamFailure,
 )
-from reseller.gateway import account, quoting, rewriting
+from reseller.gateway import account, quoting, rewriting, tracing
 from reseller.gateway.access import identify
 from reseller.gateway.body import in_turn, parse_object, read_body
 from reseller.gateway.call import Call
@@ -80,7 +80,7 @@ def _record(house: Wiring, caller: Caller, path: str, asked: dict[str, Any] | No
     """
     with account.reading(caller):
         pass
-    metrics.count(metrics.CALLS, path, refusal.code)
+    _count_refused(house, path, refusal)
     house.till.record(quoting.refused_facts(caller, path, asked, g.call_id), refusal)
 
 
@@ -99,13 +99,20 @@ def _admitted(house: Wiring, caller: Caller, call: Call, path: str) -> "Going":
             house.book.refresh()
             continue
         except Refusal as refusal:
-            metrics.count(metrics.CALLS, path, refusal.code)
+            _count_refused(house, path, refusal)
             _count_limit(refusal)
             raise
         going = Going(house, Quoted(call, quoted, op), admitted, received_at=g.received_at, live=live_calls())
         metrics.observe(metrics.ADDED_SECONDS, going.timings["admitted_ms"] / 1000)
         return going
     raise Unavailable
+
+
+def _count_refused(house: Wiring, path: str, refusal: Refusal) -> None:
+    metrics.count(metrics.CALLS, path, refusal.code)
+    traces = house.telemetry.traces
+    if traces is not None and traces.wants(g.call_id):
+        tracing.refused(traces, g.call_id, received_at=g.received_at, path=path, refusal=refusal)
 
 
 def _count_limit(refusal: Refusal) -> None:
@@ -179,6 +186,7 @@ def _streamed(going: Going, reply: Reply) -> Response:
     )
     stream = Stream(reply, rewriter, partial(_finish_stream, going), wants_usage=going.call.wants_usage)
     going.live.answered(going.op.call_id, going.generation_id, stream)
+    going.has_begun = True
     stream.watch(going.watch or HangUpWatch(request.environ, stream.hung_up))
     return Response(stream, headers=[*SSE_HEADERS, *call_headers(going.admitted)], direct_passthrough=True)
 

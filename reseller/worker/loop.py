@@ -30,29 +30,39 @@ def run_forever(app: Flask) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
-    heart = Heart(app, WORKER)
-    heart.start()
-    context = Context(wiring_of(app), heart, is_once=False)
+    context = _begun(app, is_once=False)
     log.info("worker_began", jobs=len(JOBS))
     _make_due(app)
     greenlets = [gevent.spawn(_repeat, app, job, context, stop) for job in JOBS]
     stop.wait()
     gevent.joinall(greenlets, timeout=FINISH_SECONDS)
     context.errands.finish(ERRANDS_SECONDS)
-    context.wiring.till.drain(FINISH_SECONDS)
-    heart.stop()
+    _end(context)
     log.info("worker_ended")
 
 
 def run_once(app: Flask, tell: Callable[[str], None] = lambda line: None) -> list[str]:
     """Every job that is due has run once; the names of those that failed. `tell` gets a line for each job."""
+    context = _begun(app, is_once=True)
+    failed = [job.name for job in JOBS if not _run_if_due(app, job, context, tell)]
+    _end(context)
+    return failed
+
+
+def _begun(app: Flask, *, is_once: bool) -> Context:
+    """The worker has its row, and tells whoever wants to hear of its errors."""
+    wiring = wiring_of(app)
+    wiring.telemetry.start(WORKER)
     heart = Heart(app, WORKER)
     heart.start()
-    context = Context(wiring_of(app), heart, is_once=True)
-    failed = [job.name for job in JOBS if not _run_if_due(app, job, context, tell)]
+    return Context(wiring, heart, is_once=is_once)
+
+
+def _end(context: Context) -> None:
+    """Everything owed is durable, as far as time allows, and the row is gone."""
     context.wiring.till.drain(FINISH_SECONDS)
-    heart.stop()
-    return failed
+    context.heart.stop()
+    context.wiring.telemetry.stop()
 
 
 def _make_due(app: Flask) -> None:

@@ -9,7 +9,7 @@ GROUND = (
     "addresses",
 )  # fmt: skip
 DOORS = ("callbacks", "gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
-PROCESS = ("cashier", "buyer", "backups", "reader", "wiring", "upstreams", "live", "heart", "sampling", "serving", "web")
+PROCESS = ("cashier", "buyer", "backups", "reader", "wiring", "upstreams", "live", "heart", "sampling", "serving", "telemetry", "web")
 DOMAIN_ORDER = (
     "staff", "outbox", "accounts", "company", "letters", "alarms", "identity", "notes", "keys", "limits", "pricing", "ledger", "notices",
     "usage", "alerts", "standing", "calls", "payments", "webhooks", "books", "registration", "clock_alarms", "journal", "proofs",
