@@ -36,9 +36,6 @@ UPSTREAM_CALLS = Counter(
 LIMIT_HITS = Counter("reseller_limit_hits_total", "Calls refused by a limit: minute, hour, day, at_once, key_spend", ["limit"])
 BALANCE_REFUSALS = Counter("reseller_balance_refusals_total", "Calls refused because the balance does not cover them", ["reason"])
 ALARMS = Counter("reseller_alarms_total", "Things that staff must look at", ["alarm"])
-WEBHOOK_ATTEMPTS = Counter(
-    "reseller_webhook_attempts_total", "Tries of deliveries to customers' endpoints by what came of them", ["outcome"]
-)
 TELEMETRY_LOST = Counter(
     "reseller_telemetry_lost_total", "Traces and error reports that their receiver did not take, or that were too many", ["kind"]
 )

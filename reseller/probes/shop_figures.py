@@ -46,7 +46,7 @@ def _read() -> list[Metric]:
         up.add_metric([], 0)
         return [up]
     up.add_metric([], 1)
-    return [up, *_standing(found), *_queues(found), *_jobs(found), _alarms(found)]
+    return [up, *_standing(found), *_queues(found), *_jobs(found), *_webhooks(found), _alarms(found)]
 
 
 def _standing(found: Vitals) -> Iterator[Metric]:
@@ -95,6 +95,18 @@ def _jobs(found: Vitals) -> Iterator[Metric]:
         if job.duration is not None:
             took.add_metric([job.name], job.duration.total_seconds())
     yield from (runs, failures, failing, age, took, late)
+
+
+def _webhooks(found: Vitals) -> Iterator[Metric]:
+    tries = GaugeMetricFamily("reseller_webhook_tries", "Tries of deliveries to customers' endpoints in five minutes", labels=["outcome"])
+    for outcome, number in found.webhook_tries.items():
+        tries.add_metric([outcome], number)
+    endpoints = GaugeMetricFamily(
+        "reseller_webhook_endpoints", "Customers' endpoints where nothing gets through: failing, or off for it", labels=["state"]
+    )
+    for state, number in found.webhook_endpoints.items():
+        endpoints.add_metric([state], number)
+    yield from (tries, endpoints)
 
 
 def _alarms(found: Vitals) -> Metric:

@@ -10,7 +10,6 @@ from functools import partial
 import structlog
 
 from config import Settings
-from reseller import metrics
 from reseller.clients.webhook_sender import NotSent, Reach, WebhookSender
 from reseller.clock import monotonic, now, unix_seconds
 from reseller.domain import outbox, webhooks
@@ -62,7 +61,6 @@ def sender_of(settings: Settings, reach: Reach) -> WebhookSender:
 def send(claimed: Claimed, sender: WebhookSender) -> None:
     """The delivery was tried once, and what came of it is recorded."""
     outcome = _tried(claimed, sender)
-    metrics.count(metrics.WEBHOOK_ATTEMPTS, _told(outcome))
     off = webhooks.record_outcome(claimed, outcome)
     if off is not None:
         log.warning("webhook_endpoint_off", endpoint_id=str(claimed.endpoint_id), account_id=str(claimed.account_id), because=str(off))
@@ -79,9 +77,3 @@ def _tried(claimed: Claimed, sender: WebhookSender) -> Outcome:
         return Outcome(None, round((monotonic() - began) * 1000), headers, {}, error=str(error))
     took_ms = round((monotonic() - began) * 1000)
     return Outcome(answer.status, took_ms, headers, answer.headers, answer.body.decode("utf-8", "replace"))
-
-
-def _told(outcome: Outcome) -> str:
-    if outcome.is_delivered:
-        return "delivered"
-    return "unanswered" if outcome.status is None else "refused"

@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from reseller.database import transaction
-from reseller.domain import clock_alarms, jobs
+from reseller.domain import clock_alarms, jobs, webhooks
 from reseller.domain.calls.processes import SILENT_SECONDS
 from reseller.domain.jobs import JobState
 
@@ -66,6 +66,8 @@ class Vitals:
     open_suspense: int
     usage_months_ahead: int
     sums_age_seconds: float | None
+    webhook_tries: Mapping[str, int]  # of the last minutes, by outcome
+    webhook_endpoints: Mapping[str, int]  # failing, off
 
 
 def vitals() -> Vitals:
@@ -73,11 +75,12 @@ def vitals() -> Vitals:
     with transaction() as session:
         session.execute(text("SET LOCAL statement_timeout = '2s'"))
         row = session.execute(_COUNTS).one()
+        hooks = webhooks.waiting()
         return Vitals(
             at=row.at,
             holds=Holds(*session.execute(_HOLDS, {"silent": SILENT_SECONDS + LOST_SECONDS}).one()),
             server=Server(*session.execute(_SERVER).one()),
-            queues=_queues(session, row),
+            queues=_queues(session, row, hooks),
             jobs=tuple(jobs.all_jobs()),
             alarms=clock_alarms.totals(),
             processes=_processes(session),
@@ -86,6 +89,8 @@ def vitals() -> Vitals:
             open_suspense=row.suspense,
             usage_months_ahead=row.months_ahead,
             sums_age_seconds=row.sums_age,
+            webhook_tries=webhooks.recent_tries(),
+            webhook_endpoints={"failing": hooks.failing, "off": hooks.off},
         )
 
 
@@ -123,15 +128,22 @@ _WAITING = {
     "letters": "SELECT count(*), min(next_try_at) FROM letters WHERE state = 'waiting'",
     "stripe_events": "SELECT count(*), min(received_at) FROM stripe_events WHERE state = 'received'",
     "costs": "SELECT count(*), min(chase_at) FROM holds WHERE chase_at IS NOT NULL",
+    "alarm_messages": """SELECT count(*), min(next_try_at) FROM alarm_messages
+                          WHERE state = 'waiting' AND created_at > now() - interval '1 day'""",
     "limits_to_revert": "SELECT count(*), min(reverts_at) FROM rate_limits WHERE reverts_at IS NOT NULL",
 }
 """What the clock takes by itself: how many, and when the first of them was or will be due."""
 
 
-def _queues(session: Session, row: Row[tuple[object, ...]]) -> tuple[Queue, ...]:
+def _queues(session: Session, row: Row[tuple[object, ...]], hooks: webhooks.Waiting) -> tuple[Queue, ...]:
     found = [_queue(session, name, query) for name, query in _WAITING.items()]
     sums_age: float | None = row.sums_age
-    return (*found, Queue("usage_sums", 0, max((sums_age or 0.0) - SUMS_EVERY_SECONDS, 0.0)))
+    return (
+        *found,
+        Queue("events", hooks.events, hooks.oldest_event_seconds),
+        Queue("webhooks", hooks.deliveries, hooks.oldest_due_seconds),
+        Queue("usage_sums", 0, max((sums_age or 0.0) - SUMS_EVERY_SECONDS, 0.0)),
+    )
 
 
 def _queue(session: Session, name: str, query: str) -> Queue:

@@ -38,6 +38,7 @@ from reseller.domain.webhooks.reading import (
     deliveries_of,
     endpoint_of,
     endpoints_of,
+    recent_tries,
     story_of,
     waiting,
 )
@@ -51,7 +52,6 @@ __all__ = [
     "MAX_URL_CHARACTERS", "OVERLAP", "SEALED_FOR", "Claimed", "DeliveryState", "DeliveryStory", "EndpointOrder", "EndpointTerms",
     "ListedDelivery", "ListedEndpoint", "OffBecause", "Outcome", "Try", "Waiting", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
     "change", "claim_due", "deliveries_of", "endpoint_of", "endpoints_of", "events_for", "events_of_accounts", "fan_out", "forget_secrets",
-    "message_id",
-    "new_secret", "normal_url", "record_outcome", "redeliver", "redeliver_given_up", "register", "rotate", "sample_message", "send_test",
-    "shown_url", "signed_headers", "story_of", "switch_off", "switch_on", "waiting",
+    "message_id", "new_secret", "normal_url", "recent_tries", "record_outcome", "redeliver", "redeliver_given_up", "register", "rotate",
+    "sample_message", "send_test", "shown_url", "signed_headers", "story_of", "switch_off", "switch_on", "waiting",
 ]  # fmt: skip

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
 
-from reseller.clock import now
+from reseller.clock import first_id, now
 from reseller.database import transaction
 from reseller.domain.outbox import Event
 from reseller.domain.webhooks.messages import body_of, message_id, readable
 from reseller.domain.webhooks.tables import DeliveryState, OffBecause, WebhookAttempt, WebhookDelivery
 from reseller.errors import NotFound
+
+RECENT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,11 @@ class DeliveryStory:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits: events that nobody has handed on, deliveries, how long the oldest that is due waits, endpoints that fail or are off."""
+    """Events that nobody has handed on, deliveries, how long the oldest of each that is due waits; endpoints that fail or are off."""
 
     events: int
     deliveries: int
+    oldest_event_seconds: float
     oldest_due_seconds: float
     failing: int
     off: int
@@ -121,6 +124,8 @@ _ONE = text(f"{_ENDPOINTS} WHERE e.id = :id")  # noqa: S608
 _WAITING = text(
     """SELECT (SELECT count(*) FROM outbox WHERE dispatched_at IS NULL) AS events,
               (SELECT count(*) FROM webhook_deliveries WHERE state = 'waiting') AS deliveries,
+              coalesce((SELECT extract(epoch FROM :at - min(created_at)) FROM outbox WHERE dispatched_at IS NULL), 0)::float8
+                  AS oldest_event_seconds,
               coalesce((SELECT extract(epoch FROM :at - min(due_at)) FROM webhook_endpoints
                          WHERE off_at IS NULL AND due_at <= :at AND (leased_until IS NULL OR leased_until <= :at)), 0)::float8
                   AS oldest_due_seconds,
@@ -176,6 +181,21 @@ def story_of(delivery_id: UUID, account_id: UUID | None) -> DeliveryStory:
             body=readable(body),
             tries=tuple(_try(attempt) for attempt in tries),
         )
+
+
+_TRIES = text(
+    """SELECT CASE WHEN status BETWEEN 200 AND 299 THEN 'delivered' WHEN status IS NULL THEN 'unanswered' ELSE 'refused' END, count(*)
+         FROM webhook_attempts WHERE id >= :first GROUP BY 1"""
+)
+
+
+def recent_tries() -> dict[str, int]:
+    """How many tries of the last RECENT were delivered, refused by their receiver, or not answered."""
+    told = dict.fromkeys(("delivered", "refused", "unanswered"), 0)
+    with transaction() as session:
+        for outcome, count in session.execute(_TRIES, {"first": first_id(now() - RECENT)}):
+            told[outcome] = count
+    return told
 
 
 def waiting() -> Waiting:
