@@ -25,8 +25,9 @@ def journal(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def busy(cluster: Cluster, tmp_path: Path, journal: Path) -> Iterator[StripeShop]:
-    """A shop of two web processes with a cashier, whose worker keeps a journal."""
-    with open_stripe_shop(cluster, tmp_path, WEB_CONCURRENCY="2", BACKUP_JOURNAL=str(journal)) as opened:
+    """A shop of two web processes with a cashier, whose worker keeps a journal. The backup slows its upstream."""
+    patient = {"UPSTREAM_CONNECT_SECONDS": "30", "UPSTREAM_FIRST_BYTE_SECONDS": "30", "UPSTREAM_IDLE_SECONDS": "30"}
+    with open_stripe_shop(cluster, tmp_path, WEB_CONCURRENCY="2", BACKUP_JOURNAL=str(journal), **patient) as opened:
         yield opened
 
 

@@ -48,7 +48,9 @@ def letters_to(person: Person) -> list[tuple[str, dict[str, str]]]:
 
 
 def events_of(person: Person) -> list[tuple[str, dict[str, object]]]:
-    rows = scenes.rows("SELECT name, payload FROM outbox WHERE account_id = :id AND name <> 'balance.topped_up' ORDER BY id", id=person.account_id)
+    rows = scenes.rows(
+        "SELECT name, payload FROM outbox WHERE account_id = :id AND name <> 'balance.topped_up' ORDER BY id", id=person.account_id
+    )
     return [(row["name"], row["payload"]) for row in rows]
 
 
