@@ -27,9 +27,9 @@ def answer(host, port, *more, **named):
 
 _socket.getaddrinfo = answer
 import socket
-from reseller.clients.webhook_sender import NotSent, WebhookSender
+from reseller.clients.webhook_sender import NotSent, Reach, WebhookSender
 
-sender = WebhookSender(user_agent="Webhooks/1.0", allow_loopback=False, total_seconds=0.2)
+sender = WebhookSender(user_agent="Webhooks/1.0", reach=Reach.PUBLIC, total_seconds=0.2)
 
 def post(number):
     try:

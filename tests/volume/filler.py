@@ -11,6 +11,7 @@ from sqlalchemy import text
 from reseller.database import db, transaction
 from reseller.domain.payments import deferred
 from reseller.domain.usage import partitions, rollup
+from tests.volume import outside
 
 DAYS = 90
 
@@ -104,6 +105,7 @@ def fill(*, accounts: int, calls: int) -> None:
         session.execute(text(_CALLS), {"accounts": accounts, "calls": calls})
         for statement in _BOOKS:
             session.execute(text(statement), {"calls": calls})
+        outside.fill(session, {"accounts": accounts, "calls": calls})
     rollup.run()
     deferred.close_days()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

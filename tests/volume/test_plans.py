@@ -16,7 +16,9 @@ from tests.deployment import Cluster, running_app, settings_over
 from tests.volume import filler
 from tests.volume.pages import ALL_PAGES, SAMPLES, visitor_of
 
-BIG = re.compile(r"usage_logs(_\d{4}_\d\d)?|ledger_entries|usage_hours|usage_latencies")
+BIG = re.compile(
+    r"usage_logs(_\d{4}_\d\d)?|ledger_entries|usage_hours|usage_latencies|outbox|webhook_deliveries|webhook_attempts|payments|payment_moves"
+)
 MAX_STATEMENTS = 45
 CALLS, ACCOUNTS = 40_000, 2_000
 

@@ -132,8 +132,8 @@ def test_a_mistake_of_ours_is_an_alarm_and_the_delivery_goes_to_another_worker(
     with monkeypatch.context() as patched:
         patched.setattr(jobs, "send", lambda *_: 1 // 0)
         jobs.send_webhooks(context)
-    with time_machine.travel(now() + webhooks.LEASE + timedelta(seconds=1), tick=True):
-        jobs.send_webhooks(context)
+    hooking.let_pass(webhooks.LEASE)
+    jobs.send_webhooks(context)
 
     assert [(each.alarm, each.words) for each in alarms.take()] == [("errand_failed", "ZeroDivisionError")]
     assert [row["state"] for row in hooking.deliveries()] == ["delivered"]

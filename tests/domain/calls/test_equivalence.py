@@ -232,6 +232,18 @@ def told(answer: Any) -> Any:
     return (answer.charge_nano, answer.overage_loss_nano, answer.was_open)
 
 
+def told_of(ops: list[Any], answers: list[Any]) -> list[Any]:
+    """The answers in order. A refused call that is sent again is refused again; by what else stands in its way by now, is no matter."""
+    found: list[Any] = []
+    refused: set[UUID] = set()
+    for op, answer in zip(ops, answers, strict=True):
+        is_refused = isinstance(op, Admit) and isinstance(answer, Refusal)
+        found.append("refused again" if is_refused and op.call_id in refused else told(answer))
+        if is_refused:
+            refused.add(op.call_id)
+    return found
+
+
 @pytest.fixture(scope="module")
 def shared_till(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Till]:
     """One database for all stories: each has accounts of its own."""
@@ -263,10 +275,10 @@ def test_a_batch_equals_its_operations_one_by_one(shared_till: Till) -> None:
     def tell(purses: list[Purse], story: list[list[Step]]) -> None:
         batched, single = Telling(purses), Telling(purses)
         for batch in story:
-            ops = batched.operations(batch)
-            together, apart = scenes.in_one_commit(shared_till, ops), scenes.one_by_one(shared_till, single.operations(batch))
+            ops, ops_apart = batched.operations(batch), single.operations(batch)
+            together, apart = scenes.in_one_commit(shared_till, ops), scenes.one_by_one(shared_till, ops_apart)
 
-            assert [told(answer) for answer in together] == [told(answer) for answer in apart]
+            assert told_of(ops, together) == told_of(ops_apart, apart)
             assert batched.state() == single.state()
             check_laws(batched.state(), purses)
             batched.learn(ops, together)
