@@ -64,7 +64,8 @@ def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
     assert [(found.died, found.holds_left) for found in findings] == [(0, 0) for _ in findings]
     assert finding.statuses["connected"] > 1, "nobody misbehaved"
     assert finding.added_p99 <= ADDED_P99_MS, (sorted(finding.alone)[-5:], sorted(finding.meanwhile)[-5:])
-    assert ANSWERS[name] <= finding.statuses.keys(), finding.statuses
+    answered = {status for found in findings for status in found.statuses}  # of a second try a brake may let nothing through
+    assert ANSWERS[name] <= answered, answered
     assert memory_is_flat(finding), (finding.resident_start, finding.resident_peak, finding.resident_after_round)
 
 
