@@ -24,6 +24,7 @@ from tests.volume import dropping, filler
 from tests.volume.pages import ALL_PAGES, SAMPLES, visitor_of
 
 TIMES = 5
+CALLS_AN_EVENT = 20
 
 
 def main(accounts: int, calls: int, *, drops: bool, kept_in: Path | None) -> None:
@@ -37,7 +38,7 @@ def main(accounts: int, calls: int, *, drops: bool, kept_in: Path | None) -> Non
         upgrade(directory=str(ROOT / "migrations"))
         began = time.monotonic()
         if not _is_filled():
-            filler.fill(accounts=accounts, calls=calls)
+            filler.fill(accounts=accounts, calls=calls, events=calls // CALLS_AN_EVENT)
             print(f"filled {accounts:,} accounts, {calls:,} calls in {time.monotonic() - began:.0f} s")
         began = time.monotonic()
         rollup.run()

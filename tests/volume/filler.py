@@ -95,8 +95,11 @@ _BOOKS = (
 )
 
 
-def fill(*, accounts: int, calls: int) -> None:
-    """So many accounts exist, with so many calls of theirs, summed and analysed. Takes a minute for a million."""
+def fill(*, accounts: int, calls: int, events: int) -> None:
+    """So many accounts exist, with so many calls of theirs, summed and analysed. Takes a minute for a million.
+
+    Of that many events the busiest tenth of the accounts was told, if so many of the newer half of the calls are theirs.
+    """
     with transaction() as session:
         partitions.make_past(session.execute(text("SELECT (now() - interval '91 days')::date")).scalar_one())
         session.execute(text("SET LOCAL work_mem = '256MB'"))
@@ -105,7 +108,7 @@ def fill(*, accounts: int, calls: int) -> None:
         session.execute(text(_CALLS), {"accounts": accounts, "calls": calls})
         for statement in _BOOKS:
             session.execute(text(statement), {"calls": calls})
-        outside.fill(session, {"accounts": accounts, "calls": calls})
+        outside.fill(session, {"accounts": accounts, "calls": calls, "events": events})
     rollup.run()
     deferred.close_days()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-CALLS_AN_EVENT = 20
-"""One event for so many calls."""
-
 _PAYMENTS = (
     """INSERT INTO payments (id, account_id, amount_nano, bonus_nano, status, paid_at, session_id, intent_id, charge_id, total_nano, fee_nano,
                              taken_by_refunds_nano, taken_by_disputes_nano, taken_bonus_nano, reversals, created_at)
@@ -29,8 +26,8 @@ _WEBHOOKS = (
     """INSERT INTO outbox (id, account_id, name, payload, dispatched_at, created_at)
        SELECT u.id, u.account_id, 'limit.hit', '{"limit": "minute"}', u.created_at, u.created_at
          FROM usage_logs u JOIN (SELECT DISTINCT account_id FROM webhook_endpoints) e USING (account_id)
-        WHERE u.id > (SELECT id FROM usage_logs ORDER BY id DESC OFFSET :calls / 3 LIMIT 1)
-        ORDER BY u.id LIMIT :calls / :calls_an_event""",
+        WHERE u.id > (SELECT id FROM usage_logs ORDER BY id DESC OFFSET :calls / 2 LIMIT 1)
+        ORDER BY u.id LIMIT :events""",
     """INSERT INTO webhook_deliveries (id, account_id, endpoint_id, event_id, event_name, is_test, state, attempts, is_aside, next_try_at, kept_until,
                                        ended_at, last_status, created_at)
        SELECT o.id, o.account_id, e.id, o.id, o.name, false, CASE WHEN o.position % 500 = 0 THEN 'given_up' ELSE 'delivered' END, 1, false,
@@ -50,6 +47,6 @@ _ALARMS = (
 
 
 def fill(session: Session, numbers: Mapping[str, int]) -> None:
-    """Every top-up has its payment, a tenth of the accounts an endpoint with its share of the events. `numbers`: accounts, calls."""
+    """Every top-up has its payment, a tenth of the accounts an endpoint with its share of the events. `numbers`: accounts, calls, events."""
     for statement in (*_PAYMENTS, *_WEBHOOKS, *_ALARMS):
-        session.execute(text(statement), {**numbers, "calls_an_event": CALLS_AN_EVENT})
+        session.execute(text(statement), numbers)

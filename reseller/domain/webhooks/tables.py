@@ -65,6 +65,7 @@ class WebhookDelivery(Identified, Created, Base):
         UniqueConstraint("event_id", "endpoint_id"),
         CheckConstraint("state IN ('waiting', 'delivered', 'given_up')", name="state_known"),
         Index("ix_webhook_deliveries_waiting", "endpoint_id", "position", postgresql_where="state = 'waiting'"),
+        Index("ix_webhook_deliveries_given_up", "position", postgresql_where="state = 'given_up'"),
         Index("ix_webhook_deliveries_endpoint_id_position", "endpoint_id", "position"),
         Index("ix_webhook_deliveries_account_id_position", "account_id", "position"),
     )
