@@ -1,10 +1,13 @@
-"""What people want to be told by letter: alerts of their account, a key that expires soon, which is told once. By the verbs below alone.
+"""What people want to be told by letter: alerts of their account, a key that expires soon, which is told once, by event too.
 
 Letters about passwords, addresses and sign-in are not here: nobody chooses those. What an account is alerted about is `alerts`.
+Its tables are written by the verbs below alone.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import floor
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Text, UniqueConstraint, text
@@ -12,9 +15,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
 from reseller.database import Base, Created, Identified, Versioned, db, transaction
-from reseller.domain import accounts, keys, letters
+from reseller.domain import accounts, keys, letters, outbox
+from reseller.domain.keys import ApiKey
 from reseller.domain.letters import LetterKind
 
+AT_A_TIME = 500
+EXPIRING = "key.expiring"
 KEY_NOTICE = timedelta(days=7)
 """How long before its end a key is told about; a key that lives no longer than this is not."""
 
@@ -73,27 +79,55 @@ def choose(user_id: UUID, wanted: Choices, *, actor: str) -> None:
         accounts.record(actor, "user.choose_notices", user_id, changes=changes)
 
 
+_ENDING = """k.revoked_at IS NULL AND k.expires_at > :at AND k.expires_at <= :soon AND k.expires_at - k.created_at > :notice
+          AND NOT EXISTS (SELECT FROM api_keys newer WHERE newer.replaces_id = k.id)"""
+
 _EXPIRING = text(
-    """INSERT INTO notices (id, user_id, account_id, subject, told_at, created_at)
+    f"""INSERT INTO notices (id, user_id, account_id, subject, told_at, created_at)
        SELECT gen_random_uuid(), m.user_id, k.account_id, 'key ' || k.id || ' ' || k.expires_at::date, :at, :at
          FROM api_keys k JOIN accounts a ON a.id = k.account_id AND a.status = 'active'
          JOIN memberships m ON m.account_id = k.account_id AND m.role = 'owner'
          JOIN users u ON u.id = m.user_id AND u.email_verified_at IS NOT NULL
          LEFT JOIN notice_choices c ON c.user_id = u.id
-        WHERE k.revoked_at IS NULL AND k.expires_at > :at AND k.expires_at <= :soon AND coalesce(c.tells_key_expiry, true)
-          AND k.expires_at - k.created_at > :notice
-          AND NOT EXISTS (SELECT FROM api_keys newer WHERE newer.replaces_id = k.id)
-       ON CONFLICT DO NOTHING RETURNING user_id, subject"""
+        WHERE {_ENDING} AND coalesce(c.tells_key_expiry, true)
+       ON CONFLICT DO NOTHING RETURNING user_id, subject"""  # noqa: S608
+)
+_UNTOLD = text(
+    f"""SELECT k.account_id, k.id FROM api_keys k JOIN accounts a ON a.id = k.account_id AND a.status = 'active'
+        WHERE {_ENDING}
+          AND NOT EXISTS (SELECT FROM event_marks m WHERE m.account_id = k.account_id AND m.name = '{EXPIRING}'
+                             AND m.subject = k.id || ' ' || CAST(floor(extract(epoch FROM k.expires_at)) AS bigint))
+        ORDER BY k.id LIMIT :limit"""  # noqa: S608
 )
 _KEY = text("SELECT u.email, k.key_prefix, k.expires_at FROM users u, api_keys k WHERE u.id = :user_id AND k.id = CAST(:key_id AS uuid)")
 
 
 def tell_of_expiring_keys() -> int:
     """Whoever owns a key that expires within KEY_NOTICE has a letter on its way, once for each end; how many have."""
-    at = now()
     with transaction() as session:
-        rows = session.execute(_EXPIRING, {"at": at, "soon": at + KEY_NOTICE, "notice": KEY_NOTICE}).all()
+        rows = session.execute(_EXPIRING, _span()).all()
         for user_id, subject in rows:
             email, prefix, expires_at = session.execute(_KEY, {"user_id": user_id, "key_id": subject.split()[1]}).one()
             letters.write(LetterKind.KEY_EXPIRES, email, facts={"key": keys.shown_prefix(prefix), "day": f"{expires_at:%-d %B %Y}"})
     return len(rows)
+
+
+def announce_expiring_keys() -> int:
+    """Accounts whose keys expire within KEY_NOTICE are told by event, once for each end, whatever letters their owners want; how many."""
+    with transaction() as session:
+        ending = session.execute(_UNTOLD, {**_span(), "limit": AT_A_TIME}).all()
+    return sum(_announce(account_id, key_id) for account_id, key_id in ending)
+
+
+def _announce(account_id: UUID, key_id: UUID) -> bool:
+    with transaction() as session:
+        key = session.get_one(ApiKey, key_id, populate_existing=True)
+        if key.expires_at is None or not outbox.first_told(EXPIRING, account_id, f"{key_id} {floor(key.expires_at.timestamp())}"):
+            return False
+        outbox.announce("key.expiring", account_id, **keys.as_told(key), expires_at=key.expires_at)
+        return True
+
+
+def _span() -> dict[str, Any]:
+    at = now()
+    return {"at": at, "soon": at + KEY_NOTICE, "notice": KEY_NOTICE}

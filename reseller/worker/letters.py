@@ -57,13 +57,18 @@ def watch_letters(context: Context) -> str:  # noqa: ARG001 - every job has the 
 
 
 def tell_of_expiring_keys(context: Context) -> str:  # noqa: ARG001
-    """Whoever wants to know that a key of theirs expires has a letter on its way."""
-    return f"{notices.tell_of_expiring_keys()} keys"
+    """Whoever wants to know that a key of theirs expires has a letter on its way, and programs that listen have an event."""
+    return f"{notices.tell_of_expiring_keys()} letters, {notices.announce_expiring_keys()} events"
 
 
 def tell_of_alerts(context: Context) -> str:  # noqa: ARG001
     """Whoever's balance or spending has crossed a line of theirs has a letter, an event and a notice on its way."""
     return f"{alerts.sweep()} crossings"
+
+
+def tell_of_limits(context: Context) -> str:  # noqa: ARG001
+    """Programs of whoever hit a limit lately have an event on its way."""
+    return f"{alerts.tell_of_hits()} limits"
 
 
 def mailer_of(settings: Settings) -> Mailer:

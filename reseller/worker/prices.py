@@ -1,4 +1,4 @@
-"""Jobs around prices: the catalogue as the upstreams list it, and quarantines that run out (promise R7)."""
+"""Jobs around prices: the catalogue as the upstreams list it, quarantines that run out (promise R7), and who is told."""
 
 import structlog
 
@@ -39,3 +39,9 @@ def expire_quarantine(context: Context) -> str:  # noqa: ARG001 - every job has 
     """Models whose quarantine ran out undecided are withdrawn."""
     withdrawn = pricing.expire_quarantine()
     return f"withdrawn: {', '.join(withdrawn)}" if withdrawn else "none"
+
+
+def tell_of_prices(context: Context) -> str:  # noqa: ARG001
+    """Programs of customers have an event on its way if list prices changed, or what is for sale."""
+    changed, gone, back = pricing.tell_of_prices()
+    return f"{changed} prices changed, {gone} models withdrawn, {back} back" if changed or gone or back else "nothing changed"

@@ -11,6 +11,7 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import keys, notices
 from reseller.domain.accounts import Person, User
+from reseller.domain.keys import KeyTerms
 from reseller.domain.notices import KEY_NOTICE, Choices
 from reseller.errors import Conflict
 from tests import factories
@@ -65,6 +66,35 @@ def test_keys_that_are_over_short_lived_replaced_or_of_the_uninterested_are_not_
     keys.rotate(str(replaced.id), grace=timedelta(days=3), actor=factories.ACTOR)
 
     assert notices.tell_of_expiring_keys() == 0
+
+
+def test_programs_are_told_once_for_each_end_whatever_letters_the_owner_wants(clock: time_machine.Traveller) -> None:
+    person = owner(tells_key_expiry=False)
+    _, key = factories.mint_key(person, name="production", expires_in=timedelta(days=30))
+    _, replaced = factories.mint_key(person, expires_in=timedelta(days=30))
+    keys.rotate(str(replaced.id), grace=timedelta(days=30), actor=factories.ACTOR)
+    factories.mint_key(person, expires_in=timedelta(days=2))
+    early = notices.announce_expiring_keys()
+    clock.shift(timedelta(days=30) - KEY_NOTICE)
+
+    counts = [notices.announce_expiring_keys() for _ in range(2)]
+
+    assert (early, counts) == (0, [2, 0]), "the key, and the successor of the one that was replaced"
+    told = [row["payload"] for row in scenes.rows("SELECT payload FROM outbox WHERE name = 'key.expiring'")]
+    [of_key] = [payload for payload in told if payload["key_id"] == str(key.id)]
+    assert {"name": "production", "is_test": False, "expires_at": (now() + KEY_NOTICE).isoformat()}.items() <= of_key.items()
+
+
+def test_an_end_that_was_moved_is_told_again(clock: time_machine.Traveller) -> None:
+    person = owner()
+    _, key = factories.mint_key(person, expires_in=timedelta(days=30))
+    clock.shift(timedelta(days=25))
+    first = notices.announce_expiring_keys()
+
+    later = KeyTerms(key.name, now() + timedelta(days=6), None, None)
+    keys.change(key.id, later, actor=factories.ACTOR, account_id=person.account_id)
+
+    assert (first, notices.announce_expiring_keys(), notices.announce_expiring_keys()) == (1, 1, 0)
 
 
 def test_the_second_of_two_tabs_learns_of_the_first() -> None:

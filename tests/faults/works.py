@@ -5,6 +5,7 @@ A new job gets a line in `WORKS`: a function that gives it work and answers a qu
 `test_kills_in_each_job.py` kills a worker there, then lets two workers at once do the work.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
@@ -15,12 +16,13 @@ from flask import Flask
 
 from reseller import alarms as sounded
 from reseller.clock import first_id, new_id, now
-from reseller.domain import alarms, alerts, keys, ledger, letters, limits
+from reseller.domain import alarms, alerts, keys, ledger, letters, limits, pricing
 from reseller.domain.accounts import Role
 from reseller.domain.calls import Admit, Note
 from reseller.domain.identity import sessions, viewings
 from reseller.domain.letters import LetterKind
 from reseller.domain.usage import partitions, rollup
+from reseller.errors import RateLimited
 from reseller.wiring import wiring_of
 from tests import factories
 from tests.cashier.bank import Bank
@@ -170,10 +172,26 @@ def a_key_that_expires(place: Place) -> Effect:
     return Effect("SELECT count(*) FROM letters WHERE kind = 'key_expires' AND recipient = 'soon@example.com'", {})
 
 
+def a_limit_that_was_hit(place: Place) -> Effect:
+    who, till = scenes.customer(limits={"requests_per_minute": 1}), wiring_of(place.app).till
+    till.admit(_admission(who))
+    with contextlib.suppress(RateLimited):
+        till.admit(_admission(who))
+    return Effect("SELECT count(*) FROM outbox WHERE name = 'limit.hit' AND account_id = :id", {"id": who.account_id})
+
+
+def a_model_that_is_withdrawn(place: Place) -> Effect:
+    _of_elsewhere("gone/model", quarantined_at=now())
+    factories.make_rule(pattern="gone/*")
+    pricing.tell_of_prices()
+    pricing.withdraw("gone/model", factories.ACTOR, reason="for a test")
+    return Effect("SELECT count(*) FROM outbox WHERE name = 'model.withdrawn' AND payload::text LIKE '%gone/model%'", {})
+
+
 def an_event_to_send(place: Place) -> Effect:
     """Fanned out once; a worker that dies after sending sends it again, under the same id."""
     person = factories.make_person()
-    hooking.add(person, url=place.receiver.url())
+    hooking.add(person, url=place.receiver.url(), events=("key.revoked",))  # others of these works make events for everybody
     hooking.happen(person)
     return Effect("SELECT count(*) FROM webhook_deliveries WHERE account_id = :id AND state = 'delivered'", {"id": person.account_id})
 
@@ -311,6 +329,8 @@ WORKS = {
     "watch for alarms": Work(a_price_in_quarantine, at="alarms"),
     "tell of alarms": Work(an_alarm_untold, at="alarms"),
     "tell of alerts": Work(a_balance_that_fell, at="alerts"),
+    "tell of limits": Work(a_limit_that_was_hit, at="event_marks"),
+    "tell of prices": Work(a_model_that_is_withdrawn, at="told_prices"),
     "tell of expiring keys": Work(a_key_that_expires, at="notices"),
     "keep journal": Work(an_audit_row, at="staff_actions", reads=True),
     "sum up service": Work(lambda place: Effect("SELECT count(*) FROM service_snapshots", {}), at="service_snapshots"),

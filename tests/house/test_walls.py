@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, acting_for, db, transaction
-from reseller.domain import supplier
+from reseller.domain import outbox, supplier
 from reseller.domain.accounts import Person
 from reseller.domain.alerts import Alert
 from reseller.domain.calls import Till
@@ -92,6 +92,7 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
 
 def hear_and_fail(person: Person) -> None:
     """An endpoint, something that it was told, and a try that failed."""
+    outbox.first_told("balance.zero", person.account_id)
     hooking.add(person)
     hooking.tell(person)
     for claimed in hooking.claim():

@@ -1,6 +1,6 @@
 """A worker's context over the app under test, and an upstream whose records are scripted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from reseller.errors import UpstreamDown
 from reseller.heart import Heart
 from reseller.wiring import wiring_of
 from reseller.worker.context import Context
+from tests.fakes.receiver import Receiver
 
 
 @dataclass
@@ -68,3 +69,17 @@ def context(app: Flask, records: Records) -> Context:
     """What a job gets on a worker that has lived for a while."""
     wiring: Any = replace(wiring_of(app), upstreams={"openrouter": records})
     return Context(wiring, Heart(app, "worker"), is_once=True)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Whom webhooks are sent to."""
+    with Receiver() as opened:
+        yield opened
+
+
+@pytest.fixture
+def sending(app: Flask, make_app: Callable[..., Flask]) -> Context:
+    """A worker whose deployment lets webhooks go to this machine."""
+    settings = wiring_of(make_app(WEBHOOKS_ALLOW_LOOPBACK="true", SECRET_KEY="s" * 40)).settings
+    return Context(replace(wiring_of(app), settings=settings), Heart(app, "worker"), is_once=True)

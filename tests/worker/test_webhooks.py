@@ -1,21 +1,17 @@
 """The worker's rounds, to a receiver that answers on this machine: signed, logged, tried again, and cleaned up."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from flask import Flask
 from standardwebhooks.webhooks import Webhook
 
 from reseller import alarms
 from reseller.clock import now
 from reseller.domain import keys, webhooks
 from reseller.domain.identity.sealing import Seal
-from reseller.heart import Heart
-from reseller.wiring import wiring_of
 from reseller.worker import webhooks as jobs
 from reseller.worker.context import Context
 from tests import factories
@@ -25,16 +21,8 @@ from tests.fakes.receiver import Receiver
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
-
-
-@pytest.fixture
-def context(app: Flask, make_app: Any) -> Context:
-    """A worker whose deployment lets webhooks go to this machine."""
-    settings = wiring_of(make_app(WEBHOOKS_ALLOW_LOOPBACK="true", SECRET_KEY="s" * 40)).settings
-    return Context(replace(wiring_of(app), settings=settings), Heart(app, "worker"), is_once=True)
+def context(sending: Context) -> Context:
+    return sending
 
 
 def test_what_happens_to_a_key_reaches_its_owners_program_signed(context: Context, receiver: Receiver) -> None:

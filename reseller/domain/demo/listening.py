@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from reseller.clock import new_id
 from reseller.domain import outbox
 from reseller.domain.identity.sealing import Seal
-from reseller.domain.outbox import EVENTS, Event
+from reseller.domain.outbox import EVENTS, Audience, Event
 from reseller.domain.webhooks import (
     LASTS,
     DeliveryState,
@@ -57,8 +57,10 @@ def listen(session: Session, account_id: UUID, *, seal: Seal, until: datetime) -
     gone.events = names[:1]
     for number, hours in enumerate(HOURS_AGO):
         at = until - timedelta(hours=hours)
-        event = Event(id=new_id(at), account_id=account_id, name=names[number % len(names)], created_at=at, dispatched_at=at)
-        event.payload = dict(EVENTS[event.name].sample)
+        name = names[number % len(names)]
+        whose = account_id if EVENTS[name].audience is Audience.ACCOUNT else None
+        event = Event(id=new_id(at), account_id=whose, name=name, created_at=at, dispatched_at=at)
+        event.payload = dict(EVENTS[name].sample)
         session.add(event)
         session.flush()
         _deliver(session, takes, event, AT_LAST if number == 3 else WELL)

@@ -10,7 +10,7 @@ admission commit (design decision 6, promise R22).
 from reseller.digest import digest_of
 from reseller.domain.keys.changing import MAX_GRACE, change, revoke, rotate
 from reseller.domain.keys.directory import Caller, Directory
-from reseller.domain.keys.making import MAX_ACTIVE_KEYS, KeyOrder, make, mint
+from reseller.domain.keys.making import MAX_ACTIVE_KEYS, KeyOrder, as_told, make, mint
 from reseller.domain.keys.reading import KeyState, ListedKey, key_of, keys_of, listed, listed_key, purse_of, spent_now, state_of
 from reseller.domain.keys.shape import (
     ALPHABET,
@@ -26,7 +26,7 @@ from reseller.domain.keys.terms import MAX_LIFE, MAX_NAME_CHARACTERS, MAX_PATTER
 __all__ = [
     "ALPHABET", "MAX_ACTIVE_KEYS", "MAX_GRACE", "MAX_LIFE", "MAX_NAME_CHARACTERS", "MAX_PATTERNS",
     "SECRET_CHARACTERS", "SHOWN_CHARACTERS", "ApiKey",
-    "Caller", "Directory", "KeyOrder", "KeyState", "KeyTerms", "ListedKey", "SpendLimit", "SpendPeriod", "change",
+    "Caller", "Directory", "KeyOrder", "KeyState", "KeyTerms", "ListedKey", "SpendLimit", "SpendPeriod", "as_told", "change",
     "check_patterns", "checksum", "digest_of",
     "has_key_shape", "is_usable", "key_of", "keys_of", "listed", "listed_key", "make", "mint", "period_start", "purse_of", "revoke",
     "rotate", "shown_prefix", "spent_now", "state_of", "usable_at",

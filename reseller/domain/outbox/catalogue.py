@@ -3,7 +3,7 @@
 Where to add: an entry here, and `announce` in the transaction of the verb that causes it; a test fails for one without the other.
 """
 
-from reseller.domain.outbox.kinds import EventKind
+from reseller.domain.outbox.kinds import Audience, EventKind
 
 KEY = {
     "key_id": "Our id of the key",
@@ -43,6 +43,8 @@ _DISPUTE_SAMPLE = {
     "withdrawn_usd": "20",
 }
 
+_MODEL_SAMPLE = {"id": "openai/gpt-4o-mini", "pricing_before": {"prompt": "0.0000002"}, "pricing": {"prompt": "0.00000018"}}
+
 ALERT = {"alert_rule_id": "Our id of the alert", "kind": "What it watches", "line": "Its line, in words"}
 
 EVENTS: dict[str, EventKind] = {
@@ -71,6 +73,11 @@ EVENTS: dict[str, EventKind] = {
         {**KEY, "revoked_at": "When"},
         {**_KEY_SAMPLE, "revoked_at": "2026-11-27T09:30:00+00:00"},
     ),
+    "key.expiring": EventKind(
+        "A key stops working within a week. Told once for each end it is given, of keys that were made for longer than that.",
+        {**KEY, "expires_at": "When it stops working"},
+        {**_KEY_SAMPLE, "expires_at": "2026-12-04T09:30:00+00:00"},
+    ),
     "balance.low": EventKind(
         "The balance has fallen below the line of an alert; told again after it was clearly above.",
         {
@@ -85,6 +92,11 @@ EVENTS: dict[str, EventKind] = {
             "line_usd": "5",
             "balance_usd": "4.98231",
         },
+    ),
+    "balance.zero": EventKind(
+        "The credit is used up: less than a cent is left, and calls are refused with 402. Told again after there was some again.",
+        {"balance_usd": "The balance when it was seen"},
+        {"balance_usd": "0.00214"},
     ),
     "balance.topped_up": EventKind(
         "Credit was added to the balance: a line of the statement that is not usage.",
@@ -123,6 +135,42 @@ EVENTS: dict[str, EventKind] = {
             "key_id": None,
             "member_id": None,
         },
+    ),
+    "limit.hit": EventKind(
+        "A call was refused by a limit of the account or of a key. Told at most once an hour for each limit.",
+        {
+            "limit": "`requests_per_minute`, `requests_per_hour`, `requests_per_day`, `concurrent_requests`, `concurrent_large_requests`, "
+            "or `key_spend_` with `day`, `week`, `month` or `lifetime`",
+            "allowed": "How much it allows: calls, or US dollars of a key; null: not known",
+            "error_code": "The code of the error that the call got",
+            "key_id": "The key whose spend limit it is; null: a limit of the account",
+            "refused_at": "When the call was refused",
+        },
+        {
+            "limit": "requests_per_minute",
+            "allowed": "60",
+            "error_code": "rate_limit_exceeded",
+            "key_id": None,
+            "refused_at": "2026-11-27T09:30:00+00:00",
+        },
+    ),
+    "model.price_changed": EventKind(
+        "List prices of models are other ones, up or down. Prices that were agreed with you are in `/v1/models`.",
+        {"models": "At most 50: `id`, `pricing_before` and `pricing`, in US dollars by unit as `/v1/models` has them"},
+        {"models": [_MODEL_SAMPLE]},
+        Audience.EVERY_ACCOUNT,
+    ),
+    "model.withdrawn": EventKind(
+        "Models are not for sale any more: calls to them are refused with 404.",
+        {"models": "The ids of the models, at most 50"},
+        {"models": ["openai/gpt-4o-mini"]},
+        Audience.EVERY_ACCOUNT,
+    ),
+    "model.restored": EventKind(
+        "Models that were withdrawn are for sale again.",
+        {"models": "The ids of the models, at most 50"},
+        {"models": ["openai/gpt-4o-mini"]},
+        Audience.EVERY_ACCOUNT,
     ),
     "payment.paid": EventKind(
         "A payment has arrived; its credit is in the balance. Once for each payment.",

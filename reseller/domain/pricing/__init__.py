@@ -42,6 +42,7 @@ from reseller.domain.pricing.tables import (
     Upstream,
     UpstreamKind,
 )
+from reseller.domain.pricing.telling import ToldPrice, tell_of_prices
 from reseller.domain.pricing.trial import Change, PriceLine, changes, draft, price_lines
 from reseller.domain.pricing.upstreams import (
     UpstreamState,
@@ -79,6 +80,7 @@ __all__ = [
     "Rule",
     "RuleTerms",
     "SyncReport",
+    "ToldPrice",
     "Upstream",
     "UpstreamKind",
     "UpstreamState",
@@ -115,6 +117,7 @@ __all__ = [
     "staff_lines",
     "sum_usd",
     "sync",
+    "tell_of_prices",
     "upstream_states",
     "withdraw",
 ]

@@ -13,11 +13,13 @@ from reseller.clock import now
 from reseller.database import forget_rows
 from reseller.domain import letters
 from reseller.domain.alarms import keeping as alarms
+from reseller.domain.alerts.hit_limits import HIT
 from reseller.domain.calls import processes
 from reseller.domain.identity import links, sessions, throttle
 from reseller.domain.identity.viewings import Viewing
 from reseller.domain.ledger import CapUse
-from reseller.domain.notices import Notice
+from reseller.domain.notices import EXPIRING, Notice
+from reseller.domain.outbox import EventMark
 from reseller.domain.payments import events
 from reseller.domain.registration import forgetting
 from reseller.domain.supplier import SupplierCredit
@@ -44,6 +46,10 @@ def _viewings() -> int:
 
 def _notices() -> int:
     return forget_rows(Notice, Notice.subject.startswith("key "), Notice.told_at < now() - QUARTER)
+
+
+def _event_marks() -> int:
+    return forget_rows(EventMark, EventMark.name.in_((EXPIRING, HIT)), EventMark.told_at < now() - QUARTER)
 
 
 def _cap_uses() -> int:
@@ -77,6 +83,7 @@ POLICY = (
     Rule("processes", "a minute of silence", "who owes no call has nothing to say", processes.forget_silent),
     Rule("viewings", f"{QUARTER.days} days after their end", "begin and end are in the audit log", _viewings),
     Rule("notices", f"of keys {QUARTER.days} days after they were told", "the key has ended since", _notices),
+    Rule("event_marks", f"of keys and limits {QUARTER.days} days", "the key has ended; a limit is told again by the hour", _event_marks),
     Rule("cap_uses", f"{LATELY.days} days", "a cap counts one day; what was moved is in the ledger and the audit log", _cap_uses),
     Rule("supplier_credits", f"{QUARTER.days} days", "the pace is that of a week", _credits),
     Rule("users", f"unverified registrations {forgetting.KEPT.days} days", "nothing came of them", forgetting.forget_unverified),
@@ -115,6 +122,7 @@ KEPT = {
     "models": "calls name them",
     "model_prices": "prices of each version explain charges (R7)",
     "price_versions": "the same",
+    "told_prices": "one row a model: what customers were told last",
     "pricing_rules": "the same",
     "confirmations": "what operators confirmed",
     "job_runs": "one row a job: its last run",

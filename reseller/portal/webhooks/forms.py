@@ -1,6 +1,7 @@
 """The forms of webhook endpoints: what people may decide, as text; what is right is decided by the domain."""
 
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 from wtforms import Form, HiddenField, RadioField, SelectField, SelectMultipleField, StringField
@@ -12,6 +13,8 @@ from reseller.domain.outbox import EVENTS
 from reseller.domain.webhooks import MAX_DESCRIPTION_CHARACTERS, MAX_URL_CHARACTERS, EndpointTerms, ListedEndpoint
 from reseller.errors import Refusal
 
+TITLES = {"key": "Keys", "budget": "Budgets", "payment": "Payments", "limit": "Limits", "model": "Models and prices"}
+"""Of groups of events, by the noun that their names begin with; others are called by the noun."""
 ALL, CHOSEN = "all", "chosen"
 OVERLAPS = (("24", "For 24 hours: both sign meanwhile"), ("168", "For 7 days"), ("0", "Not at all: somebody else may know it"))
 FIELDS_OF = {"url": "url", "description": "description", "events": "events", "overlap": "overlap"}
@@ -44,6 +47,11 @@ class EndpointForm(Form):  # type: ignore[misc]
     def __init__(self, *args: Any, choices: list[str], **more: Any) -> None:
         super().__init__(*args, **more)
         self.events.choices = [SelectChoice(name, name) for name in choices]
+
+    def by_noun(self) -> list[tuple[str, list[Any]]]:
+        """The choices of events in the groups in which people look for one, each under its title."""
+        found = groupby(self.events, lambda option: str(option.label.text).partition(".")[0])
+        return [(TITLES.get(noun, noun.capitalize()), list(options)) for noun, options in found]
 
     def terms(self) -> EndpointTerms:
         """What the form says."""
