@@ -21,8 +21,8 @@ _PAYMENTS = (
 
 _WEBHOOKS = (
     """INSERT INTO webhook_endpoints (id, account_id, url, description, sealed_secret, is_slow, created_at)
-       SELECT gen_random_uuid(), account_id, 'https://programs.example/' || account_id, '', 'sealed', false, created_at
-         FROM (SELECT account_id, min(created_at) AS created_at FROM ledger_entries GROUP BY account_id ORDER BY count(*) DESC LIMIT :accounts / 10) busy""",
+       SELECT gen_random_uuid(), account_id, 'https://programs.example/' || account_id, '', 'sealed', false, now() - interval '80 days'
+         FROM callers WHERE place <= :accounts / 10""",
     """INSERT INTO outbox (id, account_id, name, payload, dispatched_at, created_at)
        SELECT u.id, u.account_id, 'limit.hit', '{"limit": "minute"}', u.created_at, u.created_at
          FROM usage_logs u JOIN (SELECT DISTINCT account_id FROM webhook_endpoints) e USING (account_id)
@@ -47,6 +47,6 @@ _ALARMS = (
 
 
 def fill(session: Session, numbers: Mapping[str, int]) -> None:
-    """Every top-up has its payment, a tenth of the accounts an endpoint with its share of the events. `numbers`: accounts, calls, events."""
+    """Every top-up has its payment, the tenth of the accounts that calls most an endpoint with its share of the events. `numbers`: accounts, calls, events."""
     for statement in (*_PAYMENTS, *_WEBHOOKS, *_ALARMS):
         session.execute(text(statement), numbers)
