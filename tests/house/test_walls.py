@@ -1,6 +1,7 @@
 """Row-level security is the second wall (R23): for every table of an account, under the role that production has."""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,7 @@ from reseller.domain.payments import MoneySeen, events, learn_money, learn_sessi
 from reseller.domain.payments.events import Heard
 from reseller.domain.payments.suspense import Aside, Why
 from reseller.domain.usage import rollup
+from reseller.domain.usage.rollup_tables import AccountMonth
 from reseller.domain.usage.tables import CarriedCharge
 from reseller.wiring import wiring_of
 from tests import factories
@@ -84,6 +86,9 @@ def make_two(till: Till) -> tuple[scenes.Customer, scenes.Customer]:
         with transaction() as session:
             session.add(Alert(account_id=person.account_id, crossing="1", kind="balance_amount", line="$5.00", value_usd=Decimal(4)))
         people.append(who)
+        with transaction() as session:
+            sums = dict.fromkeys(("calls", "refused", "errors", "prompt_tokens", "completion_tokens", "charge_nano", "cost_usd"), 0)
+            session.add(AccountMonth(month=date(2026, 1, 1), account_id=person.account_id, overage_loss_nano=0, **sums))
     rollup.run()
     supplier.record("openrouter", now().date(), [supplier.Told("acme/one", (), 1, 7, 3, 0, Decimal(1))], is_of_key=True)
     supplier.note("openrouter", bought_usd=Decimal(2), used_usd=Decimal(1), threshold=supplier.Threshold(Decimal(5), 1))

@@ -132,6 +132,7 @@ KEPT = {
     "usage_hours": "totals outlive the rows (R36)",
     "usage_latencies": "the same",
     "account_days": "the same",
+    "account_months": "the same",
     "active_windows": "the same",
     "traffic_hours": "the same",
     "traffic_days": "the same",

@@ -72,6 +72,7 @@ class Reading:
     def __init__(self, session: Session, wanted: Slice) -> None:
         # A plan for any instant would read all of the account's rows to find those of the last minute.
         session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+        session.execute(text("SET LOCAL work_mem = '32MB'"))
         self._session = session
         self._where = wanted.where
         self._params: dict[str, Any] = {

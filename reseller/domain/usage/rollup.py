@@ -16,7 +16,7 @@ from itertools import groupby
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from reseller.clock import day_start, month_start, next_month
+from reseller.clock import day_start, month_start, next_month, now
 from reseller.database import transaction
 from reseller.domain.usage import rollup_statements as sql
 from reseller.domain.usage.rollup_tables import RollupMark
@@ -26,7 +26,7 @@ QUARTER = timedelta(minutes=15)
 LATE = timedelta(seconds=60)
 CLOCK_STEP = timedelta(hours=1)  # the fault model's: a clock that was set back
 LOCK = 0x726F6C6C  # "roll": one writer of sums at a time
-MARK = "usage"
+MARK, MONTHS = "usage", "months"
 LAST_DAY = date(9999, 1, 1)
 
 Span = tuple[datetime, datetime]
@@ -40,13 +40,17 @@ def run() -> int:
     until, touched = _look()
     for day, quarters in groupby(touched, key=lambda starts_at: starts_at.date()):
         recompute(day, spans_of(quarters))
+    while _close_month():
+        pass
     with transaction() as session:
         session.execute(sql.MARK, {"name": MARK, "until": until})
     return len(touched)
 
 
 def recompute(day: date, spans: Iterable[Span]) -> None:
-    """The sums of these spans of one UTC day, and of the day, are those of the raw rows. A span is whole quarter-hours.
+    """The sums of these spans of one UTC day, of the day, and of its month if that is summed, are those of the raw rows.
+
+    A span is whole quarter-hours.
 
     Of a month whose rows are not kept any more nothing changes: its totals outlive them (R36).
     """
@@ -58,6 +62,14 @@ def recompute(day: date, spans: Iterable[Span]) -> None:
         for start, end in spans:
             _replace_quarters(session, start, end)
         _replace_day(session, day)
+        if month_start(day) < months_until(session):
+            _replace_month(session, month_start(day))
+
+
+def months_until(session: Session) -> date:
+    """Months before this one are summed; it never goes back."""
+    mark = session.get(RollupMark, MONTHS, populate_existing=True)
+    return date.min if mark is None else mark.settled_until.date()
 
 
 def spans_of(quarters: Iterable[datetime]) -> list[Span]:
@@ -96,6 +108,7 @@ def differences(month: date | None = None) -> list[datetime]:
         begin, end = (date.fromisoformat(first), LAST_DAY) if month is None else (month, next_month(month))
         bounds = {"first": day_start(begin), "last": day_start(end)}
         found = {at for query in (sql.WRONG_QUARTERS, sql.WRONG_DAYS, sql.WRONG_LATENCIES) for at in session.scalars(query, bounds)}
+        found |= set(session.scalars(sql.WRONG_MONTHS, bounds | {"months_until": months_until(session)}))
         return sorted(found)
 
 
@@ -134,3 +147,23 @@ def _replace_day(session: Session, day: date) -> None:
     for begun in (day - timedelta(days=1), day):  # windows that begin on either reach into this day
         session.execute(sql.FORGET_WINDOWS, {"day": begun})
         session.execute(sql.SUM_WINDOWS, {"day": begun})
+
+
+def _close_month() -> bool:
+    """Whether a month was summed: the first that is over and was not."""
+    with transaction() as session:
+        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        month, first = months_until(session), session.scalar(sql.FIRST_DAY)
+        if month == date.min and first is not None:
+            month = month_start(first)
+        if month == date.min or next_month(month) > now().date():
+            return False
+        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        _replace_month(session, month)
+        session.execute(sql.MARK, {"name": MONTHS, "until": day_start(next_month(month))})
+        return True
+
+
+def _replace_month(session: Session, month: date) -> None:
+    session.execute(sql.FORGET_MONTH, {"month": month})
+    session.execute(sql.SUM_ACCOUNT_MONTH, {"month": month, "after": next_month(month)})

@@ -69,6 +69,7 @@ FORGET_QUARTERS = tuple(
     text(f"DELETE FROM {table} WHERE starts_at >= :start AND starts_at < :end")
     for table in ("usage_hours", "usage_latencies", "traffic_hours", "traffic_totals")
 )
+FORGET_MONTH = text("DELETE FROM account_months WHERE month = :month")
 FORGET_WINDOWS = text("DELETE FROM active_windows WHERE day = :day")
 FORGET_DAY = tuple(text(f"DELETE FROM {table} WHERE day = :day") for table in ("account_days", "traffic_days"))
 
@@ -112,6 +113,12 @@ SUM_ACCOUNT_DAY = text(
     SELECT :day, account_id, coalesce(bit_or(set_bit({_NO_QUARTER}, CAST({_NUMBER} AS int), 1)) FILTER (WHERE calls > 0), {_NO_QUARTER}),
            {sums()}
       FROM usage_hours WHERE {_OF_THE_DAY} AND NOT is_test GROUP BY account_id"""
+)
+
+FIRST_DAY = text("SELECT min(day) FROM account_days")
+SUM_ACCOUNT_MONTH = text(
+    f"""INSERT INTO account_months (month, account_id, {", ".join(SUMS)})
+    SELECT :month, account_id, {sums()} FROM account_days WHERE day >= :month AND day < :after GROUP BY account_id"""
 )
 
 # An account is missing from the window that begins at quarter q if its last quarter of the day is before q and its first of the
@@ -181,6 +188,20 @@ WRONG_DAYS = text(
         },
     )
     + ") b"
+)
+_DAYS_OF_MONTHS = f"{_SPAN_OF_DAYS} AND day < CAST(:months_until AS date)"
+WRONG_MONTHS = text(
+    "SELECT DISTINCT CAST(month AS timestamp) AT TIME ZONE 'UTC' FROM ("
+    + _wrong(
+        "month, account_id",
+        {
+            "days": f"""SELECT CAST(date_trunc('month', day) AS date) AS month, account_id, {sums()}
+                          FROM account_days WHERE {_DAYS_OF_MONTHS} GROUP BY 1, 2""",
+            "months": f"""SELECT month, account_id, {_TOLD} FROM account_months
+                           WHERE {_DAYS_OF_MONTHS.replace("day ", "month ")}""",
+        },
+    )
+    + ") m"
 )
 # Every completed call whose duration is known is in one bucket of its account and in one of everybody's.
 WRONG_LATENCIES = text(

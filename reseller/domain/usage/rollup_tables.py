@@ -1,8 +1,8 @@
 """Sums of `usage_logs` for charts and reports. Written by `rollup` alone, from the raw rows and never from memory.
 
 Every row is a sum over a quarter-hour or a UTC day. A quarter-hour divides each zone's day (Kolkata's begins at half past,
-Kathmandu's at a quarter to), so days of any zone are exact; a UTC day is the sum of its quarter-hours, for
-ranges that would need too many of them. Totals outlive the raw rows, which are dropped by months.
+Kathmandu's at a quarter to), so days of any zone are exact; a UTC day is the sum of its quarter-hours, and an account's month that is
+over the sum of its days, for ranges that would need too many of them. Totals outlive the raw rows, which are dropped by months.
 Money is nano-dollars; what upstreams bill keeps all its digits.
 """
 
@@ -96,6 +96,16 @@ class AccountDay(Sums, Base):
     quarters: Mapped[str] = mapped_column(BIT(QUARTERS_A_DAY), sort_order=10)
 
 
+class AccountMonth(Sums, Base):
+    """One account's live calls in one month of UTC days that is over. Which months are here, RollupMark says."""
+
+    __tablename__ = "account_months"
+    __table_args__ = (Index("ix_account_months_account_id_month", "account_id", "month"),)
+
+    month: Mapped[date] = mapped_column(Date, primary_key=True)  # its first day
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
 class ActiveWindow(Base):
     """How many accounts made a live call in the 24 hours from each quarter-hour of a UTC day: a day of any zone is one of them.
 
@@ -145,7 +155,7 @@ class TrafficTotal(Sums, Latencies, Base):
 
 
 class RollupMark(Base):
-    """How far the sums go: one row. Everything settled before `settled_until` is in them."""
+    """How far sums go. "usage": everything settled before `settled_until` is in them; "months": so are all months that end before."""
 
     __tablename__ = "rollup_marks"
 

@@ -26,7 +26,7 @@ from tests.domain.usage import calls
 
 ACCOUNTS = [UUID(int=number) for number in range(1, 8)]
 START = calls.day("2026-03-25")  # over a change of clocks in Europe
-TABLES = ("usage_hours", "usage_latencies", "account_days", "traffic_hours", "traffic_days", "traffic_totals")
+TABLES = ("usage_hours", "usage_latencies", "account_days", "account_months", "traffic_hours", "traffic_days", "traffic_totals")
 SUMS = "sum(calls) AS calls, sum(refused) AS refused, sum(errors) AS errors, sum(charge_nano) AS charge, sum(cost_usd) AS cost"
 RAW = """count(*) FILTER (WHERE status <> 'refused') AS calls, count(*) FILTER (WHERE status = 'refused') AS refused,
          count(*) FILTER (WHERE status IN ('failed', 'partial', 'voided')) AS errors, sum(charge_nano) AS charge,
@@ -198,7 +198,43 @@ def test_what_is_wrong_is_named_and_mended(app: Flask) -> None:
     wrong = rollup.differences()
     rollup.mend(wrong)
 
-    assert wrong == sorted([first["at"].astimezone(UTC), calls.day("2026-03-27"), last["starts_at"].astimezone(UTC)])
+    month = calls.day("2026-03-01")  # is not the sum of its days any more
+    assert wrong == sorted([month, first["at"].astimezone(UTC), calls.day("2026-03-27"), last["starts_at"].astimezone(UTC)])
+    assert rollup.differences() == []
+
+
+def test_a_month_that_is_over_is_summed_once_and_again_when_a_call_settles_late(app: Flask) -> None:
+    calls.write([calls.row(START + timedelta(days=n), who, charge_nano=10) for n in (0, 1, 8) for who in ACCOUNTS[:2]])
+    rollup.run()
+    first = {
+        (str(row["month"]), row["account_id"]): (row["calls"], row["charge_nano"]) for row in scenes.rows("SELECT * FROM account_months")
+    }
+
+    late = calls.row(START + timedelta(days=2), ACCOUNTS[0], charge_nano=5, settled_at=now())
+    calls.write([late, calls.row(now(), ACCOUNTS[0], charge_nano=7)])
+    rollup.run()
+
+    assert first == {(month, who): (count, 10 * count) for who in ACCOUNTS[:2] for month, count in (("2026-03-01", 2), ("2026-04-01", 1))}
+    months = scenes.rows("SELECT month, account_id, calls, charge_nano FROM account_months WHERE month < '2026-04-01'")
+    assert {row["account_id"]: (row["calls"], row["charge_nano"]) for row in months} == {ACCOUNTS[0]: (3, 25), ACCOUNTS[1]: (2, 20)}
+    assert scenes.rows("SELECT FROM account_months WHERE month >= date_trunc('month', now())") == [], "a month that runs has no sum"
+
+
+def test_a_wrong_month_is_named_and_mended(app: Flask) -> None:
+    """Of one account more and of another less: the sum of all is right."""
+    fill(10, 60)
+    rollup.run()
+    scenes.execute(
+        "UPDATE account_months SET charge_nano = charge_nano + 1 WHERE month = '2026-03-01' AND account_id = :id", id=ACCOUNTS[0]
+    )
+    scenes.execute(
+        "UPDATE account_months SET charge_nano = charge_nano - 1 WHERE month = '2026-03-01' AND account_id = :id", id=ACCOUNTS[1]
+    )
+
+    wrong = rollup.differences()
+    rollup.mend(wrong)
+
+    assert wrong == [calls.day("2026-03-01")]
     assert rollup.differences() == []
 
 

@@ -169,17 +169,9 @@ _PAID = """SELECT (created_at AT TIME ZONE :zone)::date, sum(amount_nano) FROM l
             WHERE kind IN ('top_up', 'refund', 'dispute') AND created_at >= :start AND created_at < :paid_end GROUP BY 1"""
 
 
-def _edge(named: str, end: str) -> str:
-    """Accounts with a live call in what is left over of whole days at this end of the range: asked once for all of them."""
-    return f"""SELECT account_id FROM usage_hours
-                WHERE starts_at >= :{named}{end}_from AND starts_at < :{named}{end}_to AND NOT is_test AND calls > 0"""
-
-
 def _is_active(named: str) -> str:
-    """Whether the account `a` made a live call in the range whose bounds have this beginning: whole days by one look in an index."""
-    return f"""(EXISTS (SELECT 1 FROM account_days d WHERE d.account_id = a.id AND d.calls > 0
-                          AND d.day >= :{named}day_from AND d.day < :{named}day_to)
-             OR a.id IN ({_edge(named, "head")}) OR a.id IN ({_edge(named, "tail")}))"""
+    """Whether the account `a` made a live call in the range whose bounds have this beginning: asked once for all of them."""
+    return f"a.id IN (SELECT account_id FROM {pieces.accounts('account_id, calls', named=named)} WHERE calls > 0)"
 
 
 _ACTIVITY = f"""
@@ -193,7 +185,7 @@ UNION ALL
 
 
 def _activity(session: Session, period: Period) -> tuple[Activity, tuple[Left, ...]]:
-    before = {f"before_{name}": value for name, value in period.before.bounds().items()}
+    before = {f"before_{name}": value for name, value in pieces.bounds(session, period.before).items()}
     first, *rows = pieces.fetch(session, _ACTIVITY, period, **before)
     active, active_before, gone = (int(count) for count in first[:3])
     left = tuple(Left(row[3], row[4], to_usd(int(row[5]))) for row in rows)

@@ -91,8 +91,9 @@ _HOURS = """SELECT CAST(extract(isodow FROM starts_at AT TIME ZONE :zone) AS int
 
 # Of all accounts as little as tells who is shown; the rest for those alone.
 _ACCOUNTS = f"""
-WITH used AS (SELECT account_id, sum(cost_usd) AS cost, sum(calls) AS calls, count(*) OVER () AS active
-                FROM {pieces.accounts("account_id, cost_usd, calls")} GROUP BY 1 HAVING sum(calls) > 0),
+WITH used AS (SELECT account_id, sum(cost) AS cost, sum(calls) AS calls, count(*) OVER () AS active
+                FROM {pieces.accounts("account_id, sum(cost_usd) AS cost, sum(calls) AS calls", grouped="account_id")}
+               GROUP BY 1 HAVING sum(calls) > 0),
 shown AS MATERIALIZED (SELECT account_id, active FROM used ORDER BY cost DESC, calls DESC, account_id LIMIT {SHOWN_ACCOUNTS})
 SELECT s.account_id, a.name, v.*, s.active FROM shown s JOIN accounts a ON a.id = s.account_id
  CROSS JOIN LATERAL (SELECT {_VOLUME} FROM {pieces.accounts(f"account_id, {_COLUMNS}")} WHERE pieces.account_id = s.account_id) v

@@ -1,6 +1,7 @@
 """The SQL of ranges: whole UTC days from the tables of days, what is left over at both ends from the quarter-hours.
 
-So ninety days are a few thousand rows, whatever the zone, and exact.
+So ninety days are a few thousand rows, whatever the zone, and exact. Of accounts, of which there may be very many, months that are
+over come from their own table.
 """
 
 # ruff: noqa: S608 - put together from constants only
@@ -11,27 +12,37 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from reseller.clock import month_start, next_month
+from reseller.domain.usage import rollup
 from reseller.domain.usage.histogram import BUCKETS
 from reseller.domain.usage.period import Period
-from reseller.domain.usage.rollup_statements import LATENCIES, SUMS
-
-
-def _union(columns: str, quarters: str, days: str, *, where: str, named: str) -> str:
-    head, tail = (f"starts_at >= :{named}{end}_from AND starts_at < :{named}{end}_to" for end in ("head", "tail"))
-    return f"""(SELECT {columns} FROM {days} WHERE day >= :{named}day_from AND day < :{named}day_to AND {where}
-         UNION ALL SELECT {columns} FROM {quarters} WHERE {head} AND {where}
-         UNION ALL SELECT {columns} FROM {quarters} WHERE {tail} AND {where}) pieces"""
+from reseller.domain.usage.rollup_statements import LATENCIES
 
 
 def traffic(columns: str, *, where: str = "NOT is_test") -> str:
     """FROM clause: rows of everybody's traffic in the range."""
-    return _union(columns, "traffic_hours", "traffic_days", where=where, named="")
+    edges = (f"traffic_hours WHERE starts_at >= :{end}_from AND starts_at < :{end}_to AND {where}" for end in ("head", "tail"))
+    return _union(columns, f"traffic_days WHERE day >= :day_from AND day < :day_to AND {where}", *edges)
 
 
-def accounts(columns: str, *, named: str = "") -> str:
-    """FROM clause: rows of accounts' live calls in the range whose bounds are parameters with this beginning."""
-    quarters = f"(SELECT starts_at, account_id, {', '.join(SUMS)} FROM usage_hours WHERE NOT is_test) live"
-    return _union(columns, quarters, "account_days", where="true", named=named)
+def accounts(columns: str, *, named: str = "", grouped: str = "") -> str:
+    """FROM clause: rows of accounts' live calls in the range whose bounds are parameters with this beginning.
+
+    `grouped`: each piece is added up by these columns before; the server's other processors help with the long ones.
+    """
+    found = [f"account_months WHERE month >= :{named}month_from AND month < :{named}month_to"]
+    found += [
+        f"account_days WHERE day >= :{named}{start} AND day < :{named}{end}"
+        for start, end in (("day_from", "month_from"), ("month_to", "day_to"))
+    ]
+    found += [
+        f"usage_hours WHERE starts_at >= :{named}{end}_from AND starts_at < :{named}{end}_to AND NOT is_test" for end in ("head", "tail")
+    ]
+    return _union(columns, *(f"{piece} GROUP BY {grouped}" if grouped else piece for piece in found))
+
+
+def _union(columns: str, *found: str) -> str:
+    return "(" + " UNION ALL ".join(f"SELECT {columns} FROM {piece}" for piece in found) + ") pieces"
 
 
 def added(histogram: str) -> str:
@@ -50,4 +61,15 @@ def point(period: Period) -> str:
 
 def fetch(session: Session, query: str, period: Period, **more: Any) -> Sequence[Any]:
     """The rows of a query over the range."""
-    return session.execute(text(query), period.bounds() | more).all()
+    return session.execute(text(query), bounds(session, period) | more).all()
+
+
+def bounds(session: Session, period: Period) -> dict[str, Any]:
+    """Those of the range, with the months `month_from` to before `month_to` that it holds whole and that are summed."""
+    found = period.bounds()
+    first, last = found["day_from"], found["day_to"]
+    month_from = first if first == month_start(first) else next_month(month_start(first))
+    month_to = min(month_start(last), rollup.months_until(session))
+    if month_from >= month_to:
+        month_from = month_to = first
+    return found | {"month_from": month_from, "month_to": month_to}
