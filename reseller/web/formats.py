@@ -106,6 +106,13 @@ def ago(at: datetime) -> str:
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
+def next_try(at: datetime | None) -> str:
+    """When something that waits is tried, to the second; it may be due and have others before it. A dash: never."""
+    if at is None:
+        return "–"
+    return "in its turn" if at <= now() else exact_moment(at)
+
+
 def duration(span: timedelta | Decimal | float | None) -> str:
     """A length of time in the unit that suits it; a number is milliseconds: "0.4 ms", "210 ms", "1.25 s", "3 min 20 s"."""
     if span is None:
@@ -127,7 +134,21 @@ def iso(at: datetime | date) -> str:
 
 def install(app: Flask, settings: Settings) -> None:
     """Templates have these as filters, and the brand as a global."""
-    for function in (usd, fixed_usd, exact_usd, per_million, usd_per_million, number, counted, percent, exact_moment, ago, duration, iso):
+    for function in (
+        usd,
+        fixed_usd,
+        exact_usd,
+        per_million,
+        usd_per_million,
+        number,
+        counted,
+        percent,
+        exact_moment,
+        next_try,
+        ago,
+        duration,
+        iso,
+    ):
         app.add_template_filter(function)
     brand = settings.brand
     app.jinja_env.globals.update(

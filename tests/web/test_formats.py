@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from reseller.web.formats import counted, duration, exact_usd, usd
+from reseller.clock import now
+from reseller.web.formats import counted, duration, exact_usd, next_try, usd
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,8 @@ def test_a_length_of_time_has_the_unit_that_suits_it(span: timedelta | float | N
 @pytest.mark.parametrize(("count", "shown"), [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (1200, "1,200 calls")])
 def test_one_thing_is_not_many(count: int, shown: str) -> None:
     assert counted(count, "call") == shown
+
+
+def test_what_is_due_waits_for_its_turn() -> None:
+    """Deliveries go one after the other: the time at which one was due first says nothing about when it is tried."""
+    assert [next_try(at) for at in (now() - timedelta(seconds=1), None)] == ["in its turn", "–"]

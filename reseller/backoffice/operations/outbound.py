@@ -18,6 +18,7 @@ from reseller.domain.desk import delivery_lines
 from reseller.domain.outbox import EVENTS
 from reseller.domain.webhooks import DeliveryState, OffBecause, WebhookDelivery, WebhookEndpoint
 from reseller.errors import NotFound
+from reseller.web.formats import next_try
 from reseller.web.typed import typed_id
 
 OFF_WORDS = {
@@ -60,6 +61,7 @@ class Deliveries(TableView):
         "event_name": lambda line: f"{line.event_name} (test)" if line.is_test else line.event_name,
         "state": lambda line: cells.status(line.state),
         "last_status": lambda line: line.last_status and cells.tag(str(line.last_status), tone_of(line.last_status)),
+        "next_try_at": lambda line: next_try(line.next_try_at),
     }
     column_filters: ClassVar[tuple[ListFilter, ...]] = (
         AccountIs(WebhookDelivery.account_id),
