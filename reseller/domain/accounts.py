@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
 from reseller.database import Base, Created, Identified, Versioned, db, transaction
-from reseller.domain import staff
+from reseller.domain import outbox, staff
 from reseller.errors import Conflict, InvalidRequest, NotFound
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -196,6 +196,15 @@ def home_of(user_id: UUID) -> UUID | None:
 def record(actor: str, action: str, user_id: UUID, *, reason: str = "", changes: dict[str, Any] | None = None) -> None:
     """An audit row about a person, found with the account they own, is part of the caller's transaction."""
     staff.record(actor, action, "user", user_id, account_id=home_of(user_id), reason=reason, changes=changes)
+
+
+def tell_of_member(user_id: UUID, change: str) -> None:
+    """Programs of each account that the person belongs to are told what became another: an event of the caller's transaction."""
+    with transaction() as session:
+        session.flush()
+        query = select(Membership.account_id, Membership.role, User.email).join(User, User.id == Membership.user_id)
+        for account_id, role, email in session.execute(query.where(User.id == user_id).order_by(Membership.account_id)).all():
+            outbox.announce("member.changed", account_id, member_id=user_id, email=email, role=role, change=change)
 
 
 def name_of(account_id: UUID) -> str:

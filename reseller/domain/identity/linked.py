@@ -52,6 +52,7 @@ def link(user_id: UUID, vouched: Vouched, *, actor: str) -> None:
         begin_with(user_id, vouched, actor=actor)
         facts = {"provider": urlsplit(vouched.issuer).netloc, "address": staff.acting_address()}
         letters.write(LetterKind.SIGN_IN_LINKED, user.email, facts=facts)
+        accounts.tell_of_member(user_id, "provider")
 
 
 def begin_with(user_id: UUID, vouched: Vouched, *, actor: str) -> None:
@@ -80,6 +81,7 @@ def unlink(identity_id: UUID, user_id: UUID, *, keep: UUID, actor: str) -> int:
             raise Conflict("This is your only way to sign in. Set a password first, or link another sign-in.")
         session.delete(row)
         _record(actor, "user.unlink_identity", user_id, [f"{row.issuer} {row.label}".strip(), None])
+        accounts.tell_of_member(user_id, "provider")
         return sessions.end_all(user_id, but=keep)
 
 

@@ -67,4 +67,5 @@ def change(user_id: UUID, password_hash: str, *, actor: str, reason: str = "", k
         throttle.forgive(user.email)
         links.void(user_id)  # of every purpose: whoever had the old password may have asked for one
         letters.write(LetterKind.PASSWORD_CHANGED, user.email, facts={"address": staff.acting_address()})
+        accounts.tell_of_member(user_id, "password")
         return sessions.end_all(user_id, but=keep)

@@ -61,6 +61,7 @@ def enrol(user_id: UUID, secret: str, code: str, *, seal: Seal, replaces: bool) 
         session.flush()
         accounts.record(actor, "user.replace_second_factor" if replaces else "user.enrol_second_factor", user_id)
         _tell(user.email, "replaced" if replaces else "added")
+        accounts.tell_of_member(user_id, "second_factor")
         return recovery_codes.make(user_id, actor=actor)
 
 
@@ -88,6 +89,7 @@ def reset(user_id: UUID, *, actor: str, reason: str, keep: UUID | None = None) -
         recovery_codes.discard(user_id)
         accounts.record(actor, "user.reset_second_factor", user_id, reason=reason)
         _tell(session.get_one(User, user_id).email, "removed")
+        accounts.tell_of_member(user_id, "second_factor")
         return sessions.end_all(user_id, but=keep)
 
 

@@ -136,6 +136,21 @@ EVENTS: dict[str, EventKind] = {
             "member_id": None,
         },
     ),
+    "member.changed": EventKind(
+        "Somebody who belongs to the account has another way in than before. They have a letter about it.",
+        {
+            "member_id": "Our id of the person",
+            "email": "Their address, now",
+            "role": "What they are in the account: `owner`, …",
+            "change": "`password`, `second_factor` (added, replaced or taken away), `provider` (linked or unlinked), or `address`",
+        },
+        {
+            "member_id": "0199f3a2-6b02-7c2e-8d41-4a1f5e0b2c09",
+            "email": "ann@example.com",
+            "role": "owner",
+            "change": "second_factor",
+        },
+    ),
     "limit.hit": EventKind(
         "A call was refused by a limit of the account or of a key. Told at most once an hour for each limit.",
         {

@@ -63,6 +63,7 @@ def finish(token: str) -> str:
         links.void(user.id)
         letters.write(LetterKind.ADDRESS_CHANGED, old, facts={"new_email": opened.email})
         accounts.record(staff.actor_of(user.id), "user.change_address", user.id, changes={"email": [old, opened.email]})
+        accounts.tell_of_member(user.id, "address")
     return opened.email
 
 

@@ -13,7 +13,7 @@ from reseller.domain.outbox import EVENTS
 from reseller.domain.webhooks import MAX_DESCRIPTION_CHARACTERS, MAX_URL_CHARACTERS, EndpointTerms, ListedEndpoint
 from reseller.errors import Refusal
 
-TITLES = {"key": "Keys", "budget": "Budgets", "payment": "Payments", "limit": "Limits", "model": "Models and prices"}
+TITLES = {"key": "Keys", "budget": "Budgets", "payment": "Payments", "member": "Members", "limit": "Limits", "model": "Models and prices"}
 """Of groups of events, by the noun that their names begin with; others are called by the noun."""
 ALL, CHOSEN = "all", "chosen"
 OVERLAPS = (("24", "For 24 hours: both sign meanwhile"), ("168", "For 7 days"), ("0", "Not at all: somebody else may know it"))
