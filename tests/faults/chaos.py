@@ -124,10 +124,11 @@ class Chaos:
         kind = self.dice.choice(kinds)
         self.kinds[kind]()
         self.done[kind] += 1
-        before, began = buyers.whole, time.monotonic()
+        before, began, heard = buyers.whole, time.monotonic(), len(buyers.results)
         while buyers.whole < before + FLOWING:
             if time.monotonic() - began > self.back_seconds:
-                self.problems.append(f"no service {self.back_seconds:g} s after: {kind}")
+                said = Counter((result.status, result.error_code) for result in buyers.results[heard:])
+                self.problems.append(f"no service {self.back_seconds:g} s after: {kind}; answers meanwhile: {dict(said)}")
                 break
             time.sleep(0.05)
         return kind

@@ -26,6 +26,7 @@ class Received:
     call_id: UUID | None
     seconds: float
     has_cost: bool = True  # it says what it was charged: that was durable before the answer left
+    error_code: str | None = None
 
 
 def buy(customer: Customer, model: str = SLUG, **more: Any) -> Received:
@@ -42,7 +43,13 @@ def buy(customer: Customer, model: str = SLUG, **more: Any) -> Received:
     shown = answer.headers.get("x-request-id", "").removeprefix("req_")
     is_whole = answer.status == 200 and (not more.get("stream") or answer.frames[-1:] == ["[DONE]"])
     call_id = UUID(hex=shown) if shown else None
-    return Received(answer.status, is_whole, call_id, time.monotonic() - began, has_cost=is_whole and _tells_cost(answer))
+    seconds, has_cost = time.monotonic() - began, is_whole and _tells_cost(answer)
+    return Received(answer.status, is_whole, call_id, seconds, has_cost=has_cost, error_code=_error_code(answer))
+
+
+def _error_code(answer: Answer) -> str | None:
+    """Why it was refused; None of an answer that began well."""
+    return None if answer.status == 200 else str(answer.json["error"]["code"])
 
 
 def _tells_cost(answer: Answer) -> bool:
