@@ -66,8 +66,25 @@ def attempt(connection) -> None:
         compare_type=True,
         transaction_per_migration=True,
     )
+    if later := unknown_revisions():
+        print(  # noqa: T201
+            f"the database is at {', '.join(later)}, which a later release has made: nothing to migrate, this release runs on it",
+            file=sys.stderr,
+            flush=True,
+        )
+        return
     with context.begin_transaction():
         context.run_migrations()
+
+
+def unknown_revisions() -> list[str]:
+    """Of an upgrade to the newest: where the database stands, if this code has never heard of it. So going back to a release works."""
+    options = getattr(context.config, "cmd_opts", None)
+    function = context.get_context().opts.get("fn")
+    if getattr(function, "__name__", "") != "upgrade" or str(getattr(options, "revision", "heads")) not in ("head", "heads"):
+        return []
+    known = {each.revision for each in context.script.walk_revisions()}
+    return [revision for revision in context.get_context().get_current_heads() if revision not in known]
 
 
 def is_relative() -> bool:

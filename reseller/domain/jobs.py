@@ -87,7 +87,7 @@ def finish(name: str, worker_id: UUID, *, result: str | None = None, error: str 
 _LIST = text(
     """SELECT j.name, j.every_seconds, j.started_at, j.finished_at, j.succeeded_at, j.result, j.last_error, j.requested_at,
               j.runs, j.failures,
-              CASE WHEN j.leased_until >= now() AND p.beat_at >= now() - make_interval(secs => :silent)
+              CASE WHEN p.beat_at >= now() - make_interval(secs => :silent)
                    THEN p.host || ', process ' || p.pid END AS holder
          FROM job_runs j LEFT JOIN processes p ON p.id = j.leased_by
         WHERE CAST(:name AS text) IS NULL OR j.name = :name
@@ -97,7 +97,7 @@ _LIST = text(
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """One job as its last run left it. `holder` is the living worker that is running it now."""
+    """One job as its last run left it. `holder` is the living worker that is running it now, however long ago it began."""
 
     name: str
     every_seconds: int | None

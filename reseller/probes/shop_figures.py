@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reseller.clock import monotonic
 from reseller.database import acting_as_operator, db
+from reseller.domain.alarms import meaning_of
 from reseller.domain.desk.vitals import Vitals, overdue, vitals
 
 KEPT_SECONDS = 5.0
@@ -46,7 +47,7 @@ def _read() -> list[Metric]:
         up.add_metric([], 0)
         return [up]
     up.add_metric([], 1)
-    return [up, *_standing(found), *_queues(found), *_jobs(found), *_webhooks(found), _alarms(found)]
+    return [up, *_standing(found), *_queues(found), *_jobs(found), *_webhooks(found), _alarms(found), _open_alarms(found)]
 
 
 def _standing(found: Vitals) -> Iterator[Metric]:
@@ -114,6 +115,13 @@ def _alarms(found: Vitals) -> Metric:
     family = CounterMetricFamily("reseller_alarms", "Things that staff must look at", labels=["alarm", "process"])
     for name, raised in found.alarms.items():
         family.add_metric([name, "worker"], raised)
+    return family
+
+
+def _open_alarms(found: Vitals) -> Metric:
+    family = GaugeMetricFamily("reseller_open_alarms", "Alarms that last and nobody looks after", labels=["alarm", "urgent"])
+    for name, count in found.open_alarms.items():
+        family.add_metric([name, "yes" if meaning_of(name).is_urgent else "no"], count)
     return family
 
 

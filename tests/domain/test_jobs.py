@@ -10,6 +10,7 @@ from reseller.clock import new_id
 from reseller.database import acting_as_operator
 from reseller.domain import jobs
 from reseller.domain.calls import processes
+from reseller.domain.desk import conditions
 from reseller.domain.jobs import LEASE_SECONDS
 from reseller.errors import Conflict, InvalidRequest, NotFound
 from tests.domain import scenes
@@ -230,3 +231,16 @@ def test_the_list_names_the_living_worker_that_runs_a_job_and_no_dead_one() -> N
     assert while_it_lives.duration is None
     assert after is not None
     assert after.holder is None
+
+
+def test_a_run_that_outlasts_its_lease_is_still_its_worker_s() -> None:
+    """And an alarm once it has gone on for hours, instead of one that nobody takes the job."""
+    jobs.lease("tidy", EVERY, living_worker())
+    scenes.execute("UPDATE job_runs SET started_at = now() - interval '2 hours', leased_until = now() - interval '115 minutes'")
+
+    state = jobs.state_of("tidy")
+    stuck = conditions.look()["job_stuck"]
+
+    assert state is not None
+    assert state.holder is not None
+    assert stuck["tidy"].startswith("running since ")

@@ -89,7 +89,16 @@ def _audit(shop: Shop) -> list[str]:
     with shop.at_work():
         report = books.verify()
     found = [f"{mismatch.account_id} {mismatch.row}: {mismatch.problem}" for mismatch in report.mismatches]
-    return found + ([f"{report.open_holds} open holds"] if report.open_holds else [])
+    return found + ([f"{report.open_holds} open holds: {_open(shop)}"] if report.open_holds else [])
+
+
+def _open(shop: Shop) -> list[dict[str, Any]]:
+    """Every open hold with whose it is, for whoever has to find out why."""
+    return shop.query(
+        """SELECT h.id::text, h.created_at::text, h.generation_id, h.draft IS NOT NULL AS has_draft, h.chase_at::text,
+                  h.chase_attempts, h.process_id::text, p.kind, p.pid, p.beat_at::text, now()::text AS at
+             FROM holds h LEFT JOIN processes p ON p.id = h.process_id"""
+    )
 
 
 def _due(row: dict[str, Any], bills: dict[str, dict[str, Any]]) -> int:

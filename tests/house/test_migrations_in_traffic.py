@@ -90,6 +90,17 @@ def test_a_migration_that_never_gets_its_turn_gives_up_and_has_done_nothing(
     assert not scenes.rows("SELECT column_name FROM information_schema.columns WHERE column_name = 'colour'")
 
 
+def test_a_release_that_knows_less_than_the_database_starts_on_it(database_url: str, tmp_path: Path, app: Flask) -> None:
+    """Going back to the release before: it runs on the newer schema, and `release` of the Procfile must not stop it."""
+    scenes.execute("UPDATE alembic_version SET version_num = '9999_later'")
+
+    done = run_flask("db", "upgrade", env=environment(database_url, tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    assert "9999_later, which a later release has made" in done.stderr
+    assert scenes.rows("SELECT version_num FROM alembic_version") == [{"version_num": "9999_later"}]
+
+
 def test_new_migrations_hold_no_table_for_long() -> None:
     """What scans or rewrites a table that is there already says `# quick: why`, or is done without the lock."""
     found = [problem for path in files("migrations/versions") if int(path.stem[:4]) >= FROM for problem in problems_in(path)]

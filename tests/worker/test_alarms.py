@@ -95,7 +95,7 @@ def test_an_alarm_reaches_mailboxes_and_webhook_once_and_so_does_its_end(context
     assert sorted((str(letter["To"]), str(letter["Subject"])) for letter in post.letters) == sorted(
         (to, subject)
         for to in ("ops@acme.example", "night@acme.example")
-        for subject in ("Alarm: Upstream refuses our key (openrouter)", "Over: Upstream refuses our key (openrouter)")
+        for subject in ("Alarm: Urgent: Upstream refuses our key (openrouter)", "Over: Upstream refuses our key (openrouter)")
     )
     words = post.letters[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "it answers 401" in words

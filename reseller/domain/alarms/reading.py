@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from reseller.database import transaction
-from reseller.domain.alarms.catalogue import Meaning, meaning_of
+from reseller.domain.alarms.catalogue import ALARMS, Meaning, meaning_of
 from reseller.domain.alarms.tables import Alarm, AlarmMessage, MessageState
 
 MOST = 200
@@ -48,6 +48,13 @@ def unacknowledged() -> int:
     """How many last that nobody looks after."""
     with transaction() as session:
         return session.scalar(select(func.count()).where(Alarm.cleared_at.is_(None), Alarm.acknowledged_at.is_(None))) or 0
+
+
+def unattended() -> dict[str, int]:
+    """The same by alarm; 0 for all others."""
+    with transaction() as session:
+        query = select(Alarm.alarm, func.count()).where(Alarm.cleared_at.is_(None), Alarm.acknowledged_at.is_(None))
+        return dict.fromkeys(ALARMS, 0) | {name: int(count) for name, count in session.execute(query.group_by(Alarm.alarm))}
 
 
 def webhook_trouble() -> str | None:

@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from reseller.database import transaction
-from reseller.domain import clock_alarms, jobs, webhooks
+from reseller.domain import alarms, clock_alarms, jobs, webhooks
 from reseller.domain.calls.processes import SILENT_SECONDS
 from reseller.domain.jobs import JobState
 
@@ -60,6 +60,7 @@ class Vitals:
     queues: tuple[Queue, ...]
     jobs: tuple[JobState, ...]
     alarms: Mapping[str, int]
+    open_alarms: Mapping[str, int]  # that last and nobody looks after
     processes: Mapping[tuple[str, str], int]
     halted_accounts: int
     quarantined_prices: int
@@ -83,6 +84,7 @@ def vitals() -> Vitals:
             queues=_queues(session, row, hooks),
             jobs=tuple(jobs.all_jobs()),
             alarms=clock_alarms.totals(),
+            open_alarms=alarms.unattended(),
             processes=_processes(session),
             halted_accounts=row.halted,
             quarantined_prices=row.quarantined,

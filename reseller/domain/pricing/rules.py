@@ -62,7 +62,7 @@ def ranking(rules: Iterable[Rule], model: str, *, account_id: UUID | None, at: d
 def _excluded(rule: Rule, model: str, account_id: UUID | None, at: datetime) -> str | None:
     if not rule.is_active:
         return "retired"
-    if rule.effective_from > at:
+    if rule.effective_from > max(at, rule.created_at):  # made to hold at once, it does for whoever knows it, whatever their clock says
         return f"not in effect before {rule.effective_from.isoformat()}"
     if rule.account_id is not None and rule.account_id != account_id:
         return "for another account"

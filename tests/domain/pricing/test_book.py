@@ -68,7 +68,7 @@ def test_an_account_with_a_rule_of_its_own_has_its_own_offers() -> None:
 
 
 def test_an_announced_rule_begins_at_its_instant() -> None:
-    book = make_book(rules=[make_rule(), make_rule(effective_from=LATER, created_at=LATER, markup_percent=Decimal(50))])
+    book = make_book(rules=[make_rule(), make_rule(effective_from=LATER, priority=1, markup_percent=Decimal(50))])
 
     assert book.valid_until == LATER
     assert book.offer("acme/one", None).markup_percent == Decimal(25)

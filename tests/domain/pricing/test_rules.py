@@ -99,6 +99,14 @@ def test_retired_future_foreign_and_unmatched_rules_take_no_part() -> None:
     ]
 
 
+def test_a_rule_that_holds_at_once_does_so_where_the_clock_is_behind() -> None:
+    """R39: a process that boots an hour behind would have nothing for sale until its clock reached the newest rule."""
+    at_once, scheduled = make_rule("*"), make_rule("*", effective_from=LATER, priority=9)
+
+    assert winner([at_once, scheduled], "openai/gpt-4o", account_id=SOMEBODY, at=NOON - timedelta(hours=1)) is at_once
+    assert winner([at_once, scheduled], "openai/gpt-4o", account_id=SOMEBODY, at=LATER) is scheduled
+
+
 def test_a_loser_is_told_why() -> None:
     rules = [
         make_rule("openai/*", priority=5, account_id=SOMEBODY, created_at=LATER),
