@@ -135,13 +135,14 @@ def test_programs_that_were_cut_off_hear_nothing_again(
 ) -> None:
     """R33: an endpoint that was removed, left or switched off, and a secret that leaked and was replaced."""
     file, person = tmp_path / "shop.backup", factories.make_person()
-    names = ("removed", "left", "off", "gone", "stopped", "leaked", "narrowed", "kept")
+    names = ("removed", "left", "off", "gone", "stopped", "silenced", "leaked", "narrowed", "kept")
     rows = {name: hooking.add(person, url=f"https://{name}.example.com/in?token=1")[1] for name in names}
     own: dict[str, Any] = {"account_id": person.account_id, "actor": "test"}
     backed_up(app, file)
     webhooks.switch_off(rows["removed"].id, because=OffBecause.REMOVED, **own)
     webhooks.switch_off(rows["off"].id, because=OffBecause.BY_OWNER, **own)
-    webhooks.switch_off(rows["stopped"].id, account_id=None, because=OffBecause.BY_STAFF, actor="test", reason="a nuisance")
+    webhooks.switch_off(rows["stopped"].id, account_id=None, because=OffBecause.BY_STAFF, actor="test", reason="removed: a nuisance")
+    webhooks.switch_off(rows["silenced"].id, account_id=None, because=OffBecause.BY_STAFF, actor="test", reason="failing: too often")
     here: dict[str, Any] = {"seen_version": None, "allows_loopback": False, **own}
     webhooks.change(rows["left"].id, EndpointTerms("https://left.example.com/in?token=2"), **here)
     webhooks.change(rows["narrowed"].id, EndpointTerms(rows["narrowed"].url, "", ("key.revoked",)), **here)
@@ -156,12 +157,16 @@ def test_programs_that_were_cut_off_hear_nothing_again(
     found = {row["url"].split("/")[2].partition(".")[0]: row for row in rows_at(empty_url, "SELECT * FROM webhook_endpoints")}
     assert {name: row["off_because"] for name, row in found.items()} == {
         "removed": "removed", "left": "by_owner", "off": "by_owner", "gone": "gone", "stopped": "by_staff",
-        "leaked": None, "narrowed": None, "kept": None,
+        "silenced": "by_staff", "leaked": None, "narrowed": None, "kept": None,
     }  # fmt: skip
     assert (found["leaked"]["sealed_secret"], found["kept"]["sealed_secret"] != "") == ("", True)
     assert (found["narrowed"]["events"], found["kept"]["events"]) == (["key.revoked"], None)
-    assert len(told["replayed"]) == 7
+    assert len(told["replayed"]) == 8
     assert "token" not in str(told)
+    again = rows_at(empty_url, "SELECT subject_id, changes FROM staff_actions WHERE action IN ('webhook.switch_off', 'webhook.remove')")
+    assert {row["subject_id"]: row["changes"] for row in again} == {
+        str(row["id"]): {"off": [None, row["off_because"]]} for row in found.values() if row["off_because"]
+    }
 
 
 def test_a_line_that_nobody_of_ours_wrote_keeps_no_other_from_being_done(app: Flask, new_home: Flask, tmp_path: Path) -> None:

@@ -220,11 +220,11 @@ def _endpoint(session: Session, line: Line) -> WebhookEndpoint | None:
 
 
 def _off_because(line: Line) -> OffBecause:
-    """Owners give no reason; the clock's begins with its word."""
+    """As the line says. One that does not say it leaves the endpoint to staff: an owner might undo what staff had decided."""
     if line.action == "webhook.remove":
         return OffBecause.REMOVED
-    word = line.reason.partition(":")[0]
-    return OffBecause(word) if word in set(OffBecause) else OffBecause.BY_STAFF if line.reason else OffBecause.BY_OWNER
+    said = line.after("off")
+    return OffBecause(said) if said in set(OffBecause) else OffBecause.BY_STAFF
 
 
 def _unhook(line: Line) -> str:

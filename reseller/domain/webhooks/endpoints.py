@@ -140,9 +140,11 @@ def switch_off(endpoint_id: UUID, *, account_id: UUID | None, because: OffBecaus
         row = find(session, endpoint_id, account_id)
         if row.off_at is not None and because != OffBecause.REMOVED:
             raise Conflict("This endpoint is off already.")
+        before = row.off_because
         turn_off(session, row, because)
         row.claim(None)
-        _record(actor, "remove" if because == OffBecause.REMOVED else "switch_off", row, reason=reason)
+        verb = "remove" if because == OffBecause.REMOVED else "switch_off"
+        _record(actor, verb, row, reason=reason, changes={"off": [before, because]})
 
 
 def switch_on(endpoint_id: UUID, *, account_id: UUID | None, actor: str, reason: str = "") -> None:

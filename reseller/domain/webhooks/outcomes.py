@@ -113,7 +113,15 @@ def _jitter() -> float:
 def _tell(endpoint: WebhookEndpoint, off: OffBecause, outcome: Outcome) -> None:
     """Whoever owns the endpoint learns that nothing is sent there any more; staff see it in the audit log."""
     said = f"answered {outcome.status}" if outcome.status is not None else outcome.error or "no answer"
-    staff.record(ACTOR, "webhook.switch_off", "webhook_endpoint", endpoint.id, account_id=endpoint.account_id, reason=f"{off}: {said}")
+    staff.record(
+        ACTOR,
+        "webhook.switch_off",
+        "webhook_endpoint",
+        endpoint.id,
+        account_id=endpoint.account_id,
+        reason=f"{off}: {said}",
+        changes={"off": [None, off]},
+    )
     if endpoint.account_id is None:
         return
     facts = {"endpoint": urlsplit(endpoint.url).netloc, "said": said}

@@ -239,6 +239,7 @@ def test_410_switches_off_at_once_and_owners_are_told(app: Flask) -> None:
     )
     [action] = scenes.rows("SELECT * FROM staff_actions WHERE action = 'webhook.switch_off'")
     assert (action["actor"], action["reason"]) == ("system:webhooks", "gone: answered 410")
+    assert action["changes"] == {"off": [None, "gone"]}
 
 
 def test_a_removed_endpoint_is_gone_for_its_owner_and_its_log_stays(app: Flask) -> None:
