@@ -130,18 +130,23 @@ def forget_secrets(endpoint_id: UUID, *, actor: str, reason: str) -> None:
     with transaction() as session:
         row = find(session, endpoint_id, None)
         row.claim(None)
-        row.sealed_secret, row.sealed_old_secret, row.old_secret_until = "", None, None
+        _blank_secrets(row)
         _record(actor, "forget_secrets", row, reason=reason)
 
 
 def switch_off(endpoint_id: UUID, *, account_id: UUID | None, because: OffBecause, actor: str, reason: str = "") -> None:
-    """Nothing is sent there any more, and what waits is given up. Raises NotFound, Conflict if it is off already."""
+    """Nothing is sent there any more, and what waits is given up; a removed one's secrets are gone.
+
+    Raises NotFound, Conflict if it is off already.
+    """
     with transaction() as session:
         row = find(session, endpoint_id, account_id)
         if row.off_at is not None and because != OffBecause.REMOVED:
             raise Conflict("This endpoint is off already.")
         before = row.off_because
         turn_off(session, row, because)
+        if because == OffBecause.REMOVED:
+            _blank_secrets(row)
         row.claim(None)
         verb = "remove" if because == OffBecause.REMOVED else "switch_off"
         _record(actor, verb, row, reason=reason, changes={"off": [before, because]})
@@ -205,6 +210,10 @@ def _checked(terms: EndpointTerms, account_id: UUID | None, *, allows_loopback: 
 def _put(row: WebhookEndpoint, terms: EndpointTerms) -> None:
     row.url, row.description = terms.url, terms.description
     row.events = None if terms.events is None else list(terms.events)
+
+
+def _blank_secrets(row: WebhookEndpoint) -> None:
+    row.sealed_secret, row.sealed_old_secret, row.old_secret_until = "", None, None
 
 
 def _require_room(session: Session, account_id: UUID | None) -> None:

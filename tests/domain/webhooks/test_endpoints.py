@@ -255,3 +255,19 @@ def test_a_removed_endpoint_is_gone_for_its_owner_and_its_log_stays(app: Flask) 
     assert webhooks.endpoints_of(person.account_id) == []
     assert webhooks.endpoint_of(row.id, None).off_because is OffBecause.REMOVED
     assert len(hooking.deliveries()) == 1
+
+
+def test_the_secrets_of_a_removed_endpoint_are_gone_and_those_of_one_that_is_off_stay(app: Flask) -> None:
+    person = factories.make_person()
+    rows = [hooking.add(person)[1] for _ in range(2)]
+    own: dict[str, Any] = {"account_id": person.account_id, "actor": "test"}
+    for row in rows:
+        webhooks.rotate(row.id, seal=SEAL, **own)
+
+    webhooks.switch_off(rows[0].id, because=OffBecause.REMOVED, **own)
+    webhooks.switch_off(rows[1].id, because=OffBecause.BY_OWNER, **own)
+
+    removed, off = map(hooking.endpoint, rows)
+    assert (removed["sealed_secret"], removed["sealed_old_secret"], removed["old_secret_until"]) == ("", None, None)
+    assert off["sealed_secret"]
+    assert off["sealed_old_secret"]
