@@ -109,7 +109,7 @@ def test_a_secret_that_cannot_be_read_is_said_and_nothing_is_sent(context: Conte
     assert [row["last_error"] for row in hooking.deliveries()] == [jobs.NO_SECRET]
 
 
-def test_a_mistake_of_ours_is_an_alarm_and_the_delivery_goes_to_another_worker(
+def test_a_mistake_of_ours_is_an_alarm_and_the_delivery_is_tried_again(
     context: Context, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = factories.make_person()

@@ -129,7 +129,7 @@ ALARMS: Mapping[str, Meaning] = {
     "request_failed": Meaning("Requests fail on an error of ours", "Customers got 500.", "Find the traceback in the log.", "", HOUR),
     "errand_failed": Meaning(
         "Webhooks fail on an error of ours",
-        "Another worker takes the delivery over in half a minute.",
+        "The delivery is tried again, with growing gaps, for three days.",
         "Find the traceback in the log.",
         "",
         HOUR,

@@ -1,7 +1,8 @@
 """Deliveries that are due go into the hands of a worker: one of an endpoint at a time, a few of an account, and slow ones not too many.
 
 A claim is a lease: whoever dies with one in hand is taken over after LEASE, and the receiver may then hear the same message twice,
-under the same id.
+under the same id. A claim also sets the next try, by the gaps of one that fails, and whoever records an outcome sets it anew: what
+ends in a mistake of ours, which records none, is tried as seldom and as long, and then given up.
 """
 
 from collections import Counter
@@ -10,15 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import RowMapping, select, text, update
 from sqlalchemy.orm import Session
 
 from reseller.clock import new_id
 from reseller.database import transaction
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.domain.webhooks.messages import body_of, message_id
-from reseller.domain.webhooks.queue import CANDIDATES, instant, schedule
-from reseller.domain.webhooks.tables import WebhookEndpoint
+from reseller.domain.webhooks.queue import CANDIDATES, MIN_GAP, age_of, instant, put_off, schedule
+from reseller.domain.webhooks.tables import DeliveryState, WebhookDelivery, WebhookEndpoint
 
 LEASE = timedelta(seconds=30)
 """Longer than a request may take."""
@@ -27,6 +28,9 @@ MAX_PER_ACCOUNT = 3
 SLOW_SHARE = 2
 """Endpoints that were slow the last time get at most one in so many of the places."""
 LOOKED_AT = 500
+MOST_DOUBLINGS = 20
+"""As many times the shortest gap can be doubled without a number that is too large; the longest comes long before."""
+LOST = "its last try did not come to an end, by a mistake of ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,6 @@ _HEADS = text(
           JOIN outbox o ON o.id = d.event_id
          WHERE e.id = ANY(:ids)"""  # noqa: S608
 )
-_COUNT_TRIES = text("UPDATE webhook_deliveries SET attempts = attempts + 1 WHERE id = ANY(:ids)")
 
 
 def claim_due(places: int, seal: Seal) -> list[Claimed]:
@@ -69,8 +72,9 @@ def claim_due(places: int, seal: Seal) -> list[Claimed]:
             endpoint.lease_id, endpoint.leased_until = new_id(), at + LEASE
         session.flush()
         ids = [endpoint.id for endpoint in chosen]
+        _give_up_lost(session, ids, at)
         heads = session.execute(_HEADS, {"ids": ids, "at": at}).mappings().all() if ids else []
-        session.execute(_COUNT_TRIES, {"ids": [head["delivery_id"] for head in heads]})
+        _count_tries(session, [head["delivery_id"] for head in heads], at)
         _let_go(session, chosen, {head["endpoint_id"] for head in heads})
         return [_claimed(head, seal) for head in heads]
 
@@ -104,6 +108,28 @@ def _due(session: Session, at: datetime, in_hand: Counter[UUID | None], *, is_sl
         WebhookEndpoint.off_at.is_(None), WebhookEndpoint.due_at <= at, is_free, has_room, WebhookEndpoint.is_slow.is_(is_slow)
     )
     return list(session.scalars(query.order_by(WebhookEndpoint.due_at).limit(LOOKED_AT).with_for_update(skip_locked=True)))
+
+
+def _give_up_lost(session: Session, endpoint_ids: Sequence[UUID], at: datetime) -> None:
+    """Deliveries whose last try was begun, and is not heard of after LEASE. Their endpoint is not to blame, and stays on."""
+    mine = WebhookDelivery.endpoint_id.in_(endpoint_ids), WebhookDelivery.state == DeliveryState.WAITING
+    had_last = WebhookDelivery.next_try_at > WebhookDelivery.kept_until, WebhookDelivery.next_try_at <= at
+    ended = {"state": DeliveryState.GIVEN_UP, "ended_at": at, "last_status": None, "last_error": LOST}
+    if endpoint_ids:
+        session.execute(update(WebhookDelivery).where(*mine, *had_last).values(ended))
+
+
+def _count_tries(session: Session, ids: Sequence[UUID], at: datetime) -> None:
+    """Each is begun once more, and due again if nothing is heard of it: soon if it has waited long and was hardly tried.
+
+    Only one whose last try is begun is due later than it is kept.
+    """
+    for delivery in session.scalars(select(WebhookDelivery).where(WebhookDelivery.id.in_(ids)).with_for_update()):
+        if at < delivery.kept_until:
+            put_off(delivery, at, min(age_of(delivery, at), MIN_GAP * 2 ** min(delivery.attempts, MOST_DOUBLINGS)))
+        else:
+            delivery.next_try_at = at + LEASE
+        delivery.attempts += 1
 
 
 def _let_go(session: Session, chosen: Sequence[WebhookEndpoint], with_work: set[UUID]) -> None:

@@ -1,16 +1,15 @@
 """What came of a try: delivered, tried again later, given up; and when an endpoint is switched off.
 
-Each gap is as long as all before it together, at most MAX_GAP, give or take a tenth; the last try is after LASTS. If nothing got
-through to the endpoint in all that time, it is switched off and its owners are told. 410 switches off at once.
+If nothing got through to the endpoint in all the time a delivery is tried, it is switched off and its owners are told. 410 switches
+off at once.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlsplit
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from reseller.database import transaction
@@ -18,11 +17,9 @@ from reseller.domain import accounts, letters, staff
 from reseller.domain.letters import LetterKind
 from reseller.domain.webhooks.claiming import Claimed
 from reseller.domain.webhooks.endpoints import turn_off
-from reseller.domain.webhooks.queue import IN_ORDER, LASTS, instant, locked, schedule
+from reseller.domain.webhooks.queue import IN_ORDER, LASTS, age_of, instant, locked, put_off, schedule
 from reseller.domain.webhooks.tables import DeliveryState, OffBecause, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
-MIN_GAP = timedelta(seconds=5)
-MAX_GAP = timedelta(hours=6)
 SLOW_MS = 2_000
 GONE = 410
 MAX_ANSWER_CHARACTERS = 2_048
@@ -88,9 +85,7 @@ def _follow(session: Session, endpoint: WebhookEndpoint, delivery: WebhookDelive
 def _later(endpoint: WebhookEndpoint, delivery: WebhookDelivery, at: datetime) -> OffBecause | None:
     """The delivery is tried again, or given up; with it the endpoint, if it has failed all the while."""
     if at < delivery.kept_until:
-        age = max(at - (delivery.kept_until - LASTS), MIN_GAP)
-        delivery.next_try_at = min(at + min(age, MAX_GAP) * _jitter(), delivery.kept_until)
-        delivery.is_aside = delivery.is_aside or age >= IN_ORDER
+        put_off(delivery, at, age_of(delivery, at))
         return None
     delivery.state, delivery.ended_at = DeliveryState.GIVEN_UP, at
     fails_for = at - (endpoint.failing_since or at)
@@ -102,12 +97,7 @@ def _gets_through_again(session: Session, endpoint: WebhookEndpoint, at: datetim
     since, endpoint.failing_since = endpoint.failing_since, None
     if since is not None and at - since >= IN_ORDER:
         waiting = WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.state == DeliveryState.WAITING
-        session.execute(update(WebhookDelivery).where(*waiting).values(next_try_at=at))
-
-
-def _jitter() -> float:
-    """Between 0.9 and 1.1, so that what failed together is not tried together."""
-    return 0.9 + secrets.randbelow(201) / 1000
+        session.execute(update(WebhookDelivery).where(*waiting).values(next_try_at=func.least(at, WebhookDelivery.kept_until)))
 
 
 def _tell(endpoint: WebhookEndpoint, off: OffBecause, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ Whoever changes what waits locks the endpoint's row first and sets `due_at` anew
 lock, two who see each other's rows not yet would leave an endpoint asleep.
 """
 
+import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -15,13 +16,15 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from reseller.domain.webhooks.tables import WebhookEndpoint
+from reseller.domain.webhooks.tables import WebhookDelivery, WebhookEndpoint
 
 ANSWER_SECONDS = 10
 """How long a receiver may take; the request itself is cut off then."""
 IN_ORDER = timedelta(hours=1)
 LASTS = timedelta(hours=72)
 """How long a delivery is tried."""
+MIN_GAP = timedelta(seconds=5)
+MAX_GAP = timedelta(hours=6)
 
 CANDIDATES = """SELECT d.id, d.position, d.next_try_at FROM webhook_deliveries d
                  WHERE d.endpoint_id = e.id AND d.state = 'waiting'
@@ -50,6 +53,22 @@ def locked(session: Session, endpoint_id: UUID) -> WebhookEndpoint | None:
 def lock_all(session: Session, ids: Iterable[UUID]) -> None:
     """Those rows are nobody else's until the caller's transaction ends; always in one order."""
     session.execute(select(WebhookEndpoint.id).where(WebhookEndpoint.id.in_(list(ids))).order_by(WebhookEndpoint.id).with_for_update())
+
+
+def put_off(delivery: WebhookDelivery, at: datetime, tried_for: timedelta) -> None:
+    """Its next try comes after as long as it has been tried, at most MAX_GAP, give or take a tenth; the last one at `kept_until`."""
+    delivery.next_try_at = min(at + min(max(tried_for, MIN_GAP), MAX_GAP) * _jitter(), delivery.kept_until)
+    delivery.is_aside = delivery.is_aside or tried_for >= IN_ORDER
+
+
+def age_of(delivery: WebhookDelivery, at: datetime) -> timedelta:
+    """How long ago it was first due."""
+    return at - (delivery.kept_until - LASTS)
+
+
+def _jitter() -> float:
+    """Between 0.9 and 1.1, so that what failed together is not tried together."""
+    return 0.9 + secrets.randbelow(201) / 1000
 
 
 def schedule(session: Session, ids: Iterable[UUID]) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import threading
+from collections import Counter
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -15,7 +17,7 @@ from reseller.domain import outbox, webhooks
 from reseller.domain.identity.sealing import Seal
 from reseller.domain.outbox import EVENTS, Audience, EventKind
 from reseller.domain.webhooks import IN_ORDER, LASTS, LEASE, MAX_PER_ACCOUNT, EndpointOrder, EndpointTerms, OffBecause, claiming, repeating
-from reseller.domain.webhooks.outcomes import MAX_GAP
+from reseller.domain.webhooks.queue import MAX_GAP
 from reseller.errors import Conflict, NotFound, TooManyRequests
 from tests import factories
 from tests.domain import scenes
@@ -329,6 +331,72 @@ def test_a_lease_ends_and_whoever_comes_next_takes_over(app: Flask) -> None:
     assert early == []
     assert taken_over.message_id == lost.message_id
     assert taken_over.number == 2
+
+
+def test_a_delivery_of_whose_tries_nothing_is_heard_is_tried_as_seldom_and_as_long_as_one_that_fails(app: Flask) -> None:
+    """R33: a mistake of ours leaves no outcome. The endpoint is not to blame, and others do not wait for ever."""
+    person = factories.make_person()
+    _, row = hooking.add(person)
+    hooking.tell(person, 2)
+    [stuck, behind] = hooking.deliveries()
+    passed, tries = [timedelta(0)], Counter[UUID]()
+
+    while "waiting" in states() and len(passed) < 200:
+        for claimed in hooking.claim():
+            tries[claimed.delivery_id] += 1
+            if claimed.delivery_id == behind["id"]:
+                hooking.ended(claimed)
+                reached_after = sum(passed, timedelta(0))
+        due_at, leased_until = (hooking.endpoint(row)[name] for name in ("due_at", "leased_until"))
+        passed.append(max(due_at or now(), leased_until or now()) - now() + timedelta(milliseconds=1))
+        hooking.let_pass(passed[-1])
+
+    assert states() == ["given_up", "delivered"]
+    assert 10 < tries[stuck["id"]] < 30
+    assert IN_ORDER < reached_after < 3 * IN_ORDER
+    assert LASTS < sum(passed, timedelta(0)) < LASTS + timedelta(minutes=2)
+    assert hooking.deliveries()[0]["last_error"] == claiming.LOST
+    assert hooking.endpoint(row)["off_at"] is None
+
+
+def test_one_that_waited_for_days_has_a_try_all_the_same(app: Flask) -> None:
+    """No worker ran, or others were before it."""
+    person = factories.make_person()
+    hooking.add(person)
+    hooking.tell(person)
+    hooking.let_pass(LASTS * 2)
+
+    [late] = hooking.claim()
+    hooking.ended(late)
+
+    assert states() == ["delivered"]
+
+
+def test_one_that_waited_for_days_behind_one_that_failed_has_a_try_all_the_same(app: Flask) -> None:
+    person = factories.make_person()
+    hooking.add(person)
+    hooking.tell(person, 2)
+    hooking.ended(hooking.claim()[0], 500)
+    hooking.let_pass(LASTS + IN_ORDER)
+    hooking.ended(hooking.claim()[0], 200)
+
+    hooking.ended(hooking.claim()[0], 200)
+
+    assert states() == ["delivered", "delivered"]
+
+
+def test_one_that_waited_long_is_taken_over_at_once_when_its_worker_dies(app: Flask) -> None:
+    """Guard: it was hardly tried, and so its next try is soon."""
+    person = factories.make_person()
+    hooking.add(person)
+    hooking.tell(person, 2)
+    hooking.let_pass(IN_ORDER * 5)
+    [lost] = hooking.claim()
+    hooking.let_pass(LEASE + timedelta(seconds=1))
+
+    [taken_over] = hooking.claim()
+
+    assert taken_over.message_id == lost.message_id
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
