@@ -22,7 +22,7 @@ class Alarms(TableView):
     access = pages(STAFF, "index_view", "export", "acknowledge", "end")
     can_view_details = False
     list_template = "operations/alarms.html"
-    empty = "Nothing was wrong so far."
+    empty = "Nothing has gone wrong so far."
     column_list = ("alarm", "subject", "words", "times", "first_seen_at", "cleared_at", "ended_by", "note")
     column_export_list = ("id", *column_list, "last_seen_at", "acknowledged_at", "acknowledged_by", "cleared_by")
     labels: ClassVar = {

@@ -45,7 +45,7 @@ class Deliveries(TableView):
         "last_status", "last_error", "next_try_at", "ended_at",
     )  # fmt: skip
     labels: ClassVar = {
-        "created_at": "Happened",
+        "created_at": "Queued",
         "account_name": "Account",
         "address": "Endpoint",
         "event_name": "Event",
@@ -67,7 +67,7 @@ class Deliveries(TableView):
         AccountIs(WebhookDelivery.account_id),
         Id("endpoint_id", "Endpoint", equals(WebhookDelivery.endpoint_id)),
         Choice("event", "Event", equals(WebhookDelivery.event_name), options=EVENT_OPTIONS),
-        Choice("state", "Outcome", equals(WebhookDelivery.state), options=[(state, state.replace("_", " ")) for state in DeliveryState]),
+        Choice("state", "State", equals(WebhookDelivery.state), options=[(state, state.replace("_", " ")) for state in DeliveryState]),
         *between_days(WebhookDelivery.id, WebhookDelivery.created_at),
     )
 
@@ -121,7 +121,7 @@ class Endpoints(TableView):
         "account_name": "Account",
         "address": "Leads to",
         "off_because": "Why it is off",
-        "failing_since": "Fails since",
+        "failing_since": "Failing since",
     }
     cells: ClassVar[dict[str, Formatter]] = {
         "account_name": lambda line: cells.account(line.account_id, line.account_name) or line.account_name,

@@ -45,7 +45,7 @@ _DISPUTE_SAMPLE = {
 
 _MODEL_SAMPLE = {"id": "openai/gpt-4o-mini", "pricing_before": {"prompt": "0.0000002"}, "pricing": {"prompt": "0.00000018"}}
 
-ALERT = {"alert_rule_id": "Our id of the alert", "kind": "What it watches", "line": "Its line, in words"}
+ALERT = {"alert_rule_id": "Our id of the alert", "kind": "What it watches", "line": "The threshold, in words"}
 
 EVENTS: dict[str, EventKind] = {
     "key.created": EventKind(
@@ -74,7 +74,7 @@ EVENTS: dict[str, EventKind] = {
         {**_KEY_SAMPLE, "revoked_at": "2026-11-27T09:30:00+00:00"},
     ),
     "key.expiring": EventKind(
-        "A key stops working within a week. Told once for each end it is given, of keys that were made for longer than that.",
+        "A key stops working within a week. Sent once per expiry date; not for keys made to last a week or less.",
         {**KEY, "expires_at": "When it stops working"},
         {**_KEY_SAMPLE, "expires_at": "2026-12-04T09:30:00+00:00"},
     ),
@@ -94,7 +94,8 @@ EVENTS: dict[str, EventKind] = {
         },
     ),
     "balance.zero": EventKind(
-        "The credit is used up: less than a cent is left, and calls are refused with 402. Told again after there was some again.",
+        "The credit is used up: less than a cent is left; calls that could cost more than is left are refused with 402. Sent again only "
+        "after credit was added and used up again.",
         {"balance_usd": "The balance when it was seen"},
         {"balance_usd": "0.00214"},
     ),
@@ -137,11 +138,11 @@ EVENTS: dict[str, EventKind] = {
         },
     ),
     "member.changed": EventKind(
-        "Somebody who belongs to the account has another way in than before. They have a letter about it.",
+        "A member's way of signing in has changed. They have a letter about it.",
         {
             "member_id": "Our id of the person",
             "email": "Their address, now",
-            "role": "What they are in the account: `owner`, …",
+            "role": "What they are in the account: `owner` or `member`",
             "change": "`password`, `second_factor` (added, replaced or taken away), `provider` (linked or unlinked), or `address`",
         },
         {
@@ -170,7 +171,7 @@ EVENTS: dict[str, EventKind] = {
         },
     ),
     "model.price_changed": EventKind(
-        "List prices of models are other ones, up or down. Prices that were agreed with you are in `/v1/models`.",
+        "List prices of models have changed. Prices that were agreed with you are in `/v1/models`.",
         {"models": "At most 50: `id`, `pricing_before` and `pricing`, in US dollars by unit as `/v1/models` has them"},
         {"models": [_MODEL_SAMPLE]},
         Audience.EVERY_ACCOUNT,

@@ -16,7 +16,7 @@ from reseller.errors import Refusal
 TITLES = {"key": "Keys", "budget": "Budgets", "payment": "Payments", "member": "Members", "limit": "Limits", "model": "Models and prices"}
 """Of groups of events, by the noun that their names begin with; others are called by the noun."""
 ALL, CHOSEN = "all", "chosen"
-OVERLAPS = (("24", "For 24 hours: both sign meanwhile"), ("168", "For 7 days"), ("0", "Not at all: somebody else may know it"))
+OVERLAPS = (("24", "For 24 hours: both sign meanwhile"), ("168", "For 7 days"), ("0", "Stop now: the old secret may have leaked"))
 FIELDS_OF = {"url": "url", "description": "description", "events": "events", "overlap": "overlap"}
 
 

@@ -32,7 +32,7 @@ def test_a_quiet_shop_says_so_and_that_nobody_would_be_told(client: FlaskClient)
 
     assert "Nothing is wrong" in text
     assert "OPERATOR_ALERT_EMAILS" in text
-    assert "Nothing was wrong so far." in text
+    assert "Nothing has gone wrong so far." in text
     assert "No worker runs" in text
 
 
@@ -106,5 +106,5 @@ def test_what_was_is_listed_with_how_it_ended(client: FlaskClient) -> None:
 
     assert "A job of the worker fails" in text
     assert "itself" in text
-    assert "post usage" not in page(client, "/admin/alarms/?alarm=request_failed").partition("What was")[2]
+    assert "post usage" not in page(client, "/admin/alarms/?alarm=request_failed").partition("Past alarms")[2]
     assert scenes.rows("SELECT cleared_by FROM alarms") == [{"cleared_by": "system:clock"}]
