@@ -9,8 +9,8 @@ retention → desk → demo
 `staff` comes first, since every verb records who did it; then `outbox`, since any verb may announce what happened.
 
 Laws
-1. Only doors, and the floor that makes a process (`wiring`, `live`, `heart`, `sampling`, `serving`, `web`), import Flask; only clients
-   reach outside.
+1. Only doors, and the floor that makes a process (`wiring`, `upstreams`, `live`, `heart`, `sampling`, `serving`, `telemetry`, `reader`,
+   `cashier`, `buyer`, `backups`, `web`), import Flask; only clients reach outside.
 2. `domain` and `clients` do not know each other.
 3. A module imports only from its left.
 4. Rows do not climb: what crosses a floor on the request path is a frozen dataclass.

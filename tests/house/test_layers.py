@@ -1,8 +1,10 @@
 """Who may import whom. Data goes one way: doors → domain | clients → ground."""
 
 import ast
+import re
 
-from tests.house.source import files, functions, imports, module, short, tree
+from reseller import domain
+from tests.house.source import ROOT, files, functions, imports, module, short, tree
 
 GROUND = (
     "money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence", "turns", "digest", "tally", "alarms",
@@ -48,6 +50,20 @@ def test_every_domain_module_has_its_place_in_the_order() -> None:
     known = {module(path).split(".")[2] for path in files("reseller/domain") if len(module(path).split(".")) > 2}
 
     assert known == set(DOMAIN_ORDER), "Give the new domain module its place in DOMAIN_ORDER and in reseller/domain/__init__.py"
+
+
+def test_the_process_floor_is_told_as_it_is() -> None:
+    """In README's map, where it may have neighbours in its row, in its decision, and in the domain's first law."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \|", readme[readme.index("## Map") : readme.index("**Where to add**")], re.MULTILINE)
+    mapped = {name for row in rows for name in re.findall(r"`(?:reseller/)?([a-z_]+)(?:\.py|/)`", row)}
+    decided = readme[readme.index("- **Process floor.**") :].partition("\n- ")[0]
+    law = re.search(r"the floor that makes a process \(([^)]+)\)", domain.__doc__ or "")
+
+    assert law is not None
+    assert set(re.findall(r"`([a-z]+)`", law[1])) == set(PROCESS)
+    assert set(re.findall(r"`([a-z]+)`", decided)) == set(PROCESS)
+    assert set(PROCESS) <= mapped
 
 
 def test_domain_and_clients_are_strangers_and_ground_knows_neither() -> None:
