@@ -40,7 +40,7 @@ def _run(app: Flask, run: Callable[[], None]) -> None:
     with app.app_context(), acting_as_operator():
         try:
             run()
-        except Exception as error:  # noqa: BLE001 - one of five places: what was claimed is taken over when its lease ends
+        except Exception as error:  # noqa: BLE001 - what was claimed is taken over when its lease ends
             log.error("errand_failed", exc_info=True)
             alarms.note("errand_failed", words=type(error).__name__)
         finally:

@@ -70,7 +70,7 @@ def _make_due(app: Flask) -> None:
     with app.app_context(), acting_as_operator():
         try:
             jobs.make_due([job.name for job in JOBS if job.at_start])
-        except Exception:  # noqa: BLE001 - one of four places: the loop goes on
+        except Exception:  # noqa: BLE001 - the loop goes on
             log.error("jobs_not_made_due", exc_info=True)
         finally:
             db.session.remove()
@@ -100,7 +100,7 @@ def _run_if_due(app: Flask, job: Job, context: Context, tell: Callable[[str], No
                 raise
             jobs.finish(job.name, worker_id, result=result)
             tell(f"{job.name}: {result}")
-        except Exception:  # noqa: BLE001 - one of four places: the loop goes on
+        except Exception:  # noqa: BLE001 - the loop goes on
             log.error("job_failed", job=job.name, exc_info=True)
             return False
         finally:

@@ -126,6 +126,21 @@ def test_letters_about_the_second_factor_say_what_happened_and_what_to_do(make_c
     assert "from the network address 192.0.2.1" in plain.get_content()
 
 
+def test_the_letter_about_an_endpoint_says_why_it_was_switched_off(make_context: MakeContext, post: MailServer) -> None:
+    for name, said in (("gone", "answered 410"), ("failing", "answered 500")):
+        letters.write(LetterKind.WEBHOOK_OFF, f"{name}@example.com", facts={"endpoint": "hooks.example.com", "said": said})
+
+    jobs.send_letters(make_context())
+
+    gone, failing = (post.to(f"{name}@example.com").get_body(("plain",)) for name in ("gone", "failing"))
+    assert gone is not None
+    assert failing is not None
+    assert "it answered 410" in gone.get_content()
+    assert "nothing got through" not in gone.get_content()
+    assert "nothing got through there for three days" in failing.get_content()
+    assert "“answered 500”" in failing.get_content()
+
+
 def test_an_operators_own_text_stands_in_for_ours_and_a_broken_one_does_not(
     make_context: MakeContext, post: MailServer, texts: Path, logged: list[Any]
 ) -> None:

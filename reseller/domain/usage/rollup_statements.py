@@ -146,14 +146,13 @@ FIRST_MONTH = text(
 
 _SPAN = "starts_at >= :first AND starts_at < :last"
 _SPAN_OF_DAYS = "day >= CAST(:first AS date) AND day < CAST(:last AS date)"
-_TOLD = "calls, refused, errors, prompt_tokens, completion_tokens, charge_nano, cost_usd, overage_loss_nano"
 
 
 def _wrong(key: str, sides: dict[str, str]) -> str:
     """SQL for the keys under which not all sides say the same; each side is a query of key and sums."""
     all_sides = " UNION ALL ".join(f"SELECT '{name}' AS side, * FROM ({query}) q" for name, query in sides.items())
     return f"""SELECT {key} FROM ({all_sides}) s GROUP BY {key}
-               HAVING count(*) < {len(sides)} OR count(DISTINCT ({_TOLD})) > 1"""
+               HAVING count(*) < {len(sides)} OR count(DISTINCT ({", ".join(SUMS)})) > 1"""
 
 
 _RAW_QUARTERS = (
@@ -190,6 +189,7 @@ WRONG_DAYS = text(
     + ") b"
 )
 _DAYS_OF_MONTHS = f"{_SPAN_OF_DAYS} AND day < CAST(:months_until AS date)"
+_SPAN_OF_MONTHS = "month >= CAST(:first AS date) AND month < CAST(:last AS date) AND month < CAST(:months_until AS date)"
 WRONG_MONTHS = text(
     "SELECT DISTINCT CAST(month AS timestamp) AT TIME ZONE 'UTC' FROM ("
     + _wrong(
@@ -197,8 +197,7 @@ WRONG_MONTHS = text(
         {
             "days": f"""SELECT CAST(date_trunc('month', day) AS date) AS month, account_id, {sums()}
                           FROM account_days WHERE {_DAYS_OF_MONTHS} GROUP BY 1, 2""",
-            "months": f"""SELECT month, account_id, {_TOLD} FROM account_months
-                           WHERE {_DAYS_OF_MONTHS.replace("day ", "month ")}""",
+            "months": f"""SELECT month, account_id, {", ".join(SUMS)} FROM account_months WHERE {_SPAN_OF_MONTHS}""",
         },
     )
     + ") m"

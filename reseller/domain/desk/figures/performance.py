@@ -12,6 +12,7 @@ from reseller.database import transaction
 from reseller.domain.desk.figures import pieces
 from reseller.domain.usage.histogram import BUCKETS, percentile_ms
 from reseller.domain.usage.period import Period
+from reseller.domain.usage.rollup_statements import LATENCIES
 
 PERCENTS = (50, 95, 99)
 Percentiles = tuple[float | None, float | None, float | None]
@@ -100,10 +101,10 @@ def _counted(session: Session, period: Period) -> _Counted:
               FROM {pieces.traffic(columns, where="true")} GROUP BY {key}""",
         period,
     )
-    names = ", ".join(pieces.HISTOGRAMS)
+    names = ", ".join(LATENCIES)
     histograms = pieces.fetch(
         session,
-        f"""SELECT model, upstream, {", ".join(map(pieces.added, pieces.HISTOGRAMS))}
+        f"""SELECT model, upstream, {", ".join(map(pieces.added, LATENCIES))}
               FROM {pieces.traffic(f"model, upstream, {names}", where="NOT is_test AND status = 'completed'")} GROUP BY 1, 2""",
         period,
     )

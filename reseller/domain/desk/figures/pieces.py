@@ -16,7 +16,6 @@ from reseller.clock import month_start, next_month
 from reseller.domain.usage import rollup
 from reseller.domain.usage.histogram import BUCKETS
 from reseller.domain.usage.period import Period
-from reseller.domain.usage.rollup_statements import LATENCIES
 
 
 def traffic(columns: str, *, where: str = "NOT is_test") -> str:
@@ -48,9 +47,6 @@ def _union(columns: str, *found: str) -> str:
 def added(histogram: str) -> str:
     """Columns that add up a histogram, one for each bucket."""
     return ", ".join(f"sum({histogram}[{n}])" for n in range(1, BUCKETS + 1))
-
-
-HISTOGRAMS = LATENCIES
 
 
 def point(period: Period) -> str:
