@@ -2,18 +2,18 @@
 
 Prices move by an upstream's list, by staff, and by time alone: a rule begins, a quarantine ends. So nobody tells of a change where
 it is made; the clock compares what is for sale to everybody with what was told last, and tells the difference, once. Prices that
-an account has of its own are in its `/v1/models`, and in no event.
+an account has of its own are in its `/v1/models`, and in no event. What time does is told by the database's clock (R39): workers
+whose own clocks differ see it at one instant.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from reseller.clock import now
 from reseller.database import Base, transaction
 from reseller.domain import outbox
 from reseller.domain.pricing.book import load
@@ -34,7 +34,7 @@ class ToldPrice(Base):
     model_slug: Mapped[str] = mapped_column(ForeignKey("models.slug"), primary_key=True)
     prices: Mapped[dict[str, str]] = mapped_column(JSONB)
     is_for_sale: Mapped[bool]
-    told_at: Mapped[datetime]
+    told_at: Mapped[datetime]  # the database's clock
 
 
 def tell_of_prices() -> tuple[int, int, int]:
@@ -44,7 +44,8 @@ def tell_of_prices() -> tuple[int, int, int]:
     """
     with transaction() as session:
         lock_prices()  # what is read below is of one version, and of two who look one comes after the other
-        now_for_sale = {offer.model: offer.sell_prices() for offer in load(session).models_for(None)}
+        at = session.execute(select(func.clock_timestamp())).scalar_one()  # not now(), which is from before the lock
+        now_for_sale = {offer.model: offer.sell_prices() for offer in load(session).as_of(at).models_for(None)}
         told = {row.model_slug: row for row in session.scalars(select(ToldPrice).order_by(ToldPrice.model_slug))}
         changed = [
             {"id": slug, "pricing_before": row.prices, "pricing": now_for_sale[slug]}
@@ -59,7 +60,7 @@ def tell_of_prices() -> tuple[int, int, int]:
             outbox.announce("model.withdrawn", None, models=names)
         for names in _in_parts(back):
             outbox.announce("model.restored", None, models=names)
-        _remember(session, now_for_sale, told, gone)
+        _remember(session, now_for_sale, told, gone, at)
         return len(changed), len(gone), len(back)
 
 
@@ -68,8 +69,9 @@ def _in_parts(models: Sequence[T]) -> Iterator[Sequence[T]]:
         yield models[first : first + MODELS_AT_A_TIME]
 
 
-def _remember(session: Session, now_for_sale: Mapping[str, Prices], told: Mapping[str, ToldPrice], gone: Sequence[str]) -> None:
-    at = now()
+def _remember(
+    session: Session, now_for_sale: Mapping[str, Prices], told: Mapping[str, ToldPrice], gone: Sequence[str], at: datetime
+) -> None:
     for slug in gone:
         told[slug].is_for_sale, told[slug].told_at = False, at
     for slug, prices in now_for_sale.items():

@@ -35,6 +35,12 @@ def sync(**prices: dict[str, str] | None) -> None:
     pricing.sync("openrouter", [entry(f"acme/{name}", at) for name, at in listed.items() if at is not None], actor="test")
 
 
+def pass_time(*, hours: int) -> None:
+    """What is announced, and what waits for a decision, is nearer by so much: time as the database's clock has it."""
+    scenes.execute("UPDATE pricing_rules SET effective_from = effective_from - make_interval(hours => :hours)", hours=hours)
+    scenes.execute("UPDATE models SET quarantined_at = quarantined_at - make_interval(hours => :hours)", hours=hours)
+
+
 def told() -> list[tuple[str, list[Any]]]:
     rows = scenes.rows("SELECT name, payload, account_id FROM outbox WHERE name LIKE 'model.%' ORDER BY position")
     assert {row["account_id"] for row in rows} <= {None}
@@ -83,13 +89,38 @@ def test_time_alone_changes_prices_and_withdraws() -> None:
     pricing.add_rule(RuleTerms("acme/two", Decimal(50), priority=9, effective_from=now() + timedelta(days=2)), "test", reason="later")
     sync(one={"prompt": "0.00001", "completion": "0.000002"})
     early, seen = tell_of_prices(), []
-    for hours in (23, 25, 49):
-        with time_machine.travel(now() + timedelta(hours=hours), tick=False):
-            seen.append(tell_of_prices())
+    for hours in (23, 2, 24):
+        pass_time(hours=hours)
+        seen.append(tell_of_prices())
 
     assert (early, seen) == ((0, 0, 0), [(0, 0, 0), (0, 1, 0), (1, 0, 0)])
     (first, gone), (second, [changed]) = told()
     assert (first, gone, second, changed["id"]) == ("model.withdrawn", ["acme/one"], "model.price_changed", "acme/two")
+
+
+@pytest.mark.parametrize("cause", ["a rule begins", "a quarantine ends"])
+def test_workers_whose_clocks_differ_tell_once(cause: str) -> None:
+    """R39: the database's clock says when; theirs would tell a change and take it back, in turns, to every account."""
+    if cause == "a rule begins":
+        pricing.add_rule(
+            RuleTerms("acme/one", Decimal(50), priority=9, effective_from=now() + timedelta(minutes=50)), "test", reason="soon"
+        )
+    else:
+        sync(one={"prompt": "0.00001", "completion": "0.000002"})
+        pass_time(hours=23)
+
+    def both() -> None:
+        for ahead in (timedelta(), timedelta(hours=2), timedelta()):
+            with time_machine.travel(now() + ahead, tick=False):
+                tell_of_prices()
+
+    both()
+    early = told()
+    pass_time(hours=2)
+    both()
+
+    assert early == []
+    assert [name for name, _ in told()] == ["model.price_changed" if cause == "a rule begins" else "model.withdrawn"]
 
 
 def test_a_rule_for_one_account_is_nobody_elses_news() -> None:
