@@ -2,6 +2,9 @@
 
 A refused call has its row like any other, with what it was measured against; the clock looks at the newest of them. So being told
 costs a call nothing, and a flood of refusals is one event. What was refused before the last LOOKS_BACK is nobody's news.
+
+How new a refusal is, is said by the database's clock (R39), on which its row has its settlement. Its id and its instant are of the
+process that refused it, whose clock may be behind by CLOCK_STEP: they only bound what is read.
 """
 
 from collections.abc import Mapping
@@ -14,6 +17,7 @@ from sqlalchemy import RowMapping, text
 from reseller.clock import first_id, now
 from reseller.database import transaction
 from reseller.domain import outbox
+from reseller.domain.usage.rollup import CLOCK_STEP
 
 LOOKS_BACK = timedelta(minutes=5)
 PAUSE = timedelta(hours=1)
@@ -27,16 +31,17 @@ _REFUSED = text(
               coalesce(response_metadata ->> 'window', response_metadata ->> 'what', '') AS span
          FROM usage_logs
         WHERE error_code IN ('rate_limit_exceeded', 'too_many_concurrent_requests', 'key_spend_limit_reached')
-          AND status = 'refused' AND id >= :since_id AND created_at >= :since
+          AND status = 'refused' AND settled_at >= now() - :looks_back AND id >= :since_id AND created_at >= :since
         ORDER BY account_id, error_code, key_id, span, id DESC"""
 )
 
 
 def tell_of_hits() -> int:
     """Whoever hit a limit lately and was not told of it for an hour is told; how many events."""
-    since = now() - LOOKS_BACK
+    since = now() - LOOKS_BACK - CLOCK_STEP
     with transaction() as session:
-        refused = session.execute(_REFUSED, {"since_id": first_id(since), "since": since}).mappings().all()
+        bounds = {"looks_back": LOOKS_BACK, "since_id": first_id(since), "since": since}
+        refused = session.execute(_REFUSED, bounds).mappings().all()
     return sum(_tell(row["account_id"], _told(row)) for row in refused)
 
 

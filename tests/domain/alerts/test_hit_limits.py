@@ -39,6 +39,12 @@ def told(who: Customer) -> list[dict[str, Any]]:
     return [row["payload"] for row in scenes.rows(query, id=who.account_id)]
 
 
+def pass_time(minutes: int) -> None:
+    """What was refused and told is older by so much: time as the database's clock has it."""
+    scenes.execute("UPDATE usage_logs SET settled_at = settled_at - make_interval(mins => :minutes)", minutes=minutes)
+    scenes.execute("UPDATE event_marks SET told_at = told_at - make_interval(mins => :minutes)", minutes=minutes)
+
+
 def test_a_full_window_is_told_once_however_many_calls_it_refused(till: Till) -> None:
     who = scenes.customer(limits={"requests_per_minute": 2})
     refused = ask(till, who, 12)
@@ -77,12 +83,13 @@ def test_it_is_told_again_after_an_hour_if_it_is_hit_then(till: Till) -> None:
     """Guard: an account that stands at its limit all day has a message an hour, and one that has stopped none."""
     who, stopped = (scenes.customer(limits={"requests_per_minute": 1}) for _ in range(2))
     refusal = {"status": "refused", "error_code": "rate_limit_exceeded", "response_metadata": {"window": "minute", "limit": 1}}
-    start, seen = now(), []
+    seen, at = [], 0
     for minutes in (0, 30, 59, 61, 90, 119, 122):
-        with time_machine.travel(start + timedelta(minutes=minutes), tick=False):
-            asking = (who, stopped) if minutes < 10 else (who,)
-            calls.write(calls.row(now(), each.account_id, id=new_id(), charge_nano=0, **refusal) for each in asking)
-            seen.append((minutes, alerts.tell_of_hits()))
+        pass_time(minutes - at)
+        at = minutes
+        asking = (who, stopped) if minutes < 10 else (who,)
+        calls.write(calls.row(now(), each.account_id, id=new_id(), charge_nano=0, **refusal) for each in asking)
+        seen.append((minutes, alerts.tell_of_hits()))
 
     assert seen == [(0, 2), (30, 0), (59, 0), (61, 1), (90, 0), (119, 0), (122, 1)]
     assert (len(told(who)), len(told(stopped))) == (3, 1)
@@ -92,8 +99,32 @@ def test_what_was_refused_long_ago_is_no_news(till: Till) -> None:
     who = scenes.customer(limits={"requests_per_minute": 1})
     ask(till, who, 2)
 
-    with time_machine.travel(now() + timedelta(minutes=6), tick=False):
-        assert alerts.tell_of_hits() == 0
+    pass_time(6)
+
+    assert alerts.tell_of_hits() == 0
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=10), timedelta(minutes=59), timedelta(minutes=-59)])
+def test_what_a_process_with_another_clock_refuses_is_told(till: Till, behind: timedelta) -> None:
+    """R39: id and instant of a call are of the process that refused it, its settlement is of the database."""
+    who = scenes.customer(limits={"requests_per_minute": 1})
+    refusal = {"status": "refused", "error_code": "rate_limit_exceeded", "response_metadata": {"window": "minute", "limit": 1}}
+    theirs = now() - behind
+    calls.write([calls.row(theirs, who.account_id, id=new_id(theirs), charge_nano=0, settled_at=now(), **refusal)])
+
+    assert [alerts.tell_of_hits() for _ in range(2)] == [1, 0]
+
+    pass_time(61)
+    assert alerts.tell_of_hits() == 0, "it is no news for longer because of their clock"
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=20), timedelta(minutes=-20)])
+def test_a_worker_with_another_clock_tells_of_hits_all_the_same(till: Till, ahead: timedelta) -> None:
+    who = scenes.customer(limits={"requests_per_minute": 1})
+    ask(till, who, 2)
+
+    with time_machine.travel(now() + ahead, tick=False):
+        assert alerts.tell_of_hits() == 1
 
 
 def test_two_looks_at_once_tell_once(app: Flask, till: Till) -> None:
