@@ -97,8 +97,9 @@ _UNTOLD = text(
         WHERE {_ENDING}
           AND NOT EXISTS (SELECT FROM event_marks m WHERE m.account_id = k.account_id AND m.name = '{EXPIRING}'
                              AND m.subject = k.id || ' ' || CAST(floor(extract(epoch FROM k.expires_at)) AS bigint))
-        ORDER BY k.id LIMIT :limit"""  # noqa: S608
+        ORDER BY k.expires_at, k.id LIMIT :limit"""  # noqa: S608
 )
+_IS_ENDING = text(f"SELECT FROM api_keys k WHERE k.id = :key_id AND {_ENDING}")  # noqa: S608
 _KEY = text("SELECT u.email, k.key_prefix, k.expires_at FROM users u, api_keys k WHERE u.id = :user_id AND k.id = CAST(:key_id AS uuid)")
 
 
@@ -113,7 +114,10 @@ def tell_of_expiring_keys() -> int:
 
 
 def announce_expiring_keys() -> int:
-    """Accounts whose keys expire within KEY_NOTICE are told by event, once for each end, whatever letters their owners want; how many."""
+    """Accounts whose keys expire within KEY_NOTICE are told by event, once for each end, whatever letters their owners want; how many.
+
+    The nearest ends first.
+    """
     with transaction() as session:
         ending = session.execute(_UNTOLD, {**_span(), "limit": AT_A_TIME}).all()
     return sum(_announce(account_id, key_id) for account_id, key_id in ending)
@@ -121,8 +125,12 @@ def announce_expiring_keys() -> int:
 
 def _announce(account_id: UUID, key_id: UUID) -> bool:
     with transaction() as session:
-        key = session.get_one(ApiKey, key_id, populate_existing=True)
-        if key.expires_at is None or not outbox.first_told(EXPIRING, account_id, f"{key_id} {floor(key.expires_at.timestamp())}"):
+        # Nobody moves its end or revokes it until this is told; what was done since it was found is seen below.
+        key = session.get_one(ApiKey, key_id, with_for_update={"read": True}, populate_existing=True)
+        is_ending = session.execute(_IS_ENDING, {**_span(), "key_id": key_id}).first() is not None
+        if not is_ending or key.expires_at is None:
+            return False
+        if not outbox.first_told(EXPIRING, account_id, f"{key_id} {floor(key.expires_at.timestamp())}"):
             return False
         outbox.announce("key.expiring", account_id, **keys.as_told(key), expires_at=key.expires_at)
         return True

@@ -1,7 +1,8 @@
 """Letters about keys that expire: to whoever wants them, once for each end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -11,7 +12,7 @@ from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import keys, notices
 from reseller.domain.accounts import Person, User
-from reseller.domain.keys import KeyTerms
+from reseller.domain.keys import ApiKey, KeyTerms
 from reseller.domain.notices import KEY_NOTICE, Choices
 from reseller.errors import Conflict
 from tests import factories
@@ -95,6 +96,61 @@ def test_an_end_that_was_moved_is_told_again(clock: time_machine.Traveller) -> N
     keys.change(key.id, later, actor=factories.ACTOR, account_id=person.account_id)
 
     assert (first, notices.announce_expiring_keys(), notices.announce_expiring_keys()) == (1, 1, 0)
+
+
+def revoked(key: ApiKey, person: Person) -> None:
+    keys.revoke(str(key.id), actor=factories.ACTOR, account_id=person.account_id)
+
+
+def prolonged(key: ApiKey, person: Person) -> None:
+    keys.change(key.id, KeyTerms(key.name, now() + timedelta(days=100), None, None), actor=factories.ACTOR, account_id=person.account_id)
+
+
+def rotated(key: ApiKey, person: Person) -> None:
+    keys.rotate(str(key.id), grace=timedelta(days=2), actor=factories.ACTOR, account_id=person.account_id)
+
+
+@pytest.mark.parametrize("meanwhile", [revoked, prolonged, rotated])
+def test_a_key_that_has_changed_since_it_was_found_is_not_told(
+    meanwhile: Callable[[ApiKey, Person], None], clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is its new end marked as told: that is told when it is near."""
+    person = owner()
+    _, key = factories.mint_key(person, expires_in=timedelta(days=30))
+    clock.shift(timedelta(days=25))
+    announce = notices._announce
+
+    def later(account_id: UUID, key_id: UUID) -> bool:
+        meanwhile(key, person)
+        return announce(account_id, key_id)
+
+    monkeypatch.setattr(notices, "_announce", later)
+    told = notices.announce_expiring_keys()
+    monkeypatch.undo()
+
+    assert (told, expiring()) == (0, [])
+    clock.shift(timedelta(days=95))
+    ending = [str(key.id)] if meanwhile is prolonged else []
+    assert (notices.announce_expiring_keys(), expiring()) == (len(ending), ending)
+
+
+def test_the_nearest_ends_are_told_first_when_there_are_many(clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "AT_A_TIME", 1)
+    person = owner()
+    made = []
+    for days in (30, 29, 28):
+        made.append(factories.mint_key(person, expires_in=timedelta(days=days))[1])
+        clock.shift(timedelta(minutes=1))  # ids in another order than ends
+    clock.shift(timedelta(days=25))
+
+    counts = [notices.announce_expiring_keys() for _ in range(4)]
+
+    assert (counts, expiring()) == ([1, 1, 1, 0], [str(key.id) for key in reversed(made)])
+
+
+def expiring() -> list[str]:
+    """The keys of which an event tells that they expire, in the order of the telling."""
+    return [row["payload"]["key_id"] for row in scenes.rows("SELECT payload FROM outbox WHERE name = 'key.expiring' ORDER BY position")]
 
 
 def test_the_second_of_two_tabs_learns_of_the_first() -> None:
