@@ -14,6 +14,7 @@ import structlog
 from gevent.event import Event
 
 from reseller import metrics
+from reseller.clients.sessions import PlainSession
 from reseller.clock import monotonic
 
 CONNECT_SECONDS, READ_SECONDS = 2.0, 5.0
@@ -41,9 +42,7 @@ class Address:
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": "Reseller-Telemetry/1", "Accept-Encoding": "identity", **headers})
+        self._session = PlainSession({"User-Agent": "Reseller-Telemetry/1", **headers})
 
     def post(self, body: bytes) -> None:
         """It has taken the body, perhaps twice. Raises NotTaken: no answer in time, a redirect, or a status other than 2xx."""

@@ -15,6 +15,7 @@ from reseller.clients.breaker import Breaker
 from reseller.clients.connections import Connections
 from reseller.clients.contract import GenerationRecord, UpstreamSettings
 from reseller.clients.failures import DOWN, SLOW, BrokenAnswer, failure_of
+from reseller.clients.sessions import PlainSession
 from reseller.clients.transport import Exchange, Patience, Transport
 from reseller.clock import monotonic
 from reseller.errors import UpstreamDown, UpstreamFailure, UpstreamTimeout
@@ -155,13 +156,14 @@ class OpenAICompatible:
         timeout = (self._settings.connect_seconds, min(self._settings.first_byte_seconds, LIST_SECONDS))
         try:
             with session.get(self._base_url + path, params=query, timeout=timeout, allow_redirects=False, stream=True) as response:
-                body = _body_of(response, self._settings.body_cap_bytes)
+                is_wanted = response.status_code in (200, 404)
+                body = _body_of(response, self._settings.body_cap_bytes) if is_wanted else _start_of(response)
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise UpstreamTimeout(SLOW, status=504) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise UpstreamDown(DOWN) from error
-        if response.status_code not in (200, 404):
-            raise failure_of(response.status_code, body[:ERROR_BODY_BYTES], retry_after=response.headers.get("retry-after"))
+        if not is_wanted:
+            raise failure_of(response.status_code, body, retry_after=response.headers.get("retry-after"))
         return response.status_code, body
 
 
@@ -177,24 +179,32 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def open_session(headers: dict[str, str]) -> requests.Session:
-    """A session that sends these headers and nothing of the environment: no proxies, no netrc, no encodings."""
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.update({**headers, "Accept": ACCEPT_WHOLE, "Accept-Encoding": "identity"})
-    return session
+    """A session for lists and records, with these headers."""
+    return PlainSession({**headers, "Accept": ACCEPT_WHOLE})
 
 
 def _body_of(response: requests.Response, max_bytes: int) -> bytes:
     """The body, in bounded time and size. Raises BrokenAnswer, UpstreamTimeout."""
+    body = _read_until(response, max_bytes + 1)
+    if len(body) > max_bytes:
+        raise BrokenAnswer("the answer is too large")
+    return body
+
+
+def _start_of(response: requests.Response) -> bytes:
+    """What an answer that we cannot use says first; enough for its words. Raises UpstreamTimeout."""
+    return _read_until(response, ERROR_BODY_BYTES)[:ERROR_BODY_BYTES]
+
+
+def _read_until(response: requests.Response, enough_bytes: int) -> bytes:
+    """The body, or its start of at least that many bytes. Raises UpstreamTimeout."""
     deadline = monotonic() + LIST_SECONDS
     pieces = []
     size = 0
-    while piece := response.raw.read1(65_536, decode_content=True):
-        size += len(piece)
-        if size > max_bytes:
-            raise BrokenAnswer("the answer is too large")
+    while size < enough_bytes and (piece := response.raw.read1(65_536, decode_content=True)):
         if monotonic() > deadline:
             raise UpstreamTimeout(SLOW, status=504)
+        size += len(piece)
         pieces.append(piece)
     return b"".join(pieces)
 

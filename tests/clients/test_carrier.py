@@ -130,6 +130,17 @@ def test_a_large_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
     assert receiver.sent_bytes < 10_000_000
 
 
+def test_of_a_redirect_no_more_is_read_than_of_any_other_answer(receiver: Receiver) -> None:
+    """requests would read all of it, to work out the request that it is told not to make."""
+    receiver.behave("/in", "long_redirect")
+
+    with pytest.raises(NotTaken, match="it answers 302"):
+        Address(receiver.url("/in"), {}).post(b"{}")
+
+    assert receiver.sent_bytes < 20_000_000
+    assert [message.path for message in receiver.messages] == ["/in"]
+
+
 def test_a_receiver_that_hangs_holds_up_no_end(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process sockets are not gevent's, so the wait of one request is the bound; servers are tested in tests/gateway."""
     monkeypatch.setattr(module, "READ_SECONDS", 0.3)

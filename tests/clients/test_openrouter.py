@@ -9,11 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from reseller.clients.openrouter import OpenRouter, record_of
+from reseller.clients.openrouter_account import OpenRouterAccount
 from reseller.clients.upstream import BrokenAnswer, GenerationRecord
-from reseller.errors import UpstreamBusy, UpstreamDown, UpstreamRejected, UpstreamTimeout
+from reseller.errors import UpstreamBusy, UpstreamDown, UpstreamFailure, UpstreamRejected, UpstreamTimeout
 from tests.clients.conftest import KEY, ask, body, impatient, sample
 from tests.clients.raw_server import RawServer
 from tests.fakes.openrouter import FakeOpenRouter
+from tests.fakes.receiver import Receiver
 from tests.waiting import wait_until
 
 
@@ -65,6 +67,27 @@ def test_a_missing_first_list_is_a_failure(
 
     with pytest.raises(kind):
         upstream.list_models()
+
+
+@pytest.mark.parametrize("what", ["/models", "/generation", "/credits"])
+def test_of_an_endless_redirect_only_the_start_is_read(what: str) -> None:
+    """Of every question that is not a call: it must not fill the memory of whoever asks."""
+    with Receiver() as receiver:
+        settings = impatient(receiver.url(""))
+        asked: dict[str, Callable[[], object]] = {
+            "/models": OpenRouter("openrouter", settings).list_models,
+            "/generation": lambda: OpenRouter("openrouter", settings).find_generation("gen-1"),
+            "/credits": OpenRouterAccount("account", settings).credit,
+        }
+        for path in (what, f"{what}?id=gen-1"):
+            receiver.behave(path, "long_redirect")
+
+        with pytest.raises(UpstreamFailure) as failed:
+            asked[what]()
+
+    assert failed.value.alarm == "upstream_redirected"
+    assert receiver.sent_bytes < 20_000_000
+    assert [message.path.partition("?")[0] for message in receiver.messages] == [what]
 
 
 def test_entries_without_an_id_are_left_out(upstream: OpenRouter, fake: FakeOpenRouter) -> None:

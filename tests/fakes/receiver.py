@@ -15,7 +15,19 @@ from typing import Any, Self
 
 from tests.waiting import wait_until
 
-MISBEHAVIOUR = ("hang", "drip_head", "drip_body", "redirect", "huge_body", "huge_head", "bomb", "break_off", "no_http", "odd_head")
+MISBEHAVIOUR = (
+    "hang",
+    "drip_head",
+    "drip_body",
+    "redirect",
+    "long_redirect",
+    "huge_body",
+    "huge_head",
+    "bomb",
+    "break_off",
+    "no_http",
+    "odd_head",
+)
 MORE_THAN_ANYBODY_WAITS = 60.0
 
 
@@ -132,6 +144,12 @@ class Receiver:
 
     def _redirect(self, connection: Any) -> None:
         self._send(connection, b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % self.url("/elsewhere").encode())
+
+    def _long_redirect(self, connection: Any) -> None:
+        """A body without an end, as far as whoever reads it can tell."""
+        self._send(connection, b"HTTP/1.1 302 Found\r\nLocation: %s\r\n\r\n" % self.url("/elsewhere").encode())
+        for _ in range(640):
+            self._send(connection, b"r" * 65_536)
 
     def _huge_body(self, connection: Any) -> None:
         self._send(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 10485760\r\n\r\n")
