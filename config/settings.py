@@ -3,12 +3,13 @@
 Nothing of `reseller` is imported here.
 """
 
+import re
 from decimal import Decimal
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from functools import cached_property
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
@@ -23,6 +24,9 @@ OUR_PREFIXES = (
     "TOP_UP_", "WEBHOOKS_", "SENTRY_", "TRACES_",
 )  # fmt: skip
 """A variable that starts like one of ours but is none of ours is a spelling mistake."""
+
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+HEADER_VALUE = re.compile(r"(?:[!-~\xa0-\xff][ -~\xa0-\xff]*)?")
 
 
 class Settings(BaseModel):
@@ -174,9 +178,20 @@ class Settings(BaseModel):
     @classmethod
     def _dsn(cls, value: SecretStr) -> SecretStr:
         parts = urlsplit(value.get_secret_value())
-        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.username and parts.path.strip("/")
+        has_key = parts.username and parts.username.isascii()  # a header is made of it
+        is_one = parts.scheme in ("http", "https") and parts.hostname and has_key and parts.path.strip("/")
         if value.get_secret_value() and not is_one:
             raise ValueError("must look like https://key@host/project")
+        return value
+
+    @field_validator("otel_exporter_otlp_headers")
+    @classmethod
+    def _headers(cls, value: SecretStr) -> SecretStr:
+        """What HTTP can carry: RFC 9110, 5.1 and 5.5, where a character is one byte."""
+        for each in filter(str.strip, value.get_secret_value().split(",")):
+            name, equals, text = each.partition("=")
+            if not equals or not HEADER_NAME.fullmatch(name.strip()) or not HEADER_VALUE.fullmatch(unquote(text.strip())):
+                raise ValueError("must be name=value with commas between; a value is of Latin-1 characters, without line breaks")
         return value
 
     @field_validator("mail_from")

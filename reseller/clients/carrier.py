@@ -73,7 +73,10 @@ def _pause_of(answer: requests.Response) -> float:
 
 
 class Carrier(Generic[Thing]):
-    """At most `most` things wait, `at_a_time` of them go to `send` together; it raises NotTaken. `kind` names them in log and figures."""
+    """At most `most` things wait, `at_a_time` of them go to `send` together. `kind` names them in log and figures.
+
+    `send` raises NotTaken; should it raise anything else, those are lost all the same, and nothing but those.
+    """
 
     def __init__(self, kind: str, send: Callable[[list[Thing]], None], *, at_a_time: int, most: int) -> None:
         self._kind = kind
@@ -117,12 +120,15 @@ class Carrier(Generic[Thing]):
             try:
                 self._send(some)
             except NotTaken as error:
-                self._lost(len(some), error)
+                self._quiet_until = monotonic() + error.pause_seconds
+                self._lost(len(some), str(error))
+            except Exception as error:  # noqa: BLE001 - the next are sent, whatever it is; its words may quote a secret
+                self._lost(len(some), type(error).__name__)
             gevent.sleep(0)  # calls are more urgent
 
-    def _lost(self, number: int, error: NotTaken) -> None:
+    def _lost(self, number: int, words: str) -> None:
+        """Counted, and in the log unless it said so within the last minute."""
         metrics.count(metrics.TELEMETRY_LOST, self._kind, by=number)
-        self._quiet_until = monotonic() + error.pause_seconds
         if monotonic() - self._said_at >= SAY_EVERY_SECONDS:
             self._said_at = monotonic()
-            log.warning("telemetry_not_taken", kind=self._kind, error=str(error), lost=number)
+            log.warning("telemetry_not_taken", kind=self._kind, error=words, lost=number)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from structlog.testing import capture_logs
 
 from reseller import metrics
 from reseller.clients import carrier as module
@@ -64,6 +65,34 @@ def test_what_is_refused_is_lost_and_the_next_is_tried() -> None:
 
     assert sent == [[1], [2]]
     assert lost("of_refusals") == 1
+
+
+def test_whatever_goes_wrong_with_some_the_next_are_sent() -> None:
+    """A greenlet that died of it would tell nothing for the life of the process. The words of a surprise may quote a header."""
+    sent: list[list[int]] = []
+
+    def be_surprised(some: list[int]) -> None:
+        if some == [0]:
+            raise ValueError("Authorization: Bearer hunter2")
+        sent.append(some)
+
+    carrier: Carrier[int] = Carrier("of_surprises", be_surprised, at_a_time=1, most=10)
+    for number in range(3):
+        carrier.put(number)
+    with capture_logs() as logs:
+        carrier.start()
+        carrier.stop(5)
+
+    assert sent == [[1], [2]]
+    assert lost("of_surprises") == 1
+    assert [(line["event"], line["error"]) for line in logs] == [("telemetry_not_taken", "ValueError")]
+
+
+def test_a_redirect_to_what_is_no_address_is_not_taken(receiver: Receiver) -> None:
+    receiver.behave("/in", "odd_redirect")
+
+    with pytest.raises(NotTaken, match="it answers 302"):
+        Address(receiver.url("/in"), {}).post(b"{}")
 
 
 def test_a_receiver_that_asks_for_quiet_is_left_alone() -> None:

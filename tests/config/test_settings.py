@@ -74,6 +74,11 @@ def test_production_names_every_missing_secret_at_once() -> None:
         ({"BRAND_LOGO": __file__}, "BRAND_LOGO"),
         ({"BRAND_TERMS_URL": "javascript:alert(1)"}, "BRAND_TERMS_URL"),
         ({"BRAND_LETTERS_DIR": "/nowhere"}, "BRAND_LETTERS_DIR"),
+        ({"SENTRY_DSN": "https://k\u20acy@sentry.test/1"}, "SENTRY_DSN"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "api-key=%E2%82%AC"}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%0D%0AHost: b"}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "x=1,k\xe9y=a"}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "Bearer abc"}, "OTEL_EXPORTER_OTLP_HEADERS"),
     ],
 )
 def test_an_unsafe_or_impossible_value_is_one_line_that_names_it(change: dict[str, str], named: str) -> None:
@@ -101,6 +106,11 @@ def test_a_shop_that_is_not_in_production_sells_for_test_money() -> None:
     given = {**TESTING, **STRIPE, "STRIPE_SECRET_KEY": "sk_test_x", "STRIPE_API_BASE": "http://127.0.0.1:4242"}
 
     assert read_settings(given).stripe_api_base == "http://127.0.0.1:4242"
+
+
+@pytest.mark.parametrize("headers", ["api-key=abc%3D, x-team = ops,", "authorization=Bearer%20a=b", "x-team=%C3%A9t%C3%A9", "x-empty="])
+def test_headers_that_http_can_carry_are_taken(headers: str) -> None:
+    assert read_settings({**PRODUCTION, "OTEL_EXPORTER_OTLP_HEADERS": headers}).otel_exporter_otlp_headers.get_secret_value() == headers
 
 
 def test_a_refusal_does_not_repeat_the_secret() -> None:

@@ -151,6 +151,9 @@ class Receiver:
         for _ in range(640):
             self._send(connection, b"r" * 65_536)
 
+    def _odd_redirect(self, connection: Any) -> None:
+        self._send(connection, b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n")
+
     def _huge_body(self, connection: Any) -> None:
         self._send(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 10485760\r\n\r\n")
         for _ in range(160):
