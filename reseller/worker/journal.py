@@ -10,7 +10,7 @@ import structlog
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import jobs
-from reseller.domain.journal import Line, Sums, lines_since, sums_now
+from reseller.domain.journal import Line, Sums, ids_since, lines_of, sums_now
 from reseller.worker.context import Context
 
 KEEP_JOURNAL = "keep journal"
@@ -32,8 +32,8 @@ def keep_journal(context: Context) -> str:
     last = jobs.state_of(KEEP_JOURNAL)
     succeeded_at = last.succeeded_at if last else None
     with transaction() as session:
-        found = lines_since(session, succeeded_at - OVERLAP if succeeded_at else now() - AT_FIRST)
-        lines = [line for line in found if line.id not in context.journalled]
+        found = ids_since(session, succeeded_at - OVERLAP if succeeded_at else now() - AT_FIRST)
+        lines = lines_of(session, found - context.journalled)
         told: list[Line | Sums] = [*lines, sums_now(session)]
     if place == TO_THE_LOG:
         for each in told:
@@ -41,7 +41,7 @@ def keep_journal(context: Context) -> str:
     else:
         _append(Path(place), told)
     context.journalled.clear()
-    context.journalled.update(line.id for line in found)
+    context.journalled.update(found)
     return f"{len(lines)} rows told"
 
 

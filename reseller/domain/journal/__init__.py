@@ -6,7 +6,20 @@ action is which; a test holds it complete. Rows carry no secrets (R37), so neith
 """
 
 from reseller.domain.journal.kinds import LISTED, PASSED_OVER, REPLAYED
-from reseller.domain.journal.lines import Line, Sums, lines_since, sums_now
+from reseller.domain.journal.lines import Line, Sums, ids_since, lines_of, lines_since, sums_now
 from reseller.domain.journal.replaying import Replay, replay, revoke_all_keys
 
-__all__ = ["LISTED", "PASSED_OVER", "REPLAYED", "Line", "Replay", "Sums", "lines_since", "replay", "revoke_all_keys", "sums_now"]
+__all__ = [
+    "LISTED",
+    "PASSED_OVER",
+    "REPLAYED",
+    "Line",
+    "Replay",
+    "Sums",
+    "ids_since",
+    "lines_of",
+    "lines_since",
+    "replay",
+    "revoke_all_keys",
+    "sums_now",
+]
