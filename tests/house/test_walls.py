@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, acting_for, db, transaction
-from reseller.domain import outbox, supplier
+from reseller.domain import outbox, supplier, webhooks
 from reseller.domain.accounts import Person
 from reseller.domain.alerts import Alert
 from reseller.domain.calls import Till
@@ -247,6 +247,26 @@ def test_months_of_usage_are_read_past_the_parent_by_the_operator_alone(two: Any
     assert seen.pop("") == (0, (0,))
     assert seen.pop("operator") == (2, (2,))
     assert list(seen.values()) == [(0, (1,)), (0, (1,))]
+
+
+def test_what_everybody_is_told_is_read_by_those_it_was_sent_to_and_changed_by_none(app: Flask) -> None:
+    """R23: such an event has no account; a delivery, which has one, opens it."""
+    told, other = factories.make_person(), factories.make_person()
+    hooking.add(told)
+    hooking.add(other, events=("key.created",))
+    sent = outbox.announce("model.withdrawn", None, models=["acme/one"])
+    webhooks.fan_out()
+    outbox.announce("model.restored", None, models=["acme/one"])  # not sent to anybody yet
+
+    found = {}
+    for person in (told, other):
+        with acting_for(person.account_id):
+            found[person.account_id] = [row["id"] for row in scenes.rows("SELECT id FROM outbox WHERE account_id IS NULL")]
+            assert affected("UPDATE outbox SET account_id = :mine WHERE account_id IS NULL", mine=person.account_id) == 0
+            assert affected("DELETE FROM outbox WHERE account_id IS NULL") == 0
+
+    assert found == {told.account_id: [sent], other.account_id: []}
+    assert len(scenes.rows("SELECT id FROM outbox WHERE account_id IS NULL")) == 2
 
 
 def test_everybody_reads_rules_for_everybody_and_only_the_operator_writes_any(two: tuple[scenes.Customer, scenes.Customer]) -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from reseller.clock import new_id
-from reseller.domain import webhooks
+from reseller.domain import outbox, webhooks
 from reseller.domain.accounts import Person, Role
 from reseller.domain.webhooks import OffBecause
 from tests import factories
@@ -219,6 +219,27 @@ def test_a_delivery_of_another_account_is_not_there(app: Flask, browser: FlaskCl
 
     assert browser.get(f"/webhooks/deliveries/{delivery['id']}").status_code == 404
     assert browser.post(f"/webhooks/deliveries/{delivery['id']}/redeliver").status_code == 404
+
+
+def test_a_delivery_of_what_everybody_is_told_has_a_page_for_each_who_heard_and_for_nobody_else(
+    app: Flask, browser: FlaskClient, person: Person
+) -> None:
+    """R23: the event is no account's own."""
+    other = factories.make_person()
+    hooking.add(person)
+    _, deaf = hooking.add(other, events=("key.created",))
+    outbox.announce("model.withdrawn", None, models=["acme/one"])
+    webhooks.fan_out()
+    [delivery] = hooking.deliveries()
+    here = f"/webhooks/deliveries/{delivery['id']}"
+
+    text = page(browser, here)
+    stranger = client_of(app, Role.CUSTOMER, person=other)
+
+    assert "model.withdrawn" in text
+    assert "acme/one" in text
+    assert stranger.get(here).status_code == 404
+    assert "/webhooks/deliveries/" not in page(stranger, f"/webhooks/{deaf.id}")
 
 
 def test_hostile_answers_are_text(browser: FlaskClient, person: Person) -> None:
