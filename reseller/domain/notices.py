@@ -116,11 +116,11 @@ def tell_of_expiring_keys() -> int:
 def announce_expiring_keys() -> int:
     """Accounts whose keys expire within KEY_NOTICE are told by event, once for each end, whatever letters their owners want; how many.
 
-    The nearest ends first.
+    The nearest ends first. SomeFailed if one could not be told of, once all others are.
     """
     with transaction() as session:
         ending = session.execute(_UNTOLD, {**_span(), "limit": AT_A_TIME}).all()
-    return sum(_announce(account_id, key_id) for account_id, key_id in ending)
+    return outbox.each_by_itself(lambda row: _announce(*row), ending, of="telling of keys that expire", named=lambda row: f"key {row.id}")
 
 
 def _announce(account_id: UUID, key_id: UUID) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import null, select, text
 
 from reseller.clock import new_id
 from reseller.database import transaction
-from reseller.domain import books, keys, ledger
+from reseller.domain import books, keys, ledger, outbox
 from reseller.domain.accounts import Account
 from reseller.domain.calls import Admit, Outcome, PriceTerms, Settle, Till, facts_of
 from reseller.domain.ledger import Balance, EntryDraft, EntryKind
@@ -153,6 +153,18 @@ def execute(sql: str, **params: Any) -> None:
     """A statement is committed."""
     with transaction() as session:
         session.execute(text(sql), params)
+
+
+def fail_to_announce(monkeypatch: pytest.MonkeyPatch, account_id: UUID) -> None:
+    """Whoever tells this account of an event dies of something unforeseen."""
+    announce = outbox.announce
+
+    def announcing(name: str, to: UUID | None, /, **payload: Any) -> UUID:
+        if to == account_id:
+            raise KeyError("for a test")
+        return announce(name, to, **payload)
+
+    monkeypatch.setattr(outbox, "announce", announcing)
 
 
 def balance(who: Customer) -> dict[str, int]:

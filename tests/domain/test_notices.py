@@ -148,6 +148,20 @@ def test_the_nearest_ends_are_told_first_when_there_are_many(clock: time_machine
     assert (counts, expiring()) == ([1, 1, 1, 0], [str(key.id) for key in reversed(made)])
 
 
+def test_one_that_cannot_be_told_keeps_no_other_from_it(clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [owner() for _ in range(2)]
+    made = [factories.mint_key(person, expires_in=timedelta(days=days))[1] for person, days in zip(people, (28, 29), strict=True)]
+    clock.shift(timedelta(days=25))
+    scenes.fail_to_announce(monkeypatch, people[0].account_id)
+
+    with pytest.raises(RuntimeError, match=str(made[0].id)):
+        notices.announce_expiring_keys()
+
+    assert expiring() == [str(made[1].id)]
+    monkeypatch.undo()
+    assert (notices.announce_expiring_keys(), expiring()) == (1, [str(made[1].id), str(made[0].id)])
+
+
 def expiring() -> list[str]:
     """The keys of which an event tells that they expire, in the order of the telling."""
     return [row["payload"]["key_id"] for row in scenes.rows("SELECT payload FROM outbox WHERE name = 'key.expiring' ORDER BY position")]

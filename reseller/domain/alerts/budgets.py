@@ -10,17 +10,15 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-import structlog
 from sqlalchemy import select, text
 
 from reseller.clock import day_start, month_start, next_month, now
 from reseller.database import transaction
+from reseller.domain import outbox
 from reseller.domain.alerts.firing import Crossing, fire
 from reseller.domain.alerts.tables import AlertKind, AlertRule
 from reseller.domain.usage.account_sums import Reading, Slice
 from reseller.money import exact_usd, to_nano, to_usd
-
-log = structlog.get_logger()
 
 AT_A_TIME = 500
 DAY = timedelta(days=1)
@@ -54,16 +52,7 @@ def sweep() -> int:
     """
     with transaction() as session:
         due = list(session.scalars(_DUE, {"limit": AT_A_TIME}))
-    told, failed = 0, []
-    for account_id in due:
-        try:
-            told += _look_at(account_id)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is one account's
-            log.error("budgets_not_looked_at", account_id=str(account_id), exc_info=True)
-            failed.append(f"{account_id}: {type(error).__name__}")
-    if failed:
-        raise RuntimeError(f"budgets of {len(failed)} accounts could not be looked at, first {failed[0]}")
-    return told
+    return outbox.each_by_itself(_look_at, due, of="looking at budgets")
 
 
 def _look_at(account_id: UUID) -> int:

@@ -30,12 +30,12 @@ _SETTLED = text("SELECT settled_nano FROM balances WHERE account_id = :account_i
 
 
 def sweep() -> int:
-    """Whoever's credit is used up is told; how many are."""
+    """Whoever's credit is used up is told; how many are. SomeFailed if somebody could not be told, once all others are."""
     with transaction() as session:
         outbox.told_no_more(EMPTIED, session.scalars(_FILLED, {"name": EMPTIED, "again": AGAIN_NANO}))
     with transaction() as session:
         empty = list(session.scalars(_EMPTY, {"name": EMPTIED, "empty": EMPTY_NANO, "limit": AT_A_TIME}))
-    return sum(_tell(account_id) for account_id in empty)
+    return outbox.each_by_itself(_tell, empty, of="telling of used up credit")
 
 
 def _tell(account_id: UUID) -> bool:

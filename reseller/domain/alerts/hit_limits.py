@@ -37,12 +37,17 @@ _REFUSED = text(
 
 
 def tell_of_hits() -> int:
-    """Whoever hit a limit lately and was not told of it for an hour is told; how many events."""
+    """Whoever hit a limit lately and was not told of it for an hour is told; how many events.
+
+    SomeFailed if somebody could not be told, once all others are.
+    """
     since = now() - LOOKS_BACK - CLOCK_STEP
     with transaction() as session:
         bounds = {"looks_back": LOOKS_BACK, "since_id": first_id(since), "since": since}
         refused = session.execute(_REFUSED, bounds).mappings().all()
-    return sum(_tell(row["account_id"], _told(row)) for row in refused)
+    return outbox.each_by_itself(
+        lambda row: _tell(row["account_id"], _told(row)), refused, of="telling of limits", named=lambda row: row["account_id"]
+    )
 
 
 def _tell(account_id: UUID, told: Mapping[str, Any]) -> bool:

@@ -198,7 +198,7 @@ def test_one_that_cannot_be_looked_at_keeps_no_other_from_it(person: Person, mon
 
     monkeypatch.setattr(budgets, "_charges", charges)
 
-    with pytest.raises(RuntimeError, match="budgets of 1 accounts"):
+    with pytest.raises(RuntimeError, match="looking at budgets failed for 1"):
         alerts.sweep()
 
     assert len(told(other)) == 1

@@ -6,6 +6,7 @@ from flask import Flask
 from reseller.database import acting_as_operator
 from reseller.domain import accounts, alerts
 from reseller.domain.accounts import Person
+from reseller.domain.alerts import budgets
 from tests import factories
 from tests.domain import scenes
 
@@ -64,6 +65,24 @@ def test_a_suspended_account_is_told_once_it_is_not() -> None:
     alerts.sweep()
 
     assert (meanwhile, told(person)) == ([], ["0"])
+
+
+def test_one_account_that_cannot_be_told_keeps_no_other_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does what fails here keep anybody's budgets from being looked at."""
+    first, second = sorted((factories.make_person(usd="1") for _ in range(2)), key=lambda person: person.account_id)
+    for person in (first, second):
+        factories.grant(person, usd="-1")
+    budgets_seen: list[int] = []
+    monkeypatch.setattr(budgets, "sweep", lambda: budgets_seen.append(1) or 0)
+    scenes.fail_to_announce(monkeypatch, first.account_id)
+
+    with pytest.raises(RuntimeError, match=str(first.account_id)):
+        alerts.sweep()
+
+    assert (told(first), told(second), budgets_seen) == ([], ["0"], [1])
+    monkeypatch.undo()
+    alerts.sweep()
+    assert told(first) == ["0"]
 
 
 def test_two_sweeps_at_once_tell_once(app: Flask) -> None:

@@ -127,6 +127,20 @@ def test_a_worker_with_another_clock_tells_of_hits_all_the_same(till: Till, ahea
         assert alerts.tell_of_hits() == 1
 
 
+def test_one_account_that_cannot_be_told_keeps_no_other_from_it(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = sorted((scenes.customer(limits={"requests_per_minute": 1}) for _ in range(2)), key=lambda who: who.account_id)
+    for who in (first, second):
+        ask(till, who, 2)
+    scenes.fail_to_announce(monkeypatch, first.account_id)
+
+    with pytest.raises(RuntimeError, match=str(first.account_id)):
+        alerts.tell_of_hits()
+
+    assert (len(told(first)), len(told(second))) == (0, 1)
+    monkeypatch.undo()
+    assert (alerts.tell_of_hits(), len(told(first))) == (1, 1)
+
+
 def test_two_looks_at_once_tell_once(app: Flask, till: Till) -> None:
     who = scenes.customer(limits={"requests_per_minute": 1})
     ask(till, who, 2)
