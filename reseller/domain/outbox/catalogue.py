@@ -177,13 +177,14 @@ EVENTS: dict[str, EventKind] = {
         Audience.EVERY_ACCOUNT,
     ),
     "model.withdrawn": EventKind(
-        "Models are not for sale any more: calls to them are refused with 404.",
+        "Models are not on the general price list any more: calls to them are refused with 404. Models that you have prices of your "
+        "own for are those in `/v1/models`, as before.",
         {"models": "The ids of the models, at most 50"},
         {"models": ["openai/gpt-4o-mini"]},
         Audience.EVERY_ACCOUNT,
     ),
     "model.restored": EventKind(
-        "Models that were withdrawn are for sale again.",
+        "Models that were withdrawn are on the general price list again.",
         {"models": "The ids of the models, at most 50"},
         {"models": ["openai/gpt-4o-mini"]},
         Audience.EVERY_ACCOUNT,

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from reseller.clock import unix_seconds
+from reseller.domain import pricing
 from reseller.domain.outbox import EVENTS, Audience
 from reseller.domain.webhooks import new_secret, signed_headers
 from reseller.portal.docs import receiving
@@ -31,6 +32,24 @@ def test_every_event_that_an_account_can_hear_of_is_there_with_what_it_tells(app
         assert (f'<article id="{name}">' in text) == (kind.audience is not Audience.OPERATOR)
         said = re.sub(r"</?code>", "", text)
         assert all(words.replace("`", "") in said for words in (kind.description, *kind.fields, *kind.fields.values()))
+
+
+def test_that_a_model_is_withdrawn_promises_nothing_to_whom_it_is_still_sold(app: Flask) -> None:
+    """Everybody is told what became of the general price list, whoever has prices of their own too."""
+    factories.make_model(slug="acme/one")
+    general = factories.make_rule()
+    apart, other = factories.make_person(), factories.make_person()
+    factories.make_rule(account_id=apart.account_id)
+    pricing.tell_of_prices()
+    pricing.retire_rule(general.id, "test", reason="for a test")
+
+    assert pricing.tell_of_prices() == (0, 1, 0)
+
+    sold = {who: [offer.model for offer in pricing.Book().snapshot.models_for(who.account_id)] for who in (apart, other)}
+    assert sold == {apart: ["acme/one"], other: []}
+    about = page(app).split('<article id="model.withdrawn">')[1].split("</article>")[0]
+    assert "general price list" in about
+    assert "prices of your own" in about
 
 
 def test_samples_look_like_what_is_sent(app: Flask) -> None:
