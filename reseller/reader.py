@@ -26,11 +26,11 @@ OPTIONS = {
     "options": "-c timezone=UTC -c default_transaction_read_only=on -c client_connection_check_interval=1s",
 }
 
-# What is no replica any more may be the first one of before a fail-over: it is behind nobody, and no process beats there.
+# What is no replica any more may be the first one of before a fail-over: it is behind nobody, and no process beats there, or ever did.
 _LOOK = text(
     """SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS is_above_walls,
               CASE WHEN pg_is_in_recovery() THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
-                   WHEN beat.seconds > :most THEN beat.seconds ELSE 0 END AS behind
+                   WHEN beat.seconds <= :most THEN 0 ELSE beat.seconds END AS behind
          FROM (SELECT extract(epoch FROM clock_timestamp() - max(beat_at)) AS seconds FROM processes) beat"""
 )
 
@@ -92,7 +92,9 @@ class Reader:
             return None
         behind = None if found.behind is None else timedelta(seconds=max(float(found.behind), 0))
         if behind is None:
-            alarms.sound("reader_unusable", words="nobody knows how far it is behind: it has replayed nothing yet")
+            alarms.sound(
+                "reader_unusable", words="nobody knows how far it is behind: it has replayed nothing yet, or no process beats there"
+            )
         elif behind > MOST_BEHIND:
             alarms.sound("reader_unusable", words=f"it is {behind.total_seconds():.0f} s behind")
         else:

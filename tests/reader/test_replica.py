@@ -153,6 +153,9 @@ def test_one_that_is_no_replica_any_more_and_stands_still_is_not_read(pair: Pair
     beaten = "INSERT INTO processes (id, kind, host, pid, started_at, beat_at) VALUES (gen_random_uuid(), 'web', 'x', 1, now(), {})"
     with running_app(settings_over(first, tmp_path, DATABASE_READ_URL=first)) as app, app.app_context(), acting_as_operator():
         once_more, found = Pair(app, pair.replica), []
+        scenes.execute("DELETE FROM processes")
+        counted(once_more)
+        nobody_beats = [(each.alarm, each.words) for each in alarms.take()]
         for since in ("10 minutes", "1 second"):
             scenes.execute(beaten.format(f"now() - interval '{since}'"))
             once_more.looks_again()
@@ -160,6 +163,7 @@ def test_one_that_is_no_replica_any_more_and_stands_still_is_not_read(pair: Pair
             found.append([(each.alarm, each.words) for each in alarms.take()])
         scenes.execute("DELETE FROM processes")
 
+    assert [(alarm, "no process beats there" in words) for alarm, words in nobody_beats] == [("reader_unusable", True)]
     assert found == [[("reader_unusable", "it is 600 s behind")], []]
 
 
