@@ -30,7 +30,8 @@ def announce(name: str, account_id: UUID | None, /, **payload: Any) -> UUID:
     if (account_id is None) == (kind.audience is Audience.ACCOUNT):
         raise ValueError(f"{name} is for {kind.audience}; given was the account {account_id}")
     with transaction() as session:
-        event = Event(account_id=account_id, name=name, payload=_written(payload), created_at=now())
+        event = Event(account_id=account_id, name=name, payload=_written(payload))
+        event.created_at = func.clock_timestamp()  # whose endpoints were there by then is asked of one clock (R39)
         session.add(event)
         session.flush()
         return event.id

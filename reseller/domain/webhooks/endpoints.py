@@ -67,7 +67,8 @@ def register(order: EndpointOrder, *, seal: Seal, allows_loopback: bool, actor: 
     """
     terms = _checked(order.terms, order.account_id, allows_loopback=allows_loopback)
     secret_text = new_secret()
-    row = WebhookEndpoint(id=order.id, account_id=order.account_id, sealed_secret=seal.close(secret_text), created_at=now())
+    row = WebhookEndpoint(id=order.id, account_id=order.account_id, sealed_secret=seal.close(secret_text))
+    row.created_at = func.clock_timestamp()  # what has happened before and since is told by one clock (R39)
     _put(row, terms)
     try:
         with transaction() as session:

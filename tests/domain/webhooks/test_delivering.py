@@ -66,6 +66,37 @@ def test_what_happened_before_the_endpoint_was_there_is_not_told(app: Flask) -> 
     assert hooking.deliveries() == []
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_an_endpoint_of_a_box_whose_clock_is_off_hears_what_happens_from_then_on(app: Flask, hours: int) -> None:
+    """R39: by that box's clock it would have been there before, or be there in an hour."""
+    person = factories.make_person()
+    hooking.happen(person, 1)
+    with time_machine.travel(now() + timedelta(hours=hours), tick=True):
+        hooking.add(person)
+    hooking.happen(person, 2)
+    last = hooking.happen(person, 3)
+
+    webhooks.fan_out()
+
+    assert len(hooking.deliveries()) == 2
+    assert hooking.deliveries()[-1]["event_id"] == last
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_what_happens_on_a_box_whose_clock_is_off_is_told_to_those_who_listen_by_then(app: Flask, hours: int) -> None:
+    """R39."""
+    person = factories.make_person()
+    with time_machine.travel(now() + timedelta(hours=hours), tick=True):
+        hooking.happen(person, 1)
+    hooking.add(person)
+    with time_machine.travel(now() + timedelta(hours=hours), tick=True):
+        heard = hooking.happen(person, 2)
+
+    webhooks.fan_out()
+
+    assert [row["event_id"] for row in hooking.deliveries()] == [heard]
+
+
 def test_what_concerns_everybody_is_told_to_every_account_and_the_operator_hears_their_own(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
