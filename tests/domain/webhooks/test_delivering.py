@@ -23,6 +23,7 @@ from tests import factories
 from tests.domain import scenes
 from tests.domain.webhooks import hooking
 from tests.domain.webhooks.hooking import SEAL, URL
+from tests.waiting import wait_until
 
 
 def states() -> list[str]:
@@ -463,6 +464,35 @@ def test_an_owner_sends_again_so_often_an_hour_and_staff_as_often_as_it_takes(ap
     with pytest.raises(TooManyRequests):
         webhooks.redeliver_given_up(row.id, **own)
     webhooks.redeliver(sent.delivery_id, account_id=None, actor=own["actor"], reason="they asked")
+
+
+def test_an_owner_who_asks_twice_at_once_is_counted_twice(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guard: whoever counts waits for the one before. Also for two endpoints, of which neither waits for the other."""
+    monkeypatch.setattr(repeating, "MAX_AGAIN", 1)
+    person = factories.make_person()
+    _, first = hooking.add(person)
+    _, second = hooking.add(person)
+    own: dict[str, Any] = {"account_id": person.account_id, "actor": f"user:{person.user_id}"}
+    refused: list[TooManyRequests] = []
+
+    def ask() -> None:
+        with app.app_context(), acting_as_operator():
+            try:
+                webhooks.redeliver_given_up(second.id, **own)
+            except TooManyRequests as refusal:
+                refused.append(refusal)
+            finally:
+                db.session.remove()
+
+    other = threading.Thread(target=ask)
+    with transaction():
+        webhooks.redeliver_given_up(first.id, **own)
+        other.start()
+        wait_until(lambda: not other.is_alive() or scenes.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+    other.join(20)
+
+    assert len(refused) == 1
+    assert len(scenes.rows("SELECT 1 FROM staff_actions WHERE action = 'webhook.redeliver_all'")) == 1
 
 
 def test_one_who_comes_back_late_neither_undoes_nor_frees_what_another_has(app: Flask) -> None:
