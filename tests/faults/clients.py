@@ -48,8 +48,13 @@ def buy(customer: Customer, model: str = SLUG, **more: Any) -> Received:
 
 
 def _error_code(answer: Answer) -> str | None:
-    """Why it was refused; None of an answer that began well."""
-    return None if answer.status == 200 else str(answer.json["error"]["code"])
+    """Why it was refused; None of an answer that began well, or lost its body with its server."""
+    if answer.status == 200:
+        return None
+    try:
+        return str(answer.json["error"]["code"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _tells_cost(answer: Answer) -> bool:
