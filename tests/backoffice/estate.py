@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from reseller import alarms as sounded
 from reseller.clock import new_id, now
 from reseller.database import Base, acting_as_operator, transaction
-from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, pricing, proofs, staff, supplier, uptime, webhooks
+from reseller.domain import alarms, clock_alarms, jobs, ledger, letters, notices, outbox, pricing, proofs, staff, supplier, uptime, webhooks
 from reseller.domain.accounts import Person, Role
 from reseller.domain.alarms import Ears
 from reseller.domain.alerts import Alert
@@ -39,6 +39,8 @@ from reseller.domain.payments.pack_changes import PackTerms
 from reseller.domain.payments.suspense import Aside, Why, put_aside
 from reseller.domain.uptime import Impact, IncidentDraft
 from reseller.domain.usage import rollup
+from reseller.domain.usage.rollup_statements import SUMS
+from reseller.domain.usage.rollup_tables import AccountMonth
 from reseller.domain.usage.tables import CarriedCharge, DroppedMonth
 from reseller.errors import Refusal
 from reseller.tally import Noted, Part, slot_of
@@ -138,9 +140,13 @@ def settle(app: Flask, admin_url: str) -> Estate:
         ids = ids_of(person, connection)
     with app.app_context(), acting_as_operator():
         rollup.run()
+        pricing.tell_of_prices()
+        outbox.first_told("limit.hit", person.account_id)
+        used = dict.fromkeys(SUMS, 1)
         sold = dict.fromkeys(("deferred_nano", "owed_nano", "sold_nano", "back_nano", "given_nano", "used_nano"), 1)
         with transaction() as session:
             session.add(CreditDay(day=now().date() - timedelta(days=1), **sold))
+            session.add(AccountMonth(month=date(2026, 1, 1), account_id=person.account_id, **used))
     return Estate(app, admin_url, person, ids, secrets)
 
 
