@@ -129,6 +129,11 @@ def lock_name(name: str) -> None:
     db.session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
+def sort_in_memory(session: Session, megabytes: int = 64) -> None:
+    """Until the caller's transaction ends its questions may take so much for each sort: what reads very many rows does it on disk else."""
+    session.execute(text("SELECT set_config('work_mem', :size, true)"), {"size": f"{megabytes}MB"})
+
+
 FORGOTTEN_AT_A_TIME = 5_000
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from reseller.clock import day_start, month_start, next_month, now
-from reseller.database import transaction
+from reseller.database import sort_in_memory, transaction
 from reseller.domain.ledger.tables import EntryKind
 from reseller.errors import NotFound
 
@@ -138,7 +138,7 @@ def of_month(account_id: UUID, month: date) -> Statement:
     """
     with transaction() as session:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        session.execute(text("SET LOCAL work_mem = '64MB'"))  # a hundred thousand calls of an account lie all over their months
+        sort_in_memory(session)  # a hundred thousand calls of an account lie all over their months
         running = month_start(now().date())
         if not first_month(account_id) <= month <= running or month.day != 1:
             raise NotFound("There is no statement of this month.")

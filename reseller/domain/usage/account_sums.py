@@ -20,6 +20,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from reseller.database import sort_in_memory
 from reseller.domain.usage.histogram import BOUNDS_MS
 from reseller.domain.usage.rollup import CLOCK_STEP, MARK
 from reseller.domain.usage.rollup_statements import FACTS, TOTAL_BUCKET, quarter
@@ -72,7 +73,7 @@ class Reading:
     def __init__(self, session: Session, wanted: Slice) -> None:
         # A plan for any instant would read all of the account's rows to find those of the last minute.
         session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-        session.execute(text("SET LOCAL work_mem = '32MB'"))
+        sort_in_memory(session, 32)
         self._session = session
         self._where = wanted.where
         self._params: dict[str, Any] = {

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reseller.clock import day_start, month_start, next_month, now
-from reseller.database import transaction
+from reseller.database import sort_in_memory, transaction
 from reseller.domain.usage import rollup_statements as sql
 from reseller.domain.usage.rollup_tables import RollupMark
 from reseller.domain.usage.tables import DroppedMonth
@@ -58,7 +58,7 @@ def recompute(day: date, spans: Iterable[Span]) -> None:
         session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         if session.get(DroppedMonth, month_start(day), populate_existing=True) is not None:
             return
-        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        sort_in_memory(session)
         for start, end in spans:
             _replace_quarters(session, start, end)
         _replace_day(session, day)
@@ -101,7 +101,7 @@ def differences(month: date | None = None) -> list[datetime]:
     Only months whose raw rows are still there are compared. Rows that were settled after the last run are differences, too.
     """
     with transaction() as session:
-        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        sort_in_memory(session)
         first = session.scalar(sql.FIRST_MONTH)
         if first is None:
             return []
@@ -153,12 +153,15 @@ def _close_month() -> bool:
     """Whether a month was summed: the first that is over and was not."""
     with transaction() as session:
         session.execute(select(func.pg_advisory_xact_lock(LOCK)))
-        month, first = months_until(session), session.scalar(sql.FIRST_DAY)
-        if month == date.min and first is not None:
+        month = months_until(session)
+        if month == date.min:
+            first = session.scalar(sql.FIRST_DAY)
+            if first is None:
+                return False
             month = month_start(first)
-        if month == date.min or next_month(month) > now().date():
+        if next_month(month) > now().date():
             return False
-        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        sort_in_memory(session)
         _replace_month(session, month)
         session.execute(sql.MARK, {"name": MONTHS, "until": day_start(next_month(month))})
         return True

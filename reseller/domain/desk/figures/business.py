@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from reseller.clock import day_start
-from reseller.database import transaction
+from reseller.database import sort_in_memory, transaction
 from reseller.domain.desk.figures import pieces
 from reseller.domain.usage.period import QUARTER, Period
 from reseller.domain.usage.rollup_tables import QUARTERS_A_DAY
@@ -87,7 +87,7 @@ class BusinessFigures:
 def business(period: Period) -> BusinessFigures:
     """The figures of the range and of the one before."""
     with transaction() as session:
-        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        sort_in_memory(session)
         days, days_before = _days(session, period), _days(session, period.before)
         activity, left = _activity(session, period)
     return BusinessFigures(_added_up(days), _added_up(days_before), activity, _average(days), _average(days_before), tuple(days), left)
@@ -185,8 +185,8 @@ UNION ALL
 
 
 def _activity(session: Session, period: Period) -> tuple[Activity, tuple[Left, ...]]:
-    before = {f"before_{name}": value for name, value in pieces.bounds(session, period.before).items()}
-    first, *rows = pieces.fetch(session, _ACTIVITY, period, **before)
+    before = pieces.bounds_of_accounts(session, period.before, named="before_")
+    first, *rows = pieces.fetch(session, _ACTIVITY, period, **pieces.bounds_of_accounts(session, period), **before)
     active, active_before, gone = (int(count) for count in first[:3])
     left = tuple(Left(row[3], row[4], to_usd(int(row[5]))) for row in rows)
     return Activity(active, active_before, gone, active - (active_before - gone)), left

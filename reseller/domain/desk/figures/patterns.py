@@ -8,9 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
-from reseller.database import transaction
+from reseller.database import sort_in_memory, transaction
 from reseller.domain.desk.figures import pieces
 from reseller.domain.usage.period import Period
 from reseller.money import to_usd
@@ -103,13 +101,13 @@ SELECT s.account_id, a.name, v.*, s.active FROM shown s JOIN accounts a ON a.id 
 def patterns(period: Period) -> PatternFigures:
     """The figures of the range and of the one before."""
     with transaction() as session:
-        session.execute(text("SET LOCAL work_mem = '64MB'"))
+        sort_in_memory(session)
         now = {row[0]: _volume(row[1:]) for row in pieces.fetch(session, _MODELS, period)}
         before = {row[0]: _volume(row[1:]) for row in pieces.fetch(session, _MODELS, period.before)}
         hours = [[0] * 24 for _ in range(7)]
         for weekday, hour, calls in pieces.fetch(session, _HOURS, period):
             hours[weekday][hour] = int(calls)
-        accounts = pieces.fetch(session, _ACCOUNTS, period)
+        accounts = pieces.fetch(session, _ACCOUNTS, period, **pieces.bounds_of_accounts(session, period))
         curve = pieces.fetch(
             session,
             f"""SELECT {pieces.point(period)}, {_VOLUME} FROM traffic_totals

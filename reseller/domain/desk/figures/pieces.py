@@ -57,15 +57,16 @@ def point(period: Period) -> str:
 
 def fetch(session: Session, query: str, period: Period, **more: Any) -> Sequence[Any]:
     """The rows of a query over the range."""
-    return session.execute(text(query), bounds(session, period) | more).all()
+    return session.execute(text(query), period.bounds() | more).all()
 
 
-def bounds(session: Session, period: Period) -> dict[str, Any]:
-    """Those of the range, with the months `month_from` to before `month_to` that it holds whole and that are summed."""
+def bounds_of_accounts(session: Session, period: Period, *, named: str = "") -> dict[str, Any]:
+    """Parameters of `accounts`: those of the range, and the months that it holds whole and that are summed, before `month_to`."""
     found = period.bounds()
     first, last = found["day_from"], found["day_to"]
     month_from = first if first == month_start(first) else next_month(month_start(first))
     month_to = min(month_start(last), rollup.months_until(session))
     if month_from >= month_to:
         month_from = month_to = first
-    return found | {"month_from": month_from, "month_to": month_to}
+    found |= {"month_from": month_from, "month_to": month_to}
+    return {f"{named}{name}": value for name, value in found.items()}
