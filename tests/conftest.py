@@ -29,6 +29,7 @@ from reseller.database import acting_as_operator, db
 from reseller.silence import wait_for_each
 from tests.browser import Windows, open_browser
 from tests.deployment import Cluster, running_app, settings_over
+from tests.fakes.receiver import Receiver
 from tests.shop import Shop, open_shop
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -177,3 +178,10 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]
     """Further apps on the test's database, as further processes would be. Keywords are environment variables."""
     with contextlib.ExitStack() as stack:
         yield lambda **environ: stack.enter_context(running_app(settings_over(database_url, tmp_path, **environ)))
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Somebody outside whom we send to: programs of customers, the operator's, a collector."""
+    with Receiver() as opened:
+        yield opened

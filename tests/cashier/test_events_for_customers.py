@@ -1,6 +1,5 @@
 """From what Stripe says at our callback, by the worker, to the customer's own program: each fact once."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +15,6 @@ from reseller.worker.webhooks import send_webhooks
 from tests.cashier.bank import Bank
 from tests.domain.webhooks import hooking
 from tests.fakes.receiver import Receiver
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
 
 
 class Program:

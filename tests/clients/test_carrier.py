@@ -1,7 +1,5 @@
 """Telemetry leaves without anybody waiting for it, and what is not taken is lost and counted."""
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 from structlog.testing import capture_logs
@@ -11,12 +9,6 @@ from reseller.clients import carrier as module
 from reseller.clients.carrier import Address, Carrier, NotTaken, _pause_of
 from reseller.clock import monotonic
 from tests.fakes.receiver import Receiver
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def lost(kind: str) -> float:

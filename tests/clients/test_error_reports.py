@@ -28,12 +28,6 @@ PLACES = "/api/42/envelope/"
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
-
-
-@pytest.fixture
 def dsn(receiver: Receiver) -> str:
     return receiver.url("/42").replace("//", "//public@")
 

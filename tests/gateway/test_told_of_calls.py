@@ -28,12 +28,6 @@ def telling(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield opened
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
-
-
 def heard(customer: Customer, receiver: Receiver, name: str, act: Any) -> Any:
     """The one message of this name that the customer's program is sent after `act`, checked as receivers check it."""
     with customer.shop.at_work():

@@ -1,6 +1,6 @@
 """A worker's context over the app under test, and an upstream whose records are scripted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,6 @@ from reseller.errors import UpstreamDown
 from reseller.heart import Heart
 from reseller.wiring import wiring_of
 from reseller.worker.context import Context
-from tests.fakes.receiver import Receiver
 
 
 @dataclass
@@ -69,13 +68,6 @@ def context(app: Flask, records: Records) -> Context:
     """What a job gets on a worker that has lived for a while."""
     wiring: Any = replace(wiring_of(app), upstreams={"openrouter": records})
     return Context(wiring, Heart(app, "worker"), is_once=True)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Whom webhooks are sent to."""
-    with Receiver() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -40,12 +40,6 @@ BOTH = Ears(("ops@acme.example", "night@acme.example"), has_webhook=True)
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
-
-
-@pytest.fixture
 def post() -> Iterator[MailServer]:
     with MailServer() as server:
         yield server
