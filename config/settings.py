@@ -29,6 +29,15 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 HEADER_VALUE = re.compile(r"(?:[!-~\xa0-\xff][ -~\xa0-\xff]*)?")
 
 
+def headers_of(text: str) -> list[tuple[str, str]]:
+    """`name=value,name=value` with percent escapes in the values, as opentelemetry.io/docs/specs/otel/protocol/exporter has it.
+
+    What has no `=` is a name without a value, and no name that a header could have.
+    """
+    parts = (each.partition("=") for each in text.split(",") if each.strip())
+    return [(name.strip() if equals else "", unquote(value.strip())) for name, equals, value in parts]
+
+
 class Settings(BaseModel):
     """What a deployment may choose. Field names are the lower-case names of the variables."""
 
@@ -188,10 +197,9 @@ class Settings(BaseModel):
     @classmethod
     def _headers(cls, value: SecretStr) -> SecretStr:
         """What HTTP can carry: RFC 9110, 5.1 and 5.5, where a character is one byte."""
-        for each in filter(str.strip, value.get_secret_value().split(",")):
-            name, equals, text = each.partition("=")
-            if not equals or not HEADER_NAME.fullmatch(name.strip()) or not HEADER_VALUE.fullmatch(unquote(text.strip())):
-                raise ValueError("must be name=value with commas between; a value is of Latin-1 characters, without line breaks")
+        given = headers_of(value.get_secret_value())
+        if not all(HEADER_NAME.fullmatch(name) and HEADER_VALUE.fullmatch(text) for name, text in given):
+            raise ValueError("must be name=value with commas between; a value is of Latin-1 characters, without line breaks")
         return value
 
     @field_validator("mail_from")

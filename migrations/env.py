@@ -16,6 +16,7 @@ from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from reseller import schema
 from reseller.database import Base
 
 PARTITION = re.compile(r"usage_logs_\d{4}_\d{2}")
@@ -83,8 +84,7 @@ def unknown_revisions() -> list[str]:
     function = context.get_context().opts.get("fn")
     if getattr(function, "__name__", "") != "upgrade" or str(getattr(options, "revision", "heads")) not in ("head", "heads"):
         return []
-    known = {each.revision for each in context.script.walk_revisions()}
-    return [revision for revision in context.get_context().get_current_heads() if revision not in known]
+    return [revision for revision in context.get_context().get_current_heads() if not schema.knows(revision)]
 
 
 def is_relative() -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from config import Settings
+from config.settings import headers_of
 from reseller.clients.error_reports import ErrorReports
 from reseller.clients.traces import Traces
 
@@ -49,7 +50,7 @@ def _traces(settings: Settings, process_id: UUID) -> Traces | None:
         "service.instance.id": process_id.hex,
         "deployment.environment.name": settings.reseller_env,
     }
-    headers = settings.otel_exporter_otlp_headers.get_secret_value()
+    headers = dict(headers_of(settings.otel_exporter_otlp_headers.get_secret_value()))
     return Traces(settings.otel_exporter_otlp_endpoint, headers, percent=settings.traces_percent, resource=resource)
 
 

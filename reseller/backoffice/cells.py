@@ -36,8 +36,9 @@ def ident(value: object, href: str | None = None) -> Markup:
     return _macro("id", value, href)
 
 
-def link(href: str, text: str) -> Markup:
-    return Markup('<a href="{}">{}</a>').format(href, text)
+def link(href: str, text: str, *, css_class: str = "") -> Markup:
+    css = Markup(' class="{}"').format(css_class) if css_class else ""
+    return Markup('<a{} href="{}">{}</a>').format(css, href, text)
 
 
 def to(endpoint: str, text: str, **values: Any) -> Markup | str:

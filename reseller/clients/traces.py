@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote
 from uuid import UUID
 
 import orjson
@@ -55,11 +54,11 @@ class Trace:
 class Traces:
     """Traces of one process on their way to a collector."""
 
-    def __init__(self, endpoint: str, headers: str, *, percent: Decimal, resource: Attributes) -> None:
-        """`headers` are those of OTEL_EXPORTER_OTLP_HEADERS, `resource` says which process this is."""
+    def __init__(self, endpoint: str, headers: Mapping[str, str], *, percent: Decimal, resource: Attributes) -> None:
+        """`resource` says which process this is."""
         self._below = int(ALL * percent / 100)
         self._resource = {"attributes": _attributes(resource)}
-        self._address = Address(endpoint + PATH, {"Content-Type": "application/json", **headers_of(headers)})
+        self._address = Address(endpoint + PATH, {"Content-Type": "application/json", **headers})
         self._carrier: Carrier[Trace] = Carrier("trace", self._send, at_a_time=AT_A_TIME, most=MOST_WAITING)
 
     def wants(self, call_id: UUID) -> bool:
@@ -80,12 +79,6 @@ class Traces:
         spans = [span for trace in traces for span in spans_of(trace)]
         scope = {"scope": {"name": "reseller"}, "spans": spans}
         self._address.post(orjson.dumps({"resourceSpans": [{"resource": self._resource, "scopeSpans": [scope]}]}))
-
-
-def headers_of(text: str) -> dict[str, str]:
-    """`name=value,name=value` with percent escapes in the values, as opentelemetry.io/docs/specs/otel/protocol/exporter has it."""
-    pairs = (each.partition("=") for each in text.split(",") if each.strip())
-    return {name.strip(): unquote(value.strip()) for name, _, value in pairs}
 
 
 def spans_of(trace: Trace) -> list[dict[str, Any]]:

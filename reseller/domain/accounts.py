@@ -201,7 +201,6 @@ def record(actor: str, action: str, user_id: UUID, *, reason: str = "", changes:
 def tell_of_member(user_id: UUID, change: str) -> None:
     """Programs of each account that the person belongs to are told what became another: an event of the caller's transaction."""
     with transaction() as session:
-        session.flush()
         query = select(Membership.account_id, Membership.role, User.email).join(User, User.id == Membership.user_id)
         for account_id, role, email in session.execute(query.where(User.id == user_id).order_by(Membership.account_id)).all():
             outbox.announce("member.changed", account_id, member_id=user_id, email=email, role=role, change=change)

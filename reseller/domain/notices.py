@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from reseller.by_itself import each_by_itself
 from reseller.clock import now
 from reseller.database import Base, Created, Identified, Versioned, db, transaction
 from reseller.domain import accounts, keys, letters, outbox
@@ -120,7 +121,7 @@ def announce_expiring_keys() -> int:
     """
     with transaction() as session:
         ending = session.execute(_UNTOLD, {**_span(), "limit": AT_A_TIME}).all()
-    return outbox.each_by_itself(lambda row: _announce(*row), ending, of="telling of keys that expire", named=lambda row: f"key {row.id}")
+    return each_by_itself(lambda row: _announce(*row), ending, of="telling of keys that expire", named=lambda row: f"key {row.id}")
 
 
 def _announce(account_id: UUID, key_id: UUID) -> bool:

@@ -2,13 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from flask import Flask, g
 
 from config import Settings
 from reseller import money
-from reseller.clock import now
+from reseller.clock import day_start, now
 from reseller.money import display_usd, to_usd
 from reseller.web import branding
 from reseller.web.signed_in import person
@@ -25,6 +26,13 @@ def viewer_zone() -> ZoneInfo:
         known = g.viewer_zone = ZoneInfo(who.time_zone if who else "UTC")
     assert isinstance(known, ZoneInfo)
     return known
+
+
+def viewer_days_of(utc_day: date) -> dict[str, Any]:
+    """The filters for the viewer's days that the UTC day touches."""
+    first = day_start(utc_day)
+    last = first + timedelta(days=1, microseconds=-1)
+    return {"from": first.astimezone(viewer_zone()).date(), "to": last.astimezone(viewer_zone()).date()}
 
 
 def usd(amount: Decimal | int | None) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,12 +12,11 @@ from reseller.backoffice import cells
 from reseller.backoffice.access import MONEY, STAFF, pages
 from reseller.backoffice.filters import AccountIs, ActorIs, Choice, ListFilter, between_days
 from reseller.backoffice.tables import Formatter, TableView
-from reseller.clock import day_start
 from reseller.domain.desk import ledger_lines
 from reseller.domain.desk.ledger_lines import LedgerLine
 from reseller.domain.ledger import EntryKind, LedgerEntry
 from reseller.domain.payments.reading import KINDS as PAYMENT_KINDS
-from reseller.web.formats import viewer_zone
+from reseller.web.formats import viewer_days_of
 from reseller.web.kinds import has_page
 
 PAID_IN = "paid_in"
@@ -68,18 +66,11 @@ def source_of(line: LedgerLine) -> str | None:
         next_greater = UUID(int=line.adjustment_id.int + 1)  # pages go on below a key: the adjustment stands on top
         return url_for("adjustments.index", state="", after=next_greater)
     if line.usage_day is not None and has_page("calls.index_view"):
-        return url_for("calls.index_view", account=line.account_id, **_days_of(line.usage_day))
+        return url_for("calls.index_view", account=line.account_id, **viewer_days_of(line.usage_day))
     payment_id = line.reference.partition(":")[0]
     if line.kind in PAYMENT_KINDS and _UUID.fullmatch(payment_id):
         return url_for("payments.details_view", id=payment_id)
     return None
-
-
-def _days_of(utc_day: date) -> dict[str, Any]:
-    """The filters for the viewer's days that the UTC day touches."""
-    first = day_start(utc_day)
-    last = first + timedelta(days=1, microseconds=-1)
-    return {"from": first.astimezone(viewer_zone()).date(), "to": last.astimezone(viewer_zone()).date()}
 
 
 def _kind(line: LedgerLine) -> Any:

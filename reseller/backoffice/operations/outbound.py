@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import flash, redirect, request, url_for
-from markupsafe import Markup
 
 from reseller.backoffice import cells, reasons
 from reseller.backoffice.access import MONEY, STAFF, actor, exposed, pages
@@ -57,7 +56,7 @@ class Deliveries(TableView):
     numeric = frozenset({"attempts"})
     cells: ClassVar[dict[str, Formatter]] = {
         "account_name": lambda line: cells.account(line.account_id, line.account_name) or line.account_name,
-        "address": lambda line: Markup('<a class="host" href="{}">{}</a>').format(endpoint_href(line.endpoint_id), line.address),
+        "address": lambda line: cells.link(endpoint_href(line.endpoint_id), line.address, css_class="host"),
         "event_name": lambda line: f"{line.event_name} (test)" if line.is_test else line.event_name,
         "state": lambda line: cells.status(line.state),
         "last_status": lambda line: line.last_status and cells.tag(str(line.last_status), tone_of(line.last_status)),

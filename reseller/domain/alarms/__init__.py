@@ -13,6 +13,5 @@ from reseller.domain.alarms.telling import ClaimedMessage, Ears, claim_messages,
 __all__ = [
     "ALARMS", "Alarm", "AlarmMessage", "ClaimedMessage", "Ears", "Meaning", "OpenAlarm", "acknowledge", "claim_messages", "clear_quiet",
     "end", "forget_old", "hold", "keep", "meaning_of", "open_alarms", "record_told", "record_untold", "tell",
-    "unacknowledged", "unattended",
-    "webhook_trouble",
+    "unacknowledged", "unattended", "webhook_trouble",
 ]  # fmt: skip

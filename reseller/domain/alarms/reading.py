@@ -46,8 +46,7 @@ def open_alarms() -> list[OpenAlarm]:
 
 def unacknowledged() -> int:
     """How many last that nobody looks after."""
-    with transaction() as session:
-        return session.scalar(select(func.count()).where(Alarm.cleared_at.is_(None), Alarm.acknowledged_at.is_(None))) or 0
+    return sum(unattended().values())
 
 
 def unattended() -> dict[str, int]:

@@ -91,7 +91,7 @@ def _write(kind: LetterKind, rows: Sequence[Alarm], ears: Ears) -> None:
     more = len(rows) - 1
     urgent = "Urgent: " if any(row.cleared_at is None and meaning_of(row.alarm).is_urgent for row in rows) else ""
     facts = {
-        "what": f"{urgent}{first} and {more} more" if more else f"{urgent}{first}",
+        "what": f"{urgent}{first}{f' and {more} more' if more else ''}",
         "list": "\n\n".join(_paragraph(row) for row in rows[:IN_A_LETTER]),
         "more": f"{len(rows) - IN_A_LETTER} more are on the page." if len(rows) > IN_A_LETTER else "",
     }

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 
 from reseller.clock import now
 from reseller.database import transaction
+from reseller.domain import ledger
 from reseller.domain.alerts.firing import Crossing, fire
 from reseller.domain.alerts.tables import AlertKind, AlertRule
 from reseller.domain.usage.pace import pace_of
@@ -47,7 +48,6 @@ _IN_DAYS = text(
           AND (r.looked_at IS NULL OR b.updated_at >= r.looked_at - interval '1 minute' OR r.looked_at < :long_ago)
         ORDER BY r.looked_at NULLS FIRST LIMIT :limit"""
 )
-_SETTLED = text("SELECT settled_nano FROM balances WHERE account_id = :account_id")
 
 
 def sweep() -> int:
@@ -86,7 +86,7 @@ def _look_at_days(rule_id: UUID, at: datetime) -> bool:
         if rule is None:
             return False
         rule.looked_at = at
-        settled_nano = int(session.scalar(_SETTLED, {"account_id": rule.account_id}) or 0)
+        settled_nano = ledger.balance_now(rule.account_id).settled_nano
         pace = pace_of(rule.account_id)
         days = rule.number or 0
         line_nano = to_nano(pace.charge_usd) * days // pace.days

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
+from reseller.by_itself import each_by_itself
 from reseller.clock import day_start, month_start, next_month, now
 from reseller.database import transaction
-from reseller.domain import outbox
 from reseller.domain.alerts.firing import Crossing, fire
 from reseller.domain.alerts.tables import AlertKind, AlertRule
 from reseller.domain.usage.account_sums import Reading, Slice
@@ -52,7 +52,7 @@ def sweep() -> int:
     """
     with transaction() as session:
         due = list(session.scalars(_DUE, {"limit": AT_A_TIME}))
-    return outbox.each_by_itself(_look_at, due, of="looking at budgets")
+    return each_by_itself(_look_at, due, of="looking at budgets")
 
 
 def _look_at(account_id: UUID) -> int:

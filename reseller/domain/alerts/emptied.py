@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from reseller.by_itself import each_by_itself
 from reseller.database import transaction
-from reseller.domain import outbox
+from reseller.domain import ledger, outbox
 from reseller.money import to_usd
 
 AT_A_TIME = 500
@@ -26,7 +27,6 @@ _EMPTY = text(
           AND NOT EXISTS (SELECT FROM event_marks m WHERE m.account_id = b.account_id AND m.name = :name)
         ORDER BY b.account_id LIMIT :limit"""
 )
-_SETTLED = text("SELECT settled_nano FROM balances WHERE account_id = :account_id")
 
 
 def sweep() -> int:
@@ -35,12 +35,12 @@ def sweep() -> int:
         outbox.told_no_more(EMPTIED, session.scalars(_FILLED, {"name": EMPTIED, "again": AGAIN_NANO}))
     with transaction() as session:
         empty = list(session.scalars(_EMPTY, {"name": EMPTIED, "empty": EMPTY_NANO, "limit": AT_A_TIME}))
-    return outbox.each_by_itself(_tell, empty, of="telling of used up credit")
+    return each_by_itself(_tell, empty, of="telling of used up credit")
 
 
 def _tell(account_id: UUID) -> bool:
-    with transaction() as session:
-        settled_nano = int(session.scalar(_SETTLED, {"account_id": account_id}) or 0)
+    with transaction():
+        settled_nano = ledger.balance_now(account_id).settled_nano
         if settled_nano >= EMPTY_NANO or not outbox.first_told(EMPTIED, account_id):
             return False
         outbox.announce("balance.zero", account_id, balance_usd=to_usd(settled_nano))

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, text
 
+from reseller.by_itself import each_by_itself
 from reseller.clock import first_id, now
 from reseller.database import transaction
 from reseller.domain import outbox
@@ -45,7 +46,7 @@ def tell_of_hits() -> int:
     with transaction() as session:
         bounds = {"looks_back": LOOKS_BACK, "since_id": first_id(since), "since": since}
         refused = session.execute(_REFUSED, bounds).mappings().all()
-    return outbox.each_by_itself(
+    return each_by_itself(
         lambda row: _tell(row["account_id"], _told(row)), refused, of="telling of limits", named=lambda row: row["account_id"]
     )
 

@@ -1,6 +1,6 @@
 """One look at every rule, and at credit that is used up."""
 
-from reseller.domain import outbox
+from reseller.by_itself import each_by_itself
 from reseller.domain.alerts import balances, budgets, emptied
 
 
@@ -10,4 +10,4 @@ def sweep() -> int:
     What fails in one of them keeps nobody from the others, and is raised at the end.
     """
     kinds = {"balances": balances.sweep, "used up credit": emptied.sweep, "budgets": budgets.sweep}
-    return outbox.each_by_itself(lambda kind: kinds[kind](), kinds, of="looking at alerts")
+    return each_by_itself(lambda kind: kinds[kind](), kinds, of="looking at alerts")

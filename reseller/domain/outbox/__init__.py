@@ -7,13 +7,12 @@ Rows are written by `announce` alone, marked as handed on by whoever hands them 
 """
 
 from reseller.domain.outbox.announcing import announce, dispatched, forget_before, keep_sample, undispatched, waiting
-from reseller.domain.outbox.by_itself import SomeFailed, each_by_itself
 from reseller.domain.outbox.catalogue import EVENTS
 from reseller.domain.outbox.kinds import Audience, EventKind
 from reseller.domain.outbox.marks import EventMark, first_told, told_no_more
 from reseller.domain.outbox.tables import Event
 
 __all__ = [
-    "EVENTS", "Audience", "Event", "EventKind", "EventMark", "SomeFailed", "announce", "dispatched", "each_by_itself", "first_told",
+    "EVENTS", "Audience", "Event", "EventKind", "EventMark", "announce", "dispatched", "first_told",
     "forget_before", "keep_sample", "told_no_more", "undispatched", "waiting",
 ]  # fmt: skip

@@ -77,7 +77,7 @@ def register(order: EndpointOrder, *, seal: Seal, allows_loopback: bool, actor: 
                 raise _sent_before()
             _require_room(session, order.account_id)
             session.add(row)
-            _record(actor, "add", row, changes={"events": [None, _named(row.events)], "host": [None, terms.url.split("/")[2]]})
+            record(actor, "add", row, changes={"events": [None, _named(row.events)], "host": [None, terms.url.split("/")[2]]})
             session.flush()
     except IntegrityError:  # the id of an endpoint of another account, which this transaction does not see
         raise _sent_before() from None
@@ -103,7 +103,7 @@ def change(
         if row.description != checked.description:
             changes["description"] = [row.description, checked.description]
         _put(row, checked)
-        _record(actor, "change", row, changes=changes)
+        record(actor, "change", row, changes=changes)
 
 
 def rotate(endpoint_id: UUID, *, account_id: UUID | None, seal: Seal, overlap: timedelta = OVERLAP, actor: str) -> str:
@@ -122,7 +122,7 @@ def rotate(endpoint_id: UUID, *, account_id: UUID | None, seal: Seal, overlap: t
         )
         row.sealed_secret = seal.close(secret_text)
         until = row.old_secret_until.isoformat() if row.old_secret_until else None
-        _record(actor, "rotate", row, changes={"old_secret_signs_until": [None, until]})
+        record(actor, "rotate", row, changes={"old_secret_signs_until": [None, until]})
     return secret_text
 
 
@@ -132,7 +132,7 @@ def forget_secrets(endpoint_id: UUID, *, actor: str, reason: str) -> None:
         row = find(session, endpoint_id, None)
         row.claim(None)
         _blank_secrets(row)
-        _record(actor, "forget_secrets", row, reason=reason)
+        record(actor, "forget_secrets", row, reason=reason)
 
 
 def switch_off(endpoint_id: UUID, *, account_id: UUID | None, because: OffBecause, actor: str, reason: str = "") -> None:
@@ -150,7 +150,7 @@ def switch_off(endpoint_id: UUID, *, account_id: UUID | None, because: OffBecaus
             _blank_secrets(row)
         row.claim(None)
         verb = "remove" if because == OffBecause.REMOVED else "switch_off"
-        _record(actor, verb, row, reason=reason, changes={"off": [before, because]})
+        record(actor, verb, row, reason=reason, changes={"off": [before, because]})
 
 
 def switch_on(endpoint_id: UUID, *, account_id: UUID | None, actor: str, reason: str = "") -> None:
@@ -164,7 +164,7 @@ def switch_on(endpoint_id: UUID, *, account_id: UUID | None, actor: str, reason:
         before = row.off_because
         row.off_at = row.off_because = row.failing_since = None
         row.claim(None)
-        _record(actor, "switch_on", row, reason=reason, changes={"off": [before, None]})
+        record(actor, "switch_on", row, reason=reason, changes={"off": [before, None]})
         session.flush()
         schedule(session, [row.id])
 
@@ -225,7 +225,8 @@ def _require_room(session: Session, account_id: UUID | None) -> None:
         raise Conflict(f"An account has at most {MAX_ENDPOINTS} endpoints. Remove one that is not used any more.")
 
 
-def _record(actor: str, verb: str, row: WebhookEndpoint, *, reason: str = "", changes: dict[str, list[str | None]] | None = None) -> None:
+def record(actor: str, verb: str, row: WebhookEndpoint, *, reason: str = "", changes: dict[str, list[str | None]] | None = None) -> None:
+    """An audit row about the endpoint is part of the caller's transaction."""
     staff.record(actor, f"webhook.{verb}", "webhook_endpoint", row.id, account_id=row.account_id, reason=reason, changes=changes)
 
 

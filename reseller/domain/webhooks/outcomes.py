@@ -13,10 +13,10 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from reseller.database import transaction
-from reseller.domain import accounts, letters, staff
+from reseller.domain import accounts, letters
 from reseller.domain.letters import LetterKind
 from reseller.domain.webhooks.claiming import Claimed
-from reseller.domain.webhooks.endpoints import turn_off
+from reseller.domain.webhooks.endpoints import record, turn_off
 from reseller.domain.webhooks.queue import IN_ORDER, LASTS, age_of, instant, locked, put_off, schedule
 from reseller.domain.webhooks.tables import DeliveryState, OffBecause, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -103,15 +103,7 @@ def _gets_through_again(session: Session, endpoint: WebhookEndpoint, at: datetim
 def _tell(endpoint: WebhookEndpoint, off: OffBecause, outcome: Outcome) -> None:
     """Whoever owns the endpoint learns that nothing is sent there any more; staff see it in the audit log."""
     said = f"answered {outcome.status}" if outcome.status is not None else outcome.error or "no answer"
-    staff.record(
-        ACTOR,
-        "webhook.switch_off",
-        "webhook_endpoint",
-        endpoint.id,
-        account_id=endpoint.account_id,
-        reason=f"{off}: {said}",
-        changes={"off": [None, off]},
-    )
+    record(ACTOR, "switch_off", endpoint, reason=f"{off}: {said}", changes={"off": [None, off]})
     if endpoint.account_id is None:
         return
     facts = {"endpoint": urlsplit(endpoint.url).netloc, "said": said}

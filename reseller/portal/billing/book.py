@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from flask import Response, abort, render_template, request, stream_with_context, url_for
 
-from reseller.clock import day_start, now
+from reseller.clock import now
 from reseller.database import acting_for, transaction
 from reseller.domain import ledger
 from reseller.domain.ledger import EntryKind, history, statement
@@ -21,7 +19,7 @@ from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
 from reseller.portal.billing.offered import buying_of
 from reseller.web.csv_text import csv_cells, csv_lines
-from reseller.web.formats import viewer_zone
+from reseller.web.formats import viewer_days_of
 from reseller.web.kinds import has_page
 from reseller.web.typed import typed_id
 from reseller.wiring import wiring
@@ -93,10 +91,7 @@ def _calls_of(line: EntryLine) -> str | None:
     """The calls of the viewer's days that the UTC day touches."""
     if line.usage_day is None or not has_page("own_usage.list_calls"):
         return None
-    first = day_start(line.usage_day)
-    last = first + timedelta(days=1, microseconds=-1)
-    days: dict[str, Any] = {"from": first.astimezone(viewer_zone()).date(), "to": last.astimezone(viewer_zone()).date()}
-    return url_for("own_usage.list_calls", **days)
+    return url_for("own_usage.list_calls", **viewer_days_of(line.usage_day))
 
 
 def csv_answer(lines: Iterator[str], name: str) -> Response:
