@@ -95,6 +95,13 @@ def test_the_same_form_twice_makes_one(browser: FlaskClient, person: Person) -> 
     assert "had been sent before" in page(browser, "/webhooks")
 
 
+def test_code_in_the_words_of_events_is_shown_as_code(browser: FlaskClient, person: Person) -> None:
+    text = browser.get("/webhooks/new").text
+
+    assert "<code>/v1/models</code>" in text
+    assert "`" not in text
+
+
 def test_chosen_events_and_the_address_are_changed(browser: FlaskClient, person: Person) -> None:
     add(browser)
     endpoint = only(person)
