@@ -67,11 +67,21 @@ class LiveCalls:
 
     def drain(self) -> None:
         """Every stream ends with an error event, every call that still waits with 503; all are settled."""
-        for entry in list(self._calls.values()):
+        for call_id, entry in list(self._calls.items()):
             if entry.stream is not None:
                 entry.stream.drain()
             else:
-                entry.greenlet.kill(Unavailable("The server is restarting. Nothing was charged; please try again."), block=False)
+                gevent.get_hub().loop.run_callback(self._end_waiting, call_id, entry)
+
+    def _end_waiting(self, call_id: UUID, entry: _Entry) -> None:
+        """Runs in the hub, so that the call stands still where it waits. It may have gone on since the drain began: then it has a
+        stream, or has ended; an error thrown into the sending of its answer would take an answer that is charged."""
+        if self._calls.get(call_id) is not entry:
+            return
+        if entry.stream is not None:
+            entry.stream.drain()
+        else:
+            entry.greenlet.throw(Unavailable("The server is restarting. Nothing was charged; please try again."))
 
     def _look(self) -> None:
         """Store the generation ids of older calls; cut off clients that take nothing."""
