@@ -6,7 +6,6 @@ bodies are worked on one step at a time, accounts in rotation, and after each st
 processor for twice as long as it took. Ordinary bodies never come here.
 """
 
-import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from gevent.lock import BoundedSemaphore
 
 from reseller.clock import monotonic
 from reseller.errors import TooManyAtOnce
+from reseller.gateway.watching import has_hung_up
 
 LARGE_BYTES = 65_536
 ROOM_BYTES = 128 * 1024 * 1024
@@ -27,7 +27,6 @@ LOOK_SECONDS = 0.25
 MAX_WAITING = 256  # of one account
 REST = 2.0
 MAX_REST_SECONDS = 0.5
-_ESTABLISHED = b"\x01"  # tcp_info.tcpi_state, see tcp(7)
 
 
 class Turns:
@@ -171,14 +170,9 @@ class LargeBody:
 
 
 def _keep_waiting(until: float, environ: dict[str, Any]) -> None:
-    if monotonic() > until or _has_hung_up(environ):
-        raise _no_room()
-
-
-def _has_hung_up(environ: dict[str, Any]) -> bool:
-    """Whether the client has closed its side, although it may have sent bytes that nobody has read."""
     client = environ.get("gunicorn.socket")
-    return client is not None and client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _ESTABLISHED
+    if monotonic() > until or (client is not None and has_hung_up(client)):
+        raise _no_room()
 
 
 def _no_room() -> TooManyAtOnce:

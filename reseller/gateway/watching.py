@@ -1,8 +1,10 @@
 """Noticing that the client hung up, at once and not at the next write.
 
 A read watcher on the client's socket peeks when bytes or the end arrive: an empty peek is the
-end. gunicorn hands the socket over as `gunicorn.socket`; where it is missing (tests without a
-server) nothing is watched and a failing write tells. Runs in the hub, so it must not block.
+end, unless we have shut that side ourselves, as the web worker does with connections that were
+silent for too long; a request that came whole at that instant is answered. gunicorn hands the
+socket over as `gunicorn.socket`; where it is missing (tests without a server) nothing is watched
+and a failing write tells. Runs in the hub, so it must not block.
 """
 
 import socket
@@ -13,6 +15,7 @@ from typing import Any
 from gevent import get_hub, getcurrent
 
 _READ = 1
+_ESTABLISHED = b"\x01"  # tcp_info.tcpi_state, see tcp(7)
 
 
 class ClientGone(Exception):
@@ -53,9 +56,17 @@ class HangUpWatch:
         except OSError:
             peeked = b""
         self.stop()  # a pipelined request is waiting, or nobody is there any more
-        if not peeked:
+        if not peeked and has_hung_up(self._socket):
             self._is_gone = True
             self.tell(self._on_gone)
+
+
+def has_hung_up(client: Any) -> bool:
+    """Whether the client has closed its side, although it may have sent bytes that nobody has read."""
+    try:
+        return bool(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _ESTABLISHED)
+    except OSError:  # no connection any more, or none of TCP
+        return True
 
 
 @contextmanager

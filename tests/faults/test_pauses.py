@@ -1,0 +1,42 @@
+"""A web process that stood still, and whoever was connected to it meanwhile (R9, R34)."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from config.leaving import FIRST_HEAD_SECONDS
+from tests.faults.storm import Storm, rich_customer
+from tests.gateway.raw import RawClient
+from tests.shop import SLUG
+
+CALLS = 6
+
+
+@contextmanager
+def standing_still(pids: list[int]) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_whoever_asked_while_the_process_stood_still_is_answered(storm: Storm) -> None:
+    """Their connections look silent for too long by then. An answer that we end ourselves must not be charged as one nobody wanted."""
+    who = rich_customer(storm)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(RawClient(who)) for _ in range(CALLS)]
+        time.sleep(0.5)  # every connection is taken
+        with standing_still(list(storm.web.worker_pids)):
+            for client in clients:
+                client.ask(SLUG, stream=True)
+            time.sleep(FIRST_HEAD_SECONDS + 1)
+        answers = [client.read_until(b"[DONE]") for client in clients]
+
+    assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 200 OK"] * CALLS
+    rows = storm.query("SELECT status FROM usage_logs WHERE account_id = %s", who.person.account_id)
+    assert [row["status"] for row in rows] == ["completed"] * CALLS
