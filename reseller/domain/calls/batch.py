@@ -4,7 +4,7 @@ A batch is equal to doing its operations one by one in this order: settlements a
 arrived, then admissions as they arrived. Settlements first, because they only free money.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from reseller.domain.calls.connection import Part
 from reseller.domain.calls.settlement import Note, Record, Settle, Settled, facts_of
 from reseller.domain.calls.state import AccountState, HoldState, KeyMoves, KeyState, Purse
 from reseller.domain.limits import Allowance
-from reseller.errors import InvalidKey, Refusal, StalePrices
+from reseller.errors import InvalidKey, Refusal, StalePrices, Unavailable
 
 Op = Admit | Settle | Note | Record
 Answer = Admitted | Settled | None
@@ -29,15 +29,24 @@ Answer = Admitted | Settled | None
 class Batch:
     """One commit's operations, what was read for them, and what is to be written.
 
-    `told` are refusals of admissions that a commit in doubt may have written: they stay what they are.
+    `told` are refusals of admissions that a commit in doubt may have written: they stay what they are. `in_doubt` are admissions that
+    such a commit may have placed: whoever took us for dead may have ended them since.
     With `skips_locked`, operations of accounts that somebody else holds are answered TryLater and nobody waits.
     """
 
-    def __init__(self, ops: Sequence[Op], told: Mapping[UUID, Refusal] | None = None, *, skips_locked: bool = False) -> None:
+    def __init__(
+        self,
+        ops: Sequence[Op],
+        told: Mapping[UUID, Refusal] | None = None,
+        *,
+        in_doubt: Collection[UUID] = (),
+        skips_locked: bool = False,
+    ) -> None:
         self.ops = ops
         self.skips_locked = skips_locked
         self.busy: set[UUID] = set()  # accounts that exist and are held by somebody else
         self.told = dict(told or {})
+        self.in_doubt = in_doubt
         self.admits = [op for op in ops if isinstance(op, Admit)]
         self.settles = [op for op in ops if isinstance(op, Settle)]
         self.account_ids = sorted({op.account_id for op in self.admits} | {op.account_id for op in self.settles})
@@ -86,8 +95,11 @@ class Batch:
             self.purses = {key.purse.id: key.purse for key in self.keys.values()}
 
     def ended_before(self) -> list[UUID]:
-        """Calls that are to be settled and have no hold: sent again, or ended by somebody else."""
-        return [op.call_id for op in self.settles if op.call_id not in self.holds and op.account_id not in self.busy]
+        """Calls that are to be settled, or admitted once more, and have no hold: they may have ended before."""
+        asked: list[Settle | Admit] = [*self.settles]
+        if self.in_doubt:
+            asked += [op for op in self.admits if op.call_id in self.in_doubt]
+        return [op.call_id for op in asked if op.call_id not in self.holds and op.account_id not in self.busy]
 
     def load_ends(self, rows: list[tuple[Any, ...]]) -> None:
         """How those calls had ended."""
@@ -166,6 +178,8 @@ class Batch:
         if known is not None:  # sent again after a COMMIT whose answer was lost
             cap = min(admission.allowed_cap(op, account), max(op.hold.affordable_cap(known.amount), 0) if known.amount else op.output_cap)
             return Admitted(op.call_id, known.amount, known.key_amount, cap, account.available, Allowance())
+        if op.call_id in self.ends and op.call_id not in self.told:
+            return Unavailable()  # it was admitted, and has ended: a second hold could never be settled
         answer = self.told.get(op.call_id) or admission.decide(op, account, key)
         if isinstance(answer, Refusal):
             if not isinstance(answer, StalePrices):

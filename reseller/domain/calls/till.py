@@ -46,6 +46,7 @@ class Till:
         self._connection = TillConnection(database_url)
         self._skips_until = 0.0  # after a lock did not come in time
         self._told: dict[UUID, Refusal] = {}  # refusals of commits in doubt, until those are sent again
+        self._in_doubt: set[UUID] = set()  # admissions of such commits, until the same
         self._group: GroupCommit[Op, Answer] = GroupCommit(self._commit, orphaned=self._orphaned, observe=observe)
 
     @property
@@ -142,7 +143,7 @@ class Till:
             return self._commit_batch(ops, skips_locked=True)
 
     def _commit_batch(self, ops: Sequence[Op], *, skips_locked: bool) -> Sequence[Answer | BaseException]:
-        batch = Batch(ops, self._told, skips_locked=skips_locked)
+        batch = Batch(ops, self._told, in_doubt=self._in_doubt, skips_locked=skips_locked)
         try:
             with self._connection.transaction() as connection:
                 batch.load(connection.begin_and_read(batch.queries()))
@@ -155,7 +156,14 @@ class Till:
                     connection.end_read()
         except Retry:
             self._told = batch.told
+            self._in_doubt.update(op.call_id for op in batch.admits)
             raise
-        for op in batch.admits if self._told else ():
-            self._told.pop(op.call_id, None)
+        if self._in_doubt:
+            self._out_of_doubt(ops, answers)
         return answers
+
+    def _out_of_doubt(self, ops: Sequence[Op], answers: Sequence[Answer | BaseException]) -> None:
+        for op, answer in zip(ops, answers, strict=True):
+            if isinstance(op, Admit) and not isinstance(answer, TryLater):
+                self._told.pop(op.call_id, None)
+                self._in_doubt.discard(op.call_id)

@@ -1,18 +1,21 @@
 """Trouble with the database is never free or double use: lost answers of COMMIT, locks, orphans (R4, R12, R13)."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import gevent
 import psycopg
 import pytest
 from gevent.event import Event
 from psycopg import errors as pg
 
 from reseller.batching import Retry, TryLater
-from reseller.domain.calls import Note, Till, facts_of
+from reseller.domain.calls import Note, Till, facts_of, recovery
 from reseller.domain.calls import till as till_module
 from reseller.domain.calls.connection import TillConnection
+from reseller.domain.calls.recovery import OpenHold
+from reseller.domain.calls.settlement import Record
 from reseller.errors import InsufficientBalance, NotForSale, TooManyAtOnce, Unavailable
 from tests.domain import scenes
 
@@ -139,6 +142,50 @@ def test_a_refusal_in_doubt_stays_a_refusal_although_there_is_room_now(
     assert sorted(row["status"] for row in scenes.usage(who)) == ["completed", "refused"]
 
 
+def test_an_admission_in_doubt_that_was_ended_meanwhile_has_no_second_hold(
+    till: Till, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R4, R11: its process was taken for dead while the answer of its commit was lost. A hold beside a usage row could never end."""
+    who = scenes.customer()
+    op, other = scenes.admission(who), Till(database_url)
+    lost = OpenHold(facts_of(op), None, {}, 0)
+    disturb(monkeypatch, after=True, meanwhile=lambda: recovery.void(other, lost) and None)
+
+    with pytest.raises(Unavailable):
+        till.admit(op)
+
+    other.close()
+    assert scenes.holds(who) == []
+    assert [row["status"] for row in scenes.usage(who)] == ["voided"]
+    assert scenes.money(who) == (1_000, 0)
+    assert scenes.problems() == []
+    assert till.admit(scenes.admission(who)).hold_nano == 100
+
+
+def test_a_refusal_in_doubt_stays_one_although_its_account_was_locked_when_it_was_sent_again(
+    till: Till, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R4, R13."""
+    who = scenes.customer(limits={"concurrent_requests": 1})
+    open_call = scenes.admission(who)
+    till.admit(open_call)
+    other = Till(database_url)
+    with ExitStack() as lock:
+
+        def make_room_and_lock() -> None:
+            scenes.in_one_commit(other, [scenes.settlement(open_call)])
+            lock.enter_context(locked(database_url, who))
+            gevent.spawn_later(0.6, lock.close)
+
+        disturb(monkeypatch, after=True, meanwhile=make_room_and_lock)
+        with pytest.raises(TooManyAtOnce):
+            till.admit(scenes.admission(who))
+
+    other.close()
+    assert scenes.holds(who) == []
+    assert sorted(row["status"] for row in scenes.usage(who)) == ["completed", "refused"]
+
+
 def test_a_record_in_doubt_is_there_once(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     who = scenes.customer()
     disturb(monkeypatch, after=True)
@@ -146,6 +193,21 @@ def test_a_record_in_doubt_is_there_once(till: Till, monkeypatch: pytest.MonkeyP
     till.record(facts_of(scenes.admission(who)), NotForSale("no such model"))
 
     assert [row["error_code"] for row in scenes.usage(who)] == ["model_not_found"]
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_record_and_an_admission_in_one_commit_in_doubt_are_there_once(till: Till, monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
+    who = scenes.customer()
+    disturb(monkeypatch, after=after)
+    ops = [Record(facts_of(scenes.admission(who)), NotForSale("no such model")), scenes.admission(who)]
+    with pytest.raises(Retry):
+        scenes.in_one_commit(till, ops)
+
+    answers = scenes.in_one_commit(till, ops)
+
+    assert [type(answer).__name__ for answer in answers] == ["NoneType", "Admitted"]
+    assert [hold["id"] for hold in scenes.holds(who)] == [ops[1].call_id]
+    assert [row["status"] for row in scenes.usage(who)] == ["refused"]
 
 
 def test_two_notes_about_one_call_in_one_commit_are_both_kept(till: Till) -> None:
