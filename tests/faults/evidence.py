@@ -96,7 +96,9 @@ def _open(shop: Shop) -> list[dict[str, Any]]:
     """Every open hold with whose it is, for whoever has to find out why."""
     return shop.query(
         """SELECT h.id::text, h.created_at::text, h.generation_id, h.draft IS NOT NULL AS has_draft, h.chase_at::text,
-                  h.chase_attempts, h.process_id::text, p.kind, p.pid, p.beat_at::text, now()::text AS at
+                  h.chase_attempts, h.process_id::text, p.kind, p.pid, p.beat_at::text, now()::text AS at,
+                  (SELECT array_agg(u.status) FROM usage_logs u WHERE u.id = h.id) AS ended_as,
+                  (SELECT last_error FROM job_runs WHERE name = 'recover holds') AS recovery_said
              FROM holds h LEFT JOIN processes p ON p.id = h.process_id"""
     )
 
