@@ -112,12 +112,12 @@ def wildcard(column: Any) -> Where:
     return where
 
 
-def between_days(ids: Any, created_at: Any) -> tuple[Day, Day]:
+def between_days(ids: Any, created_at: Any, *, skew: timedelta = SKEW) -> tuple[Day, Day]:
     """The days `from` and `to`, both whole and included, of rows whose ids carry their time.
 
-    The bound of the ids lets their index find the span; the instant itself decides.
+    The bound of the ids lets their index find the span; the instant itself decides. `skew`: what may lie between the two.
     """
     return (
-        Day("from", "From", lambda at: and_(ids >= first_id(at - SKEW), created_at >= at)),
-        Day("to", "To", lambda at: and_(ids < first_id(at + SKEW), created_at < at), is_end=True),
+        Day("from", "From", lambda at: and_(ids >= first_id(at - skew), created_at >= at)),
+        Day("to", "To", lambda at: and_(ids < first_id(at + skew), created_at < at), is_end=True),
     )

@@ -63,11 +63,17 @@ class Cashier:
         return Bounds(self._settings.top_up_min_usd, self._settings.top_up_max_usd)
 
     def open_checkout(self, order: Order) -> str:
-        """Where the customer pays the order. Raises Unavailable if Stripe cannot be asked; the order is over then."""
+        """Where the customer pays the order. Raises Unavailable if Stripe cannot be asked; the order is over then.
+
+        An order that is begun twice at once is opened by both, as one: Stripe knows it by its id.
+        """
+        if order.checkout_url is not None:
+            return order.checkout_url
         try:
             opened = self._opened(order)
         except (StripeDown, StripeRefused) as error:
-            topups.not_opened(order.payment_id)
+            if not order.is_repeat:
+                topups.not_opened(order.payment_id)
             tally.note(Part.PAYMENTS, is_good=False)
             log.error("checkout_not_opened", payment_id=str(order.payment_id), error=str(error))
             raise Unavailable("Payments cannot be made just now. Nothing was charged; please try again in a few minutes.") from error

@@ -15,7 +15,7 @@ from reseller.backoffice.access import MONEY, STAFF, exposed, me, pages
 from reseller.backoffice.books.event_states import WORDS
 from reseller.backoffice.books.moved import MoneyMoved
 from reseller.backoffice.editing import put_on_form
-from reseller.backoffice.filters import AccountIs, Choice, ListFilter, between_days
+from reseller.backoffice.filters import SKEW, AccountIs, Choice, ListFilter, between_days
 from reseller.backoffice.own_caps import caps, room
 from reseller.backoffice.tables import Formatter, TableView
 from reseller.clients.stripe_api import StripeDown, StripeRefused
@@ -24,6 +24,7 @@ from reseller.domain.desk import payment_lines
 from reseller.domain.identity.sessions import STAFF_LASTS
 from reseller.domain.payments import Payment, PaymentStatus, refunds
 from reseller.domain.payments.refunds import Asked, RefundDraft
+from reseller.domain.payments.topups import FORM_LASTS
 from reseller.errors import Conflict, InvalidRequest, NotFound
 from reseller.money import display_usd, format_decimal, parse_usd
 from reseller.web import nonces
@@ -116,7 +117,7 @@ class Payments(TableView):
     column_filters: ClassVar[tuple[ListFilter, ...]] = (
         Choice("status", "Status", lambda status: Payment.status == status, options=[(status, status) for status in PaymentStatus]),
         AccountIs(Payment.account_id),
-        *between_days(Payment.id, Payment.created_at),
+        *between_days(Payment.id, Payment.created_at, skew=SKEW + FORM_LASTS),
         MoneyMoved(),
     )
 

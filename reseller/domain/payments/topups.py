@@ -1,20 +1,21 @@
 """Buying credit: an order of ours first, then Stripe is asked. Nothing is credited here (see `learning`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from reseller.clock import now
+from reseller.clock import new_id, now
 from reseller.database import lock_name, transaction
 from reseller.domain.accounts import Account, User
 from reseller.domain.payments.packs import CENT, bonus_for
 from reseller.domain.payments.tables import Payment, PaymentStatus
 from reseller.domain.payments.telling import telling
-from reseller.errors import InvalidRequest, NotFound, TooManyRequests
+from reseller.errors import Conflict, InvalidRequest, NotFound, TooManyRequests
 from reseller.money import display_usd
 
 STAYS_OPEN = timedelta(hours=2)
@@ -25,6 +26,10 @@ GRACE = timedelta(days=1)
 LOOK_PAUSE, MAX_LOOKS = timedelta(seconds=5), 3
 MAX_BEGUN, WITHIN = 20, timedelta(hours=1)
 
+FORM_LASTS = timedelta(days=1)
+"""How long credit can be bought from a page that was opened once: its orders are sorted by when that was."""
+AGAIN = "Nothing was charged now; choose again to buy more."
+SENT_BEFORE = f"This form had been sent before. {AGAIN}"
 
 INVENTED = "cs_demo_"
 """How sessions of demo data begin, of which Stripe has never heard."""
@@ -40,7 +45,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What Stripe is asked to take. `customer_id`: as Stripe knows the account from an earlier payment."""
+    """What Stripe is asked to take. `customer_id`: as Stripe knows the account from an earlier payment.
+
+    `is_repeat`: it had been begun before; `checkout_url` is where it can be paid, if it was opened already.
+    """
 
     payment_id: UUID
     account_id: UUID
@@ -49,6 +57,8 @@ class Order:
     email: str
     customer_id: str | None
     expires_at: datetime
+    is_repeat: bool = False
+    checkout_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +77,37 @@ def check_amount(amount_usd: Decimal, bounds: Bounds) -> None:
         raise InvalidRequest(words, param="amount_usd")
 
 
-def begin(account_id: UUID, user_id: UUID, amount_usd: Decimal, bounds: Bounds) -> Order:
-    """An open order. Raises InvalidRequest for an amount out of bounds, TooManyRequests after MAX_BEGUN of an account WITHIN an hour."""
+def begin(account_id: UUID, user_id: UUID, amount_usd: Decimal, bounds: Bounds, *, nonce: UUID | None = None) -> Order:
+    """An open order; the same one however often its form is sent. `nonce` is the form's, and becomes the order's id.
+
+    Raises InvalidRequest for an amount out of bounds, TooManyRequests after MAX_BEGUN of an account WITHIN an hour, Conflict for a
+    form that had been sent before for something else, or whose order is over.
+    """
     check_amount(amount_usd, bounds)
+    order_id = nonce or new_id()
+    try:
+        return _begun(order_id, account_id, user_id, amount_usd)
+    except IntegrityError:  # the id of another account's order, which this transaction does not see
+        raise Conflict(SENT_BEFORE, param="nonce") from None
+
+
+def _begun(order_id: UUID, account_id: UUID, user_id: UUID, amount_usd: Decimal) -> Order:
     with transaction() as session:
         lock_name(f"payments of {account_id}")
         account, user = session.get(Account, account_id), session.get(User, user_id)
         if account is None or user is None:
             raise NotFound("There is no such account.")
+        known = select(Payment.customer_id).where(Payment.account_id == account_id, Payment.customer_id.is_not(None))
+        customer_id = session.scalar(known.order_by(Payment.id.desc()).limit(1))
+        before = session.get(Payment, order_id)
+        if before is not None:
+            _require_same(before, account_id, amount_usd)
+            return replace(_order(before, user.email, customer_id), is_repeat=True)
         begun = select(func.count()).where(Payment.account_id == account_id, Payment.created_at > now() - WITHIN)
         if int(session.scalar(begun) or 0) >= MAX_BEGUN:
             raise TooManyRequests("Too many payments were begun. Try again in a while.", retry_after_seconds=600)
-        known = select(Payment.customer_id).where(Payment.account_id == account_id, Payment.customer_id.is_not(None))
         payment = Payment(
+            id=order_id,
             account_id=account_id,
             user_id=user_id,
             amount_usd=amount_usd,
@@ -88,9 +116,30 @@ def begin(account_id: UUID, user_id: UUID, amount_usd: Decimal, bounds: Bounds) 
         )
         session.add(payment)
         session.flush()
-        customer_id = session.scalar(known.order_by(Payment.id.desc()).limit(1))
-        assert payment.expires_at is not None
-        return Order(payment.id, account_id, amount_usd, payment.bonus_usd, user.email, customer_id, payment.expires_at)
+        return _order(payment, user.email, customer_id)
+
+
+def _require_same(before: Payment, account_id: UUID, amount_usd: Decimal) -> None:
+    if before.account_id != account_id:
+        raise Conflict(SENT_BEFORE, param="nonce")
+    if before.status != PaymentStatus.OPEN or before.expires_at is None or before.expires_at <= now():
+        raise Conflict(f"The order of {display_usd(before.amount_usd)} that you began with this page is over. {AGAIN}", param="nonce")
+    if before.amount_usd != amount_usd:
+        raise Conflict(f"You began an order of {display_usd(before.amount_usd)} with this page. {AGAIN}", param="nonce")
+
+
+def _order(payment: Payment, email: str, customer_id: str | None) -> Order:
+    assert payment.expires_at is not None
+    return Order(
+        payment_id=payment.id,
+        account_id=payment.account_id,
+        amount_usd=payment.amount_usd,
+        bonus_usd=payment.bonus_usd,
+        email=email,
+        customer_id=customer_id,
+        expires_at=payment.expires_at,
+        checkout_url=payment.checkout_url,
+    )
 
 
 def opened(payment_id: UUID, *, session_id: str, url: str, expires_at: datetime) -> None:

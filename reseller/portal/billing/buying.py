@@ -8,12 +8,13 @@ from reseller.clients.stripe_api import StripeDown, StripeRefused
 from reseller.database import acting_as_operator
 from reseller.domain.payments import PaymentStatus, packs, reading, suspense, topups
 from reseller.domain.payments.reading import PaymentLine
-from reseller.errors import InvalidRequest, Unavailable
+from reseller.errors import Conflict, InvalidRequest, Unavailable
 from reseller.money import format_decimal, places_of
 from reseller.portal import acting
 from reseller.portal.billing import words
 from reseller.portal.billing.blueprint import billing
 from reseller.portal.billing.offered import MAX_TYPED_CHARACTERS, amount_of
+from reseller.web.nonces import nonce_given
 from reseller.web.typed import typed_id
 from reseller.wiring import wiring
 
@@ -32,10 +33,17 @@ def buy() -> AnyResponse | str:
     if request.form.get("bonuses", bonuses) != bonuses:
         flash("The bonuses have changed since you opened this page. Nothing was charged; look at them and choose again.", "conflict")
         return redirect(url_for("billing.show"))
+    again = url_for("billing.show", amount=given[:MAX_TYPED_CHARACTERS])
     try:
-        order = topups.begin(scope.account_id, scope.user_id, amount_of(given), cashier.bounds)
+        amount_usd = amount_of(given)
+        topups.check_amount(amount_usd, cashier.bounds)
     except InvalidRequest:  # the page says why, beside what was typed
-        return redirect(url_for("billing.show", amount=given[:MAX_TYPED_CHARACTERS]))
+        return redirect(again)
+    try:
+        order = topups.begin(scope.account_id, scope.user_id, amount_usd, cashier.bounds, nonce=nonce_given(topups.FORM_LASTS))
+    except (Conflict, InvalidRequest) as refusal:
+        flash(refusal.message, "conflict")
+        return redirect(again)
     return render_template("portal/billing/to_checkout.html", url=cashier.open_checkout(order), payment_id=order.payment_id)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from reseller.clock import new_id
 from reseller.database import transaction
 from reseller.domain.payments import BonusTier, packs, reading, topups
 from reseller.domain.payments.packs import Offer
@@ -28,13 +29,14 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Buying:
-    """`is_open`: whether anything can be bought here at all. `told`: the bonuses, as forms bring them along."""
+    """`is_open`: whether anything can be bought here at all. `told`: the bonuses, as forms bring them along; `nonce`: as they do, too."""
 
     is_open: bool
     bounds: Bounds
     packs: tuple[Offer, ...]
     tiers: tuple[BonusTier, ...]
     told: str
+    nonce: UUID
     payments: tuple[PaymentLine, ...]
     typed: Typed
 
@@ -50,6 +52,7 @@ def buying_of(account_id: UUID, typed: str) -> Buying:
             packs=tuple(pack for pack in packs.offers() if least <= pack.amount_usd <= most),
             tiers=(tiers := tuple(packs.tiers())),
             told=packs.told(tiers),
+            nonce=new_id(),
             payments=tuple(reading.of_account(account_id)),
             typed=_checked(typed[:MAX_TYPED_CHARACTERS], cashier.bounds),
         )

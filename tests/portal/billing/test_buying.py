@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -12,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from config import Settings
-from reseller.clock import new_id
+from reseller.clock import new_id, now
 from reseller.domain import ledger
 from reseller.domain.accounts import Role
 from reseller.domain.payments import pack_changes, topups
@@ -29,6 +31,8 @@ from tests.staff import client_of
 
 ORDER = re.compile(r'href="/billing/payments/([0-9a-f-]{36})"')
 TYPED = re.compile(r'id="amount"[^>]* value="([^"]*)"')
+NONCE = re.compile(r'name="nonce" value="([^"]*)"')
+LEADS_TO = re.compile(r'content="0;url=([^"]*)"')
 BONUSES = re.compile(r'name="bonuses" value="([^"]*)"')
 PROBLEM = re.compile(r'<ul class="errors" id="amount-errors"><li>([^<]*)')
 
@@ -61,7 +65,8 @@ def text_of(browser: FlaskClient, path: str) -> str:
 
 
 def buy(browser: FlaskClient, **chosen: str) -> TestResponse:
-    return browser.post("/billing/payments", data=chosen)
+    """From a page that was opened just now, unless it says otherwise."""
+    return browser.post("/billing/payments", data={"nonce": str(new_id())} | chosen)
 
 
 def orders() -> list[Any]:
@@ -190,12 +195,87 @@ def test_a_bonus_that_is_another_by_now_is_said_before_anything_is_paid(bank: Ba
     assert [order["bonus_nano"] for order in orders()] == [200_000_000]
 
 
+# A form that is sent again (R15).
+
+
+def test_a_form_that_is_sent_twice_is_one_order_and_both_lead_to_its_payment(bank: Bank, browser: FlaskClient) -> None:
+    nonce = NONCE.findall(text_of(browser, "/billing"))[0]
+
+    answers = [buy(browser, amount="25", nonce=nonce) for _ in range(2)]
+
+    [order] = orders()
+    [session] = bank.fake.shop.sessions.values()
+    assert str(order["id"]) == nonce
+    assert [LEADS_TO.findall(answer.text) for answer in answers] == [[session["url"]]] * 2
+
+
+def test_a_form_that_is_sent_again_before_stripe_has_answered_opens_the_same_page(bank: Bank, browser: FlaskClient) -> None:
+    """Two clicks at once: the first is still on its way to Stripe."""
+    first = topups.begin(bank.buyer.account_id, bank.buyer.user_id, Decimal(25), bank.cashier.bounds)
+
+    second = buy(browser, amount="25", nonce=str(first.payment_id))
+    bank.cashier.open_checkout(first)
+
+    [session] = bank.fake.shop.sessions.values()
+    assert LEADS_TO.findall(second.text) == [session["url"]]
+    assert [order["session_id"] for order in orders()] == [session["id"]]
+
+
+def test_a_second_click_that_stripe_does_not_answer_does_not_end_the_order_of_the_first(bank: Bank, browser: FlaskClient) -> None:
+    first = topups.begin(bank.buyer.account_id, bank.buyer.user_id, Decimal(25), bank.cashier.bounds)
+    bank.fake.is_down = True
+
+    second = buy(browser, amount="25", nonce=str(first.payment_id))
+
+    assert second.status_code == 503
+    assert [order["status"] for order in orders()] == ["open"]
+
+
+@pytest.mark.parametrize("amount", ["30", "25"])
+def test_whoever_comes_back_to_an_old_page_is_told_of_its_order_and_chooses_again(bank: Bank, browser: FlaskClient, amount: str) -> None:
+    """Another amount after "back"; or the same once more, after the first was paid."""
+    nonce = NONCE.findall(text_of(browser, "/billing"))[0]
+    buy(browser, amount="25", nonce=nonce)
+    if amount == "25":
+        [session_id] = bank.fake.shop.sessions
+        bank.fake.pay(session_id)
+        bank.tell(*bank.fake.events)
+
+    refused = browser.post("/billing/payments", data={"amount": amount, "nonce": nonce}, follow_redirects=True)
+    kept = len(orders())
+    again = buy(browser, amount=amount, nonce=NONCE.findall(refused.text)[0])
+
+    assert "$25.00" in refused.text
+    assert "Nothing was charged now; choose again to buy more." in refused.text
+    assert TYPED.findall(refused.text) == [amount]
+    assert (kept, len(orders()), again.status_code) == (1, 2, 200)
+
+
+def test_the_nonce_of_another_accounts_order_says_nothing_of_it(app: Flask, bank: Bank, browser: FlaskClient) -> None:
+    theirs = Bank(app, bank.fake, factories.make_person()).order("25")
+
+    answer = browser.post("/billing/payments", data={"amount": "30", "nonce": str(theirs.payment_id)}, follow_redirects=True)
+
+    assert "This form had been sent before. Nothing was charged now" in answer.text
+    assert "$25" not in answer.text
+    assert [order["account_id"] for order in orders()] == [theirs.account_id]
+
+
+@pytest.mark.parametrize("nonce", ["", "1", str(new_id(now() - timedelta(days=2))), str(uuid4())])
+def test_a_page_that_is_too_old_or_was_made_up_buys_nothing(browser: FlaskClient, nonce: str) -> None:
+    answer = browser.post("/billing/payments", data={"amount": "30", "nonce": nonce}, follow_redirects=True)
+
+    assert "too old" in answer.text
+    assert TYPED.findall(answer.text) == ["30"]
+    assert orders() == []
+
+
 def test_a_form_from_elsewhere_buys_nothing(app: Flask, bank: Bank, visitor: Callable[..., Visitor]) -> None:
     somebody = visitor()
     somebody.sign_in(bank.buyer.email)
 
     forged = somebody.client.post("/billing/payments", data={"amount": "25"})
-    genuine = somebody.post("/billing/payments", seen="/billing", amount="25")
+    genuine = somebody.post("/billing/payments", seen="/billing", amount="25", nonce=str(new_id()))
 
     assert forged.status_code == 400
     assert "Nothing was changed" in forged.get_data(as_text=True)
