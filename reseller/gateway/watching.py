@@ -2,8 +2,8 @@
 
 A read watcher on the client's socket peeks when bytes or the end arrive: an empty peek is the
 end, unless we have shut that side ourselves, as the web worker does with connections that were
-silent for too long; a request that came whole at that instant is answered. gunicorn hands the
-socket over as `gunicorn.socket`; where it is missing (tests without a server) nothing is watched
+silent for too long; a request that came whole at that instant is answered, and from then on a
+failing write tells. gunicorn hands the socket over as `gunicorn.socket`; where it is missing (tests without a server) nothing is watched
 and a failing write tells. Runs in the hub, so it must not block.
 """
 
@@ -76,7 +76,7 @@ def giving_up(environ: dict[str, Any]) -> Iterator[HangUpWatch]:
     The watch goes on after the block and tells nobody until it is given to whoever wants to know; who has it must stop it.
     """
     waiting = getcurrent()
-    watch = HangUpWatch(environ, lambda: waiting.kill(ClientGone(), block=False))
+    watch = HangUpWatch(environ, lambda: waiting.throw(ClientGone()))  # the watch looks in the hub
     try:
         yield watch
     except BaseException:
