@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import structlog
+from gevent import sleep
 
 from config import Settings
 from reseller import tally
@@ -22,8 +23,11 @@ from reseller.domain.payments.events import Heard
 from reseller.domain.payments.refunds import Asked
 from reseller.domain.payments.suspense import Aside, Why, put_aside
 from reseller.domain.payments.topups import Bounds, Order
-from reseller.errors import Unavailable
+from reseller.errors import Conflict, Unavailable
 from reseller.tally import Part
+
+LOOKS, LOOK_SECONDS = 10, 0.2
+"""Two clicks at once: how often the second looks whether the first has the page to pay at."""
 
 log = structlog.get_logger()
 
@@ -65,15 +69,14 @@ class Cashier:
     def open_checkout(self, order: Order) -> str:
         """Where the customer pays the order. Raises Unavailable if Stripe cannot be asked; the order is over then.
 
-        An order that is begun twice at once is opened by both, as one: Stripe knows it by its id.
+        Only whoever began it asks Stripe; a repeat waits a little for that. Raises Conflict if it was in vain.
         """
-        if order.checkout_url is not None:
-            return order.checkout_url
+        if order.is_repeat:
+            return self._opened_by_first(order)
         try:
             opened = self._opened(order)
         except (StripeDown, StripeRefused) as error:
-            if not order.is_repeat:
-                topups.not_opened(order.payment_id)
+            topups.not_opened(order.payment_id)
             tally.note(Part.PAYMENTS, is_good=False)
             log.error("checkout_not_opened", payment_id=str(order.payment_id), error=str(error))
             raise Unavailable("Payments cannot be made just now. Nothing was charged; please try again in a few minutes.") from error
@@ -169,6 +172,14 @@ class Cashier:
             if learned is not None:
                 found = Learned(learned.payment_id, learned.has_credited or (found is not None and found.has_credited))
         return found
+
+    @staticmethod
+    def _opened_by_first(order: Order) -> str:
+        for _ in range(LOOKS):
+            if url := topups.address_of(order.payment_id):
+                return url
+            sleep(LOOK_SECONDS)
+        raise Conflict("The page to pay this order at is still being opened. Look below in a moment, or choose again.", param="nonce")
 
     def _opened(self, order: Order) -> CheckoutOpened:
         """The page; for a new customer where Stripe does not know the old one any more (somebody deleted it in Stripe's pages)."""

@@ -47,7 +47,7 @@ class Bounds:
 class Order:
     """What Stripe is asked to take. `customer_id`: as Stripe knows the account from an earlier payment.
 
-    `is_repeat`: it had been begun before; `checkout_url` is where it can be paid, if it was opened already.
+    `is_repeat`: it had been begun before, by a form that was sent again.
     """
 
     payment_id: UUID
@@ -58,7 +58,6 @@ class Order:
     customer_id: str | None
     expires_at: datetime
     is_repeat: bool = False
-    checkout_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +137,17 @@ def _order(payment: Payment, email: str, customer_id: str | None) -> Order:
         email=email,
         customer_id=customer_id,
         expires_at=payment.expires_at,
-        checkout_url=payment.checkout_url,
     )
+
+
+def address_of(payment_id: UUID) -> str | None:
+    """Where the order is paid; None until it was opened. Raises Conflict once it is over."""
+    with transaction() as session:
+        row = session.execute(select(Payment.checkout_url, Payment.status).where(Payment.id == payment_id)).one()
+        if row.status != PaymentStatus.OPEN:
+            raise Conflict(f"The order that you began with this page is over. {AGAIN}", param="nonce")
+        address: str | None = row.checkout_url
+        return address
 
 
 def opened(payment_id: UUID, *, session_id: str, url: str, expires_at: datetime) -> None:

@@ -41,10 +41,11 @@ def buy() -> AnyResponse | str:
         return redirect(again)
     try:
         order = topups.begin(scope.account_id, scope.user_id, amount_usd, cashier.bounds, nonce=nonce_given(topups.FORM_LASTS))
+        url = cashier.open_checkout(order)
     except (Conflict, InvalidRequest) as refusal:
         flash(refusal.message, "conflict")
         return redirect(again)
-    return render_template("portal/billing/to_checkout.html", url=cashier.open_checkout(order), payment_id=order.payment_id)
+    return render_template("portal/billing/to_checkout.html", url=url, payment_id=order.payment_id)
 
 
 @billing.get("/billing/payments/<payment_id>")

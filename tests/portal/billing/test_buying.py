@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from config import Settings
+from reseller.cashier import cashier
 from reseller.clock import new_id, now
 from reseller.domain import ledger
 from reseller.domain.accounts import Role
@@ -209,26 +210,33 @@ def test_a_form_that_is_sent_twice_is_one_order_and_both_lead_to_its_payment(ban
     assert [LEADS_TO.findall(answer.text) for answer in answers] == [[session["url"]]] * 2
 
 
-def test_a_form_that_is_sent_again_before_stripe_has_answered_opens_the_same_page(bank: Bank, browser: FlaskClient) -> None:
-    """Two clicks at once: the first is still on its way to Stripe."""
+def test_two_clicks_at_once_lead_to_the_one_page_that_the_first_opens(
+    bank: Bank, browser: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is still on its way to Stripe when the second comes."""
     first = topups.begin(bank.buyer.account_id, bank.buyer.user_id, Decimal(25), bank.cashier.bounds)
+    monkeypatch.setattr(cashier, "sleep", lambda _: bank.cashier.open_checkout(first))
 
     second = buy(browser, amount="25", nonce=str(first.payment_id))
-    bank.cashier.open_checkout(first)
 
     [session] = bank.fake.shop.sessions.values()
     assert LEADS_TO.findall(second.text) == [session["url"]]
     assert [order["session_id"] for order in orders()] == [session["id"]]
 
 
-def test_a_second_click_that_stripe_does_not_answer_does_not_end_the_order_of_the_first(bank: Bank, browser: FlaskClient) -> None:
+@pytest.mark.parametrize(("fails", "words"), [(False, "still being opened"), (True, "that you began with this page is over")])
+def test_a_second_click_never_asks_stripe_and_is_told_what_the_first_came_to(
+    bank: Bank, browser: FlaskClient, monkeypatch: pytest.MonkeyPatch, fails: bool, words: str
+) -> None:
     first = topups.begin(bank.buyer.account_id, bank.buyer.user_id, Decimal(25), bank.cashier.bounds)
-    bank.fake.is_down = True
+    monkeypatch.setattr(cashier, "sleep", lambda _: topups.not_opened(first.payment_id) if fails else None)
 
-    second = buy(browser, amount="25", nonce=str(first.payment_id))
+    second = browser.post("/billing/payments", data={"amount": "25", "nonce": str(first.payment_id)}, follow_redirects=True)
 
-    assert second.status_code == 503
-    assert [order["status"] for order in orders()] == ["open"]
+    assert words in second.text
+    assert TYPED.findall(second.text) == ["25"]
+    assert bank.fake.shop.sessions == {}
+    assert [order["status"] for order in orders()] == ["failed" if fails else "open"]
 
 
 @pytest.mark.parametrize("amount", ["30", "25"])
