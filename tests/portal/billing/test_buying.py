@@ -269,8 +269,17 @@ def test_the_nonce_of_another_accounts_order_says_nothing_of_it(app: Flask, bank
     assert [order["account_id"] for order in orders()] == [theirs.account_id]
 
 
-@pytest.mark.parametrize("nonce", ["", "1", str(new_id(now() - timedelta(days=2))), str(uuid4())])
-def test_a_page_that_is_too_old_or_was_made_up_buys_nothing(browser: FlaskClient, nonce: str) -> None:
+MADE_UP: dict[str, Callable[[], object]] = {
+    "none": lambda: "",
+    "no id": lambda: "1",
+    "old": lambda: new_id(now() - timedelta(days=2)),
+    "not of ours": uuid4,
+}
+
+
+@pytest.mark.parametrize("made", MADE_UP)
+def test_a_page_that_is_too_old_or_was_made_up_buys_nothing(browser: FlaskClient, made: str) -> None:
+    nonce = str(MADE_UP[made]())
     answer = browser.post("/billing/payments", data={"amount": "30", "nonce": nonce}, follow_redirects=True)
 
     assert "too old" in answer.text
