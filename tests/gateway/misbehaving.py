@@ -132,7 +132,8 @@ def ended(shop: Shop, cases: Sequence[Case]) -> list[Ended]:
 
     def call(case: Case, key: str) -> Answer | None:
         for _ in range(2 * case.is_trouble):  # so that the breaker sees a healthy upstream (R32)
-            _sees_health(customer)
+            healthy = customer.chat(MODEL)
+            assert healthy.status == 200, healthy.body
         try:
             return replace(customer, key=key).call(case.path, case.body)
         except (HTTPException, OSError):
@@ -144,14 +145,6 @@ def ended(shop: Shop, cases: Sequence[Case]) -> list[Ended]:
     assert _wrong_books(customer) == []
     asked = _requests(shop)
     return [Ended(case, answer, rows[key_id], asked[case.words]) for case, answer, key_id in zip(cases, answers, key_ids, strict=True)]
-
-
-def _sees_health(customer: Customer) -> None:
-    """A good answer came. Tried twice: a machine that stands still for a second runs into the rough shop's short time limits."""
-    answers = [customer.chat(MODEL)]
-    if answers[0].status in (503, 504):
-        answers.append(customer.chat(MODEL))
-    assert answers[-1].status == 200, [(answer.status, answer.body) for answer in answers]
 
 
 def told(answer: Answer | None, *, is_stream: bool) -> str:
