@@ -1,8 +1,6 @@
 """Faults at random, one after the other, against customers of every kind who never stop."""
 
-import os
 import random
-import signal
 import threading
 import time
 from collections import Counter
@@ -20,6 +18,7 @@ from tests.faults.commits import Fate
 from tests.faults.database import Database
 from tests.faults.storm import Storm
 from tests.gateway.raw import RawClient
+from tests.servers import standing_still
 from tests.shop import SLUG, Customer
 
 BACK_SECONDS = 60.0
@@ -148,12 +147,8 @@ class Chaos:
         self.storm.kill_webs(self._some_web())
 
     def _pause(self, pid: int, seconds: float) -> None:
-        """The process stands still, as a machine that is moved does; connections to it stay open."""
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with standing_still(pid):
             time.sleep(seconds)
-        finally:
-            os.kill(pid, signal.SIGCONT)
 
     def _step(self, clock: WallClock) -> None:
         """Up to an hour ahead or behind, or true again."""

@@ -1,28 +1,15 @@
 """A web process that stood still, and whoever was connected to it meanwhile (R9, R34)."""
 
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 from config.leaving import FIRST_HEAD_SECONDS
 from tests.faults.storm import Storm, rich_customer
 from tests.gateway.raw import RawClient
+from tests.servers import standing_still
 from tests.shop import SLUG
 
 CALLS = 6
-
-
-@contextmanager
-def standing_still(pids: list[int]) -> Iterator[None]:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_whoever_asked_while_the_process_stood_still_is_answered(storm: Storm) -> None:
@@ -31,7 +18,7 @@ def test_whoever_asked_while_the_process_stood_still_is_answered(storm: Storm) -
     with ExitStack() as stack:
         clients = [stack.enter_context(RawClient(who)) for _ in range(CALLS)]
         time.sleep(0.5)  # every connection is taken
-        with standing_still(list(storm.web.worker_pids)):
+        with standing_still(*storm.web.worker_pids):
             for client in clients:
                 client.ask(SLUG, stream=True)
             time.sleep(FIRST_HEAD_SECONDS + 1)
