@@ -50,6 +50,17 @@ def close_door(server: Any) -> None:
     server.close()
 
 
+class Address:
+    """Where a listener listens; gunicorn asks it for that at the begin of each connection, when the listener may be closed."""
+
+    def __init__(self, listener: Any) -> None:
+        self._name = listener.getsockname()
+
+    def getsockname(self) -> Any:
+        """As of the socket."""
+        return self._name
+
+
 class Waiting:
     """While inside, the connection is among those that owe a request; the first one is due sooner than the next."""
 

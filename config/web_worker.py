@@ -29,7 +29,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
-from config.leaving import SUCCESSOR_SECONDS, Waiting, close_door, has_successor, note_begin, replacements
+from config.leaving import SUCCESSOR_SECONDS, Address, Waiting, close_door, has_successor, note_begin, replacements
 from config.sending import OneSend, raw
 
 LOOK_SECONDS = 1.0
@@ -126,7 +126,8 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
     def _listen(self, listener: Any) -> Any:
         listener.setblocking(True)
         pool = Pool(self.worker_connections)
-        server = StreamServer(listener, handle=lambda client, addr: self.handle(listener, client, addr), spawn=pool)
+        address = Address(listener)
+        server = StreamServer(listener, handle=lambda client, addr: self.handle(address, client, addr), spawn=pool)
         if self.cfg.workers > 1:
             server.max_accept = 1  # the others take some, too
         server.start()

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from tests.deployment import Cluster
 from tests.faults.clients import OpenCall, asking
 from tests.faults.evidence import assert_holds
 from tests.gateway.raw import RawClient
-from tests.servers import ServerProcess
-from tests.shop import Shop, chat_body, exchange, open_shop
+from tests.servers import standing_still
+from tests.shop import SLUG, Shop, chat_body, exchange, open_shop
 from tests.waiting import wait_until
 
-STREAMS, PROCESSES = 50, 2
+STREAMS, PROCESSES, QUEUED = 50, 2, 12
 WITHIN = {"tokens": 40, "pause_ms": 100}
 BEYOND = {"tokens": 2000, "pause_ms": 100}
 CHAT = "/v1/chat/completions"
@@ -102,6 +103,26 @@ def test_with_a_notice_calls_are_still_taken_while_readiness_says_no(cluster: Cl
     assert code == 0
 
 
+def test_connections_that_are_still_queued_when_sigterm_comes_are_answered(shop: Shop) -> None:
+    """The kernel has let them in: each hears something whole, a refusal at least, and no connection just breaks."""
+    customer = shop.customer(limits=False)
+    with ExitStack() as stack:
+        with standing_still(*shop.web.worker_pids):
+            clients = [stack.enter_context(RawClient(customer)) for _ in range(QUEUED)]
+            for client in clients:
+                client.ask(SLUG)
+            shop.web.signal(signal.SIGTERM)
+            wait_until(lambda: all(has_sigterm_pending(pid) for pid in shop.web.worker_pids), 10)
+        answers = [client.read_to_end() for client in clients]
+        code = shop.web.wait(20)
+
+    said = [answer.split(b"\r\n")[0].split(b" ")[1] for answer in answers]
+    assert set(said) <= {b"200", b"503"}
+    assert all(b'"code":"service_unavailable"' in answer for answer in answers if b" 503 " in answer[:20])
+    assert code == 0
+    assert [row["status"] for row in customer.rows] == ["completed"] * said.count(b"200")
+
+
 def test_without_a_notice_an_idle_connection_does_not_hold_up_the_end(shop: Shop) -> None:
     customer = shop.customer()
     kept = HTTPConnection("127.0.0.1", shop.web.port, timeout=10)
@@ -120,7 +141,7 @@ def test_a_worker_finishes_the_job_in_hand(shop: Shop, tmp_path: Path) -> None:
         try:
             wait_until(lambda: waits_for_lock(shop, "sessions"), 20)
             worker.signal(signal.SIGTERM)
-            wait_until(lambda: is_told_to_end(worker), 10)
+            wait_until(lambda: not has_sigterm_pending(worker.pid), 10)
             blocker.rollback()
             code = worker.wait(30)
         finally:
@@ -137,8 +158,8 @@ def waits_for_lock(shop: Shop, table: str) -> bool:
     return bool(shop.query(sql, table))
 
 
-def is_told_to_end(worker: ServerProcess) -> bool:
-    """SIGTERM is not pending any more: the process has taken it."""
-    with open(f"/proc/{worker.pid}/status") as status:
+def has_sigterm_pending(pid: int) -> bool:
+    """The process has been sent SIGTERM and has not taken it yet."""
+    with open(f"/proc/{pid}/status") as status:
         pending = next(line for line in status if line.startswith("ShdPnd:"))
-    return not int(pending.split()[1], 16) & (1 << (signal.SIGTERM - 1))
+    return bool(int(pending.split()[1], 16) & (1 << (signal.SIGTERM - 1)))
