@@ -34,7 +34,10 @@ def calm(shop: Shop) -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def rough(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A shop of its own, with its clock, for upstreams that misbehave: no other test's breaker hears of it. Answers end after 3 s."""
+    """A shop of its own, with its clock, for upstreams that misbehave: no other test's breaker hears of it. Answers end after 3 s.
+
+    Dozens of calls at once share a processor with the fake that answers them: a good one may take a second to begin.
+    """
     folder = tmp_path_factory.mktemp("rough")
-    with open_shop(cluster, folder, UPSTREAM_TOTAL_SECONDS="3") as opened, opened.worker(folder):
+    with open_shop(cluster, folder, UPSTREAM_FIRST_BYTE_SECONDS="2", UPSTREAM_TOTAL_SECONDS="3") as opened, opened.worker(folder):
         yield opened
