@@ -3,8 +3,9 @@
 A read watcher on the client's socket peeks when bytes or the end arrive: an empty peek is the
 end, unless we have shut that side ourselves, as the web worker does with connections that were
 silent for too long; a request that came whole at that instant is answered, and from then on a
-failing write tells. gunicorn hands the socket over as `gunicorn.socket`; where it is missing (tests without a server) nothing is watched
-and a failing write tells. Runs in the hub, so it must not block.
+failing write tells. gunicorn hands the socket over as `gunicorn.socket`; where it is missing
+(tests without a server) nothing is watched, and a failing write tells. Runs in the hub, so it
+must not block.
 """
 
 import socket
@@ -62,7 +63,11 @@ class HangUpWatch:
 
 
 def has_hung_up(client: Any) -> bool:
-    """Whether the client has closed its side, although it may have sent bytes that nobody has read."""
+    """Whether the connection is over, although bytes that nobody has read may have come on it.
+
+    The client has closed its side, or all of it is closed; also true once we have shut the side that we write to. False where
+    we have shut only the one that we read from.
+    """
     try:
         return bool(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _ESTABLISHED)
     except OSError:  # no connection any more, or none of TCP

@@ -35,8 +35,7 @@ def buy() -> AnyResponse | str:
         return redirect(url_for("billing.show"))
     again = url_for("billing.show", amount=given[:MAX_TYPED_CHARACTERS])
     try:
-        amount_usd = amount_of(given)
-        topups.check_amount(amount_usd, cashier.bounds)
+        amount_usd = amount_of(given, cashier.bounds)
     except InvalidRequest:  # the page says why, beside what was typed
         return redirect(again)
     try:

@@ -58,25 +58,27 @@ def buying_of(account_id: UUID, typed: str) -> Buying:
         )
 
 
-def amount_of(text: str) -> Decimal:
+def amount_of(text: str, bounds: Bounds) -> Decimal:
     """Dollars as people write them: 25, $25.50, 1,000. A comma anywhere else may be meant as a point, and is not guessed at.
 
-    Raises InvalidRequest.
+    Raises InvalidRequest, also for what is out of bounds.
     """
     digits = text.strip().removeprefix("$").strip()
     if _THOUSANDS.fullmatch(digits):
         digits = digits.replace(",", "")
     try:
-        return parse_usd(digits)
+        amount_usd = parse_usd(digits)
     except ValueError:
         raise InvalidRequest("Write an amount in dollars, such as 25 or 25.50.", param="amount") from None
+    topups.check_amount(amount_usd, bounds)
+    return amount_usd
 
 
 def _checked(text: str, bounds: Bounds) -> Typed:
     if not text:
         return Typed("")
     try:
-        topups.check_amount(amount_of(text), bounds)
+        amount_of(text, bounds)
     except InvalidRequest as refusal:
         return Typed(text, f"{refusal.message} Nothing was charged.")
     return Typed(text)

@@ -1,7 +1,7 @@
 """Trouble with the database is never free or double use: lost answers of COMMIT, locks, orphans (R4, R12, R13)."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import gevent
@@ -37,6 +37,13 @@ def disturb(monkeypatch: pytest.MonkeyPatch, *, after: bool, times: int = 1, mea
 
     monkeypatch.setattr(TillConnection, "write_and_commit", write_and_commit)
     return lost
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Till]:
+    """The till of another process."""
+    with closing(Till(database_url)) as opened:
+        yield opened
 
 
 @contextmanager
@@ -123,38 +130,33 @@ def test_a_refusal_whose_commit_is_in_doubt_is_told_all_the_same(till: Till, mon
     assert [row["status"] for row in scenes.usage(who)] == ["refused"]
 
 
-def test_a_refusal_in_doubt_stays_a_refusal_although_there_is_room_now(
-    till: Till, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_in_doubt_stays_a_refusal_although_there_is_room_now(till: Till, other: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     """R4, R13: a call never has a refused row and a hold, or it could never be charged."""
     who = scenes.customer(limits={"concurrent_requests": 1})
     open_call = scenes.admission(who)
     till.admit(open_call)
-    other = Till(database_url)
     disturb(monkeypatch, after=True, meanwhile=lambda: scenes.in_one_commit(other, [scenes.settlement(open_call)]) and None)
 
     with pytest.raises(TooManyAtOnce):
         till.admit(scenes.admission(who))
 
-    other.close()
     assert scenes.holds(who) == []
     assert till.admit(scenes.admission(who)).hold_nano == 100
     assert sorted(row["status"] for row in scenes.usage(who)) == ["completed", "refused"]
 
 
 def test_an_admission_in_doubt_that_was_ended_meanwhile_has_no_second_hold(
-    till: Till, database_url: str, monkeypatch: pytest.MonkeyPatch
+    till: Till, other: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R4, R11: its process was taken for dead while the answer of its commit was lost. A hold beside a usage row could never end."""
     who = scenes.customer()
-    op, other = scenes.admission(who), Till(database_url)
+    op = scenes.admission(who)
     lost = OpenHold(facts_of(op), None, {}, 0)
     disturb(monkeypatch, after=True, meanwhile=lambda: recovery.void(other, lost) and None)
 
     with pytest.raises(Unavailable):
         till.admit(op)
 
-    other.close()
     assert scenes.holds(who) == []
     assert [row["status"] for row in scenes.usage(who)] == ["voided"]
     assert scenes.money(who) == (1_000, 0)
@@ -163,13 +165,12 @@ def test_an_admission_in_doubt_that_was_ended_meanwhile_has_no_second_hold(
 
 
 def test_a_refusal_in_doubt_stays_one_although_its_account_was_locked_when_it_was_sent_again(
-    till: Till, database_url: str, monkeypatch: pytest.MonkeyPatch
+    till: Till, other: Till, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R4, R13."""
     who = scenes.customer(limits={"concurrent_requests": 1})
     open_call = scenes.admission(who)
     till.admit(open_call)
-    other = Till(database_url)
     with ExitStack() as lock:
 
         def make_room_and_lock() -> None:
@@ -181,7 +182,6 @@ def test_a_refusal_in_doubt_stays_one_although_its_account_was_locked_when_it_wa
         with pytest.raises(TooManyAtOnce):
             till.admit(scenes.admission(who))
 
-    other.close()
     assert scenes.holds(who) == []
     assert sorted(row["status"] for row in scenes.usage(who)) == ["completed", "refused"]
 
