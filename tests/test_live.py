@@ -1,6 +1,6 @@
 """Calls in flight when the server ends: each ends in order, wherever it is at that instant (R34)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
@@ -32,6 +32,18 @@ def live() -> Iterator[LiveCalls]:
         calls._watcher.kill()
 
 
+def drained_in_the_turn_of(live: LiveCalls, call: Callable[[], bool], goes_on: Event, may_end: Event) -> gevent.Greenlet:
+    """`call` as it ended, if the server begins to end in the turn in which it goes on."""
+    running = gevent.spawn(call)
+    gevent.sleep(0)
+    goes_on.set()
+    live.drain()
+    gevent.sleep(0.01)
+    may_end.set()
+    running.join(5)
+    return running
+
+
 def test_a_call_that_waits_for_its_upstream_hears_of_the_end(live: LiveCalls) -> None:
     def call() -> None:
         live.begin(new_id())
@@ -57,14 +69,7 @@ def test_a_call_whose_stream_begins_in_the_same_turn_is_drained_as_a_stream(live
         live.answered(call_id, None, stream)
         return rest.wait(5)
 
-    streaming = gevent.spawn(call)
-    gevent.sleep(0)
-    has_head.set()
-
-    live.drain()
-    gevent.sleep(0.01)
-    rest.set()
-    streaming.join(5)
+    streaming = drained_in_the_turn_of(live, call, has_head, rest)
 
     assert streaming.exception is None
     assert streaming.value
@@ -81,14 +86,7 @@ def test_a_call_that_ends_in_the_same_turn_is_left_alone(live: LiveCalls) -> Non
         live.end(call_id)
         return sent.wait(5)
 
-    ending = gevent.spawn(call)
-    gevent.sleep(0)
-    is_settled.set()
-
-    live.drain()
-    gevent.sleep(0.01)
-    sent.set()
-    ending.join(5)
+    ending = drained_in_the_turn_of(live, call, is_settled, sent)
 
     assert ending.exception is None
     assert ending.value

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -86,7 +87,10 @@ def begin(account_id: UUID, user_id: UUID, amount_usd: Decimal, bounds: Bounds, 
     order_id = nonce or new_id()
     try:
         return _begun(order_id, account_id, user_id, amount_usd)
-    except IntegrityError:  # the id of another account's order, which this transaction does not see
+    except IntegrityError as error:
+        if not isinstance(error.orig, UniqueViolation):
+            raise
+        # the id of another account's order, which this transaction does not see
         raise Conflict(SENT_BEFORE, param="nonce") from None
 
 
