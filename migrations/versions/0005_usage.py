@@ -54,8 +54,9 @@ def upgrade() -> None:
     )
     op.create_index('ix_usage_logs_account_id_created_at', 'usage_logs', ['account_id', 'created_at'], unique=False)
     op.create_index('ix_usage_logs_created_at', 'usage_logs', ['created_at'], unique=False, postgresql_using='brin')
-    # Room for the first months; from then on a job makes them ahead of time.
-    month = datetime.now(UTC).date().replace(day=1)
+    # Room for the first months; from then on a job makes them ahead of time. On a first of the month there may be
+    # processes whose clock has not got there.
+    month = (datetime.now(UTC) - timedelta(days=1)).date().replace(day=1)
     for _ in range(4):
         following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
         name = f"usage_logs_{month:%Y_%m}"
