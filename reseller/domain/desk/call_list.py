@@ -88,11 +88,11 @@ def find(wanted: Wanted, *, after: UUID | None = None, limit: int, seconds: floa
 
 
 def _search(session: Session, wanted: Wanted, after: UUID | None, limit: int, deadline: float) -> Found:
-    """Slice by slice, back in time, until there are enough, nothing older, or no time left."""
+    """Slice by slice, back in time, until there are enough, nothing older, or no time left; the first is always looked at."""
     first = _bounded(select(UsageLog.id), wanted, (None, None)).limit(1)
     oldest = session.scalar(first.order_by(UsageLog.id if wanted.account_id is None else UsageLog.created_at))
     rows: list[UsageLog] = []
-    top = instant_of(after) if after is not None else min(wanted.until or now(), now()) + FIRST_SPAN
+    top = instant_of(after) if after is not None else min(wanted.until or now(), now())
     below, span = after, FIRST_SPAN
     while oldest is not None and (below is None or below > oldest):
         began = monotonic()

@@ -88,6 +88,16 @@ def test_a_search_stops_in_time_says_how_far_it_got_and_goes_on_from_there(fille
     assert len(steps) > 40  # without any time each search is one slice, at most a day
 
 
+def test_the_newest_calls_are_found_however_little_time_there_is(filled: tuple[UUID, UUID]) -> None:
+    """A busy machine may need all the time there is for the first slice: that is the last hour, not the hour to come."""
+    of_now = call_list.find(Wanted(conditions=(UsageLog.model == "acme/one",)), limit=20, seconds=0)
+    until = now() - timedelta(days=2)
+    of_then = call_list.find(Wanted(conditions=(UsageLog.model == "acme/one",), until=until), limit=20, seconds=0)
+
+    assert (len(of_now.calls), len(of_then.calls)) == (20, 20)
+    assert until - timedelta(hours=1) <= of_then.calls[-1].created_at < of_then.calls[0].created_at < until
+
+
 def test_slices_of_one_account_are_its_own_calls(filled: tuple[UUID, UUID]) -> None:
     _, small = filled
 
