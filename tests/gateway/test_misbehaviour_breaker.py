@@ -23,8 +23,8 @@ MODELS = ("openai/gpt-4o-mini", "openai/gpt-4o", "fake/default", "deepseek/deeps
 
 @pytest.fixture(scope="module")
 def fragile(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A shop of its own: nobody else's good calls keep its breaker closed."""
-    with open_shop(cluster, tmp_path_factory.mktemp("fragile")) as opened:
+    """A shop of its own: nobody else's good calls keep its breaker closed. Dozens of calls at once share a processor with their fake."""
+    with open_shop(cluster, tmp_path_factory.mktemp("fragile"), UPSTREAM_FIRST_BYTE_SECONDS="3") as opened:
         opened.fake.plans.update({name: {"wire": steps} for name, steps in FAILURES.items()})
         opened.fake.plans["slow"] = {"wire": (300, whole_wire())}
         yield opened
