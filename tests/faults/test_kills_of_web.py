@@ -3,8 +3,6 @@
 All kills share one wait for the silence of the dead. A process that was only frozen shares it too.
 """
 
-import os
-import signal
 import time
 from typing import Any
 
@@ -16,6 +14,7 @@ from tests.faults.clients import OpenCall, asking
 from tests.faults.commits import Fate
 from tests.faults.evidence import assert_holds
 from tests.faults.storm import Storm, rich_customer
+from tests.servers import standing_still
 from tests.shop import Customer, charge_for
 from tests.waiting import wait_until
 
@@ -111,14 +110,12 @@ def kill_between_a_commit_and_its_answer(stages: Stages, storm: Storm, stage: st
     storm.kill_webs()
 
 
-def freeze_in_mid_stream(stages: Stages, storm: Storm, stage: str) -> int:
-    """The process stands still with a stream in hand, as when its machine is paused; its pid."""
+def pid_in_mid_stream(stages: Stages, storm: Storm, stage: str) -> int:
+    """A process that has a stream in hand."""
     customer = stages.begin(stage, A_WHILE, is_stream=True)
     stages.await_holds(stage)
     stages.await_notes(stage)
-    pid = storm.pid_of_call(customer)
-    os.kill(pid, signal.SIGSTOP)
-    return pid
+    return storm.pid_of_call(customer)
 
 
 @pytest.mark.timeout(180)
@@ -130,13 +127,9 @@ def test_a_web_process_that_is_killed_or_frozen_at_any_stage_leaves_each_call_ch
     kill_between_a_commit_and_its_answer(stages, storm, "charged")
     kill_between_a_commit_and_its_answer(stages, storm, "admitted")
     killed_at = time.monotonic()
-    frozen = freeze_in_mid_stream(stages, storm, "frozen")
-    assert [len(stages.customers[stage].holds) for stage in ("charged", "being admitted", "admitted")] == [0, 0, 1]
-
-    try:
+    with standing_still(pid_in_mid_stream(stages, storm, "frozen")):
+        assert [len(stages.customers[stage].holds) for stage in ("charged", "being admitted", "admitted")] == [0, 0, 1]
         storm.wait_for_quiet(WITHIN_SECONDS)
-    finally:
-        os.kill(frozen, signal.SIGCONT)
     received = [call.join() for call in stages.calls.values()]
 
     assert time.monotonic() - killed_at < WITHIN_SECONDS
