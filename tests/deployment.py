@@ -3,17 +3,17 @@
 import contextlib
 import contextvars
 import secrets
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType
 from typing import Any, LiteralString
 from unittest import mock
 
 import psycopg
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
+from jinja2 import FileSystemBytecodeCache
 from psycopg import sql
 from werkzeug.routing import Rule
 
@@ -96,23 +96,9 @@ def _build_once(rule: Rule, append_unknown: bool = True) -> Any:
     return _builders[key]
 
 
-class CompiledOnce(BytecodeCache):
-    """Templates compiled once for all apps of this process, which have the same: else it is a third of what tests of pages cost."""
-
-    def __init__(self) -> None:
-        self._codes: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """The code is in the bucket, if this very text has been compiled before."""
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """As BytecodeCache has it."""
-        assert bucket.code is not None
-        self._codes[bucket.key, bucket.checksum] = bucket.code
-
-
-_compiled = CompiledOnce()
+# Templates are compiled once for all apps of this process, which have the same: else it is a third of what tests of pages cost.
+_folder = tempfile.TemporaryDirectory(prefix="reseller-templates-")
+_compiled = FileSystemBytecodeCache(_folder.name)
 
 
 @contextlib.contextmanager
