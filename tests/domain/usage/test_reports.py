@@ -11,7 +11,6 @@ from reseller.clock import instant_of, new_id
 from reseller.database import acting_for
 from reseller.domain import usage
 from reseller.domain.calls import Till, facts_of
-from reseller.domain.usage import partitions
 from reseller.errors import NotForSale
 from reseller.metering import Usage
 from reseller.wiring import wiring_of
@@ -70,7 +69,6 @@ def test_a_day_is_whole_and_in_utc(till: Till) -> None:
     who = scenes.customer()
     scenes.execute("SET TIME ZONE 'Asia/Kolkata'")
     midnight = TODAY.replace(hour=0)
-    partitions.make_past((midnight - timedelta(days=1)).date())
     for at in (midnight - timedelta(milliseconds=1), midnight, midnight + timedelta(hours=23, minutes=59, seconds=59, milliseconds=999)):
         call(till, who, at=at, charge=1)
 
