@@ -21,7 +21,6 @@ from reseller.domain.webhooks import (
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
-    events_of_accounts,
     message_id,
     new_secret,
 )
@@ -51,7 +50,7 @@ NEVER_AGAIN = (Answer(410, 37, "gone"),)
 
 def listen(session: Session, account_id: UUID, *, seal: Seal, until: datetime) -> None:
     """The account has both endpoints and their history; what happened before is told to neither."""
-    names = events_of_accounts()
+    names = list(EVENTS)
     takes = _endpoint(session, account_id, TAKES, "CRM and alerts", seal, at=until - timedelta(days=20))
     gone = _endpoint(session, account_id, GONE, "the old receiver", seal, at=until - timedelta(days=20))
     gone.events = names[:1]

@@ -8,10 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 
 from reseller.database import transaction
-from reseller.domain.accounts import Account
+from reseller.domain.desk.naming import names_of_accounts
 from reseller.domain.webhooks import WebhookDelivery, WebhookEndpoint, shown_url
-
-OPERATOR = "the operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class DeliveryRow:
     id: UUID
     position: int
     created_at: datetime
-    account_id: UUID | None
+    account_id: UUID
     account_name: str
     endpoint_id: UUID
     address: str
@@ -41,7 +39,7 @@ class EndpointRow:
 
     id: UUID
     created_at: datetime
-    account_id: UUID | None
+    account_id: UUID
     account_name: str
     address: str
     description: str
@@ -54,7 +52,7 @@ class EndpointRow:
 
 def deliveries(rows: Sequence[WebhookDelivery]) -> list[DeliveryRow]:
     """The deliveries in their order; two queries more, however many they are."""
-    names = _names({row.account_id for row in rows})
+    names = names_of_accounts(row.account_id for row in rows)
     with transaction() as session:
         query = select(WebhookEndpoint.id, WebhookEndpoint.url).where(WebhookEndpoint.id.in_({row.endpoint_id for row in rows}))
         addresses = {endpoint_id: shown_url(url) for endpoint_id, url in session.execute(query)}
@@ -64,7 +62,7 @@ def deliveries(rows: Sequence[WebhookDelivery]) -> list[DeliveryRow]:
             position=row.position,
             created_at=row.created_at,
             account_id=row.account_id,
-            account_name=names.get(row.account_id, OPERATOR),
+            account_name=names[row.account_id],
             endpoint_id=row.endpoint_id,
             address=addresses[row.endpoint_id],
             event_name=row.event_name,
@@ -82,13 +80,13 @@ def deliveries(rows: Sequence[WebhookDelivery]) -> list[DeliveryRow]:
 
 def endpoints(rows: Sequence[WebhookEndpoint]) -> list[EndpointRow]:
     """The endpoints in their order; one query more."""
-    names = _names({row.account_id for row in rows})
+    names = names_of_accounts(row.account_id for row in rows)
     return [
         EndpointRow(
             id=row.id,
             created_at=row.created_at,
             account_id=row.account_id,
-            account_name=names.get(row.account_id, OPERATOR),
+            account_name=names[row.account_id],
             address=shown_url(row.url),
             description=row.description,
             events="every event" if row.events is None else ", ".join(row.events),
@@ -99,9 +97,3 @@ def endpoints(rows: Sequence[WebhookEndpoint]) -> list[EndpointRow]:
         )
         for row in rows
     ]
-
-
-def _names(ids: set[UUID | None]) -> dict[UUID | None, str]:
-    with transaction() as session:
-        query = select(Account.id, Account.name).where(Account.id.in_({account_id for account_id in ids if account_id is not None}))
-        return {row.id: row.name for row in session.execute(query)}

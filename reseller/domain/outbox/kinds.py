@@ -7,11 +7,10 @@ from typing import Any
 
 
 class Audience(StrEnum):
-    """Who is told: the account it happened to, every account, or the operator's own endpoints."""
+    """Who is told: the account it happened to, or every account."""
 
     ACCOUNT = "account"
     EVERY_ACCOUNT = "every_account"
-    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,6 @@ from reseller.domain.webhooks.endpoints import (
     EndpointOrder,
     EndpointTerms,
     change,
-    events_for,
-    events_of_accounts,
     forget_secrets,
     register,
     rotate,
@@ -51,7 +49,7 @@ __all__ = [
     "ANSWER_SECONDS", "IN_ORDER", "LASTS", "LEASE", "MAX_DESCRIPTION_CHARACTERS", "MAX_ENDPOINTS", "MAX_PER_ACCOUNT", "MAX_TESTS",
     "MAX_URL_CHARACTERS", "OVERLAP", "SEALED_FOR", "Claimed", "DeliveryState", "DeliveryStory", "EndpointOrder", "EndpointTerms",
     "ListedDelivery", "ListedEndpoint", "OffBecause", "Outcome", "Try", "Waiting", "WebhookAttempt", "WebhookDelivery", "WebhookEndpoint",
-    "change", "claim_due", "deliveries_of", "endpoint_of", "endpoints_of", "events_for", "events_of_accounts", "fan_out", "forget_secrets",
+    "change", "claim_due", "deliveries_of", "endpoint_of", "endpoints_of", "fan_out", "forget_secrets",
     "message_id", "new_secret", "normal_url", "recent_tries", "record_outcome", "redeliver", "redeliver_given_up", "register", "rotate",
     "sample_message", "send_test", "shown_url", "signed_headers", "story_of", "switch_off", "switch_on", "waiting",
 ]  # fmt: skip

@@ -40,7 +40,7 @@ class Claimed:
     lease_id: UUID
     endpoint_id: UUID
     delivery_id: UUID
-    account_id: UUID | None
+    account_id: UUID
     url: str
     message_id: str
     body: bytes
@@ -99,11 +99,11 @@ def _choose(session: Session, places: int, at: datetime) -> list[WebhookEndpoint
     return chosen
 
 
-def _due(session: Session, at: datetime, in_hand: Counter[UUID | None], *, is_slow: bool) -> list[WebhookEndpoint]:
+def _due(session: Session, at: datetime, in_hand: Counter[UUID], *, is_slow: bool) -> list[WebhookEndpoint]:
     """The first LOOKED_AT of these, locked. None of accounts that have their share in hand: they would hide those behind them."""
-    full = [account_id for account_id, count in in_hand.items() if account_id is not None and count >= MAX_PER_ACCOUNT]
+    full = [account_id for account_id, count in in_hand.items() if count >= MAX_PER_ACCOUNT]
     is_free = WebhookEndpoint.leased_until.is_(None) | (WebhookEndpoint.leased_until <= at)
-    has_room = WebhookEndpoint.account_id.is_(None) | WebhookEndpoint.account_id.not_in(full)
+    has_room = WebhookEndpoint.account_id.not_in(full)
     query = select(WebhookEndpoint).where(
         WebhookEndpoint.off_at.is_(None), WebhookEndpoint.due_at <= at, is_free, has_room, WebhookEndpoint.is_slow.is_(is_slow)
     )

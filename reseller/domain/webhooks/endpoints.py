@@ -16,7 +16,7 @@ from reseller.database import lock_name, transaction
 from reseller.domain import staff
 from reseller.domain.accounts import one_line
 from reseller.domain.identity.sealing import Seal
-from reseller.domain.outbox import EVENTS, Audience
+from reseller.domain.outbox import EVENTS
 from reseller.domain.webhooks.queue import locked, schedule
 from reseller.domain.webhooks.signing import new_secret
 from reseller.domain.webhooks.tables import DeliveryState, OffBecause, WebhookDelivery, WebhookEndpoint
@@ -43,21 +43,11 @@ class EndpointTerms:
 
 @dataclass(frozen=True, slots=True)
 class EndpointOrder:
-    """An endpoint that is asked for. `id` is the nonce of the form; `account_id` of None is the operator's own."""
+    """An endpoint that is asked for. `id` is the nonce of the form."""
 
     id: UUID
-    account_id: UUID | None
+    account_id: UUID
     terms: EndpointTerms
-
-
-def events_for(account_id: UUID | None) -> list[str]:
-    """What such an endpoint can hear of, in the order of EVENTS."""
-    return events_of_accounts() if account_id is not None else [name for name in EVENTS if EVENTS[name].audience is Audience.OPERATOR]
-
-
-def events_of_accounts() -> list[str]:
-    """What an account can hear of."""
-    return [name for name, kind in EVENTS.items() if kind.audience is not Audience.OPERATOR]
 
 
 def register(order: EndpointOrder, *, seal: Seal, allows_loopback: bool, actor: str) -> tuple[str, WebhookEndpoint]:
@@ -65,7 +55,7 @@ def register(order: EndpointOrder, *, seal: Seal, allows_loopback: bool, actor: 
 
     Raises InvalidRequest (its `param` names the field), Conflict for a form sent before and for an account with MAX_ENDPOINTS.
     """
-    terms = _checked(order.terms, order.account_id, allows_loopback=allows_loopback)
+    terms = _checked(order.terms, allows_loopback=allows_loopback)
     secret_text = new_secret()
     row = WebhookEndpoint(id=order.id, account_id=order.account_id, sealed_secret=seal.close(secret_text))
     row.created_at = func.clock_timestamp()  # what has happened before and since is told by one clock (R39)
@@ -93,7 +83,7 @@ def change(
     """
     with transaction() as session:
         row = find(session, endpoint_id, account_id)
-        checked = _checked(terms, row.account_id, allows_loopback=allows_loopback)
+        checked = _checked(terms, allows_loopback=allows_loopback)
         row.claim(seen_version)
         changes: dict[str, list[str | None]] = {}
         if _named(row.events) != _named(checked.events):
@@ -193,18 +183,17 @@ def find(session: Session, endpoint_id: UUID, account_id: UUID | None) -> Webhoo
     return row
 
 
-def _checked(terms: EndpointTerms, account_id: UUID | None, *, allows_loopback: bool) -> EndpointTerms:
+def _checked(terms: EndpointTerms, *, allows_loopback: bool) -> EndpointTerms:
     description = one_line(terms.description)
     if len(description) > MAX_DESCRIPTION_CHARACTERS:
         raise InvalidRequest(f"A description has at most {MAX_DESCRIPTION_CHARACTERS} characters.", param="description")
     events = terms.events
     if events is not None:
-        known = events_for(account_id)
         if not events:
             raise InvalidRequest("Choose at least one event, or all of them.", param="events")
-        if any(name not in known for name in events):
+        if any(name not in EVENTS for name in events):
             raise InvalidRequest("There is no such event.", param="events")
-        events = tuple(name for name in known if name in events)
+        events = tuple(name for name in EVENTS if name in events)
     return EndpointTerms(normal_url(terms.url, allows_loopback=allows_loopback), description, events)
 
 
@@ -217,10 +206,9 @@ def _blank_secrets(row: WebhookEndpoint) -> None:
     row.sealed_secret, row.sealed_old_secret, row.old_secret_until = "", None, None
 
 
-def _require_room(session: Session, account_id: UUID | None) -> None:
-    query = select(func.count()).where(
-        WebhookEndpoint.account_id.is_not_distinct_from(account_id), WebhookEndpoint.off_because.is_distinct_from(OffBecause.REMOVED)
-    )
+def _require_room(session: Session, account_id: UUID) -> None:
+    is_there = WebhookEndpoint.off_because.is_distinct_from(OffBecause.REMOVED)
+    query = select(func.count()).where(WebhookEndpoint.account_id == account_id, is_there)
     if (session.scalar(query) or 0) >= MAX_ENDPOINTS:
         raise Conflict(f"An account has at most {MAX_ENDPOINTS} endpoints. Remove one that is not used any more.")
 

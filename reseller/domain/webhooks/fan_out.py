@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -41,22 +41,17 @@ def fan_out() -> int:
 
 def _listening(session: Session, events: Sequence[Event]) -> Sequence[WebhookEndpoint]:
     """Endpoints that are on and may be meant by one of these events."""
-    audiences = {EVENTS[event.name].audience for event in events if event.name in EVENTS}
-    meant: ColumnElement[bool] = WebhookEndpoint.account_id.in_({event.account_id for event in events if event.account_id is not None})
-    if Audience.EVERY_ACCOUNT in audiences:
-        meant = or_(meant, WebhookEndpoint.account_id.is_not(None))
-    if Audience.OPERATOR in audiences:
-        meant = or_(meant, WebhookEndpoint.account_id.is_(None))
-    return session.scalars(select(WebhookEndpoint).where(WebhookEndpoint.off_at.is_(None), meant).order_by(WebhookEndpoint.id)).all()
+    query = select(WebhookEndpoint).where(WebhookEndpoint.off_at.is_(None))
+    if all(event.account_id is not None for event in events):
+        query = query.where(WebhookEndpoint.account_id.in_({event.account_id for event in events}))
+    return session.scalars(query.order_by(WebhookEndpoint.id)).all()
 
 
 def _wants(endpoint: WebhookEndpoint, event: Event) -> bool:
     kind = EVENTS.get(event.name)
     if kind is None or (endpoint.events is not None and event.name not in endpoint.events) or endpoint.created_at > event.created_at:
         return False
-    if kind.audience is Audience.EVERY_ACCOUNT:
-        return endpoint.account_id is not None
-    return endpoint.account_id == event.account_id
+    return kind.audience is Audience.EVERY_ACCOUNT or endpoint.account_id == event.account_id
 
 
 def _row(event: Event, endpoint: WebhookEndpoint, at: datetime) -> dict[str, object]:

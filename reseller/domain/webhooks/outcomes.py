@@ -104,8 +104,6 @@ def _tell(endpoint: WebhookEndpoint, off: OffBecause, outcome: Outcome) -> None:
     """Whoever owns the endpoint learns that nothing is sent there any more; staff see it in the audit log."""
     said = f"answered {outcome.status}" if outcome.status is not None else outcome.error or "no answer"
     record(ACTOR, "switch_off", endpoint, reason=f"{off}: {said}", changes={"off": [None, off]})
-    if endpoint.account_id is None:
-        return
     facts = {"endpoint": urlsplit(endpoint.url).netloc, "said": said}
     for email in accounts.owners_of(endpoint.account_id):
         letters.write(LetterKind.WEBHOOK_OFF, email, facts=facts)

@@ -23,7 +23,7 @@ class ListedEndpoint:
     """An endpoint and how it fares; nothing here tells its secret."""
 
     id: UUID
-    account_id: UUID | None
+    account_id: UUID
     url: str
     description: str
     events: tuple[str, ...] | None
@@ -85,7 +85,7 @@ class DeliveryStory:
 
     delivery: ListedDelivery
     endpoint: ListedEndpoint
-    account_id: UUID | None
+    account_id: UUID
     message_id: str
     happened_at: datetime
     body: str
@@ -116,7 +116,7 @@ SELECT e.id, e.account_id, e.url, e.description, e.events, e.off_because, e.off_
        last ON true"""
 
 _OF_ACCOUNT = text(
-    f"{_ENDPOINTS} WHERE e.account_id IS NOT DISTINCT FROM CAST(:account_id AS uuid)"  # noqa: S608
+    f"{_ENDPOINTS} WHERE e.account_id = :account_id"  # noqa: S608
     " AND e.off_because IS DISTINCT FROM 'removed' ORDER BY e.id"
 )
 _ONE = text(f"{_ENDPOINTS} WHERE e.id = :id")  # noqa: S608
@@ -134,8 +134,8 @@ _WAITING = text(
 )
 
 
-def endpoints_of(account_id: UUID | None) -> list[ListedEndpoint]:
-    """The account's endpoints in the order they were added; the operator's own for None."""
+def endpoints_of(account_id: UUID) -> list[ListedEndpoint]:
+    """The account's endpoints in the order they were added."""
     with transaction() as session:
         rows = session.execute(_OF_ACCOUNT, {"account_id": account_id, "at": now()})
         return [_endpoint(dict(row)) for row in rows.mappings()]

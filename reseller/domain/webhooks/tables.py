@@ -41,7 +41,7 @@ class WebhookEndpoint(Identified, Created, Versioned, Base):
         Index("ix_webhook_endpoints_account_id_id", "account_id", "id"),
     )
 
-    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))  # None: the operator's own
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     url: Mapped[str] = mapped_column(Text)  # may hold a token of the owner's
     description: Mapped[str] = mapped_column(Text, default="")
     events: Mapped[list[str] | None] = mapped_column(ARRAY(Text))  # None: every one, new ones too
@@ -71,7 +71,7 @@ class WebhookDelivery(Identified, Created, Base):
     )
 
     position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)  # the order in which they are sent
-    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id"))
     event_id: Mapped[UUID] = mapped_column(ForeignKey("outbox.id", ondelete="CASCADE"))  # what is old goes together
     event_name: Mapped[str] = mapped_column(Text)
@@ -95,7 +95,7 @@ class WebhookAttempt(Identified, Created, Base):
         Index("ix_webhook_attempts_endpoint_id_id", "endpoint_id", "id"),
     )
 
-    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     delivery_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_deliveries.id", ondelete="CASCADE"))
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id"))
     number: Mapped[int]

@@ -72,10 +72,9 @@ def reference() -> str:
 @acting.anonymous
 def hooks() -> str:
     """The catalogue is made of EVENTS, which is also what is sent."""
-    names = webhooks.events_of_accounts()
     return render_template(
         "docs/webhooks.html",
-        events=[{"name": name, "kind": EVENTS[name], "sample": webhooks.sample_message(name)} for name in names],
+        events=[{"name": name, "kind": kind, "sample": webhooks.sample_message(name)} for name, kind in EVENTS.items()],
         checks=receiving.CHECKS,
         most=webhooks.MAX_ENDPOINTS,
         hours=int(webhooks.LASTS.total_seconds() // 3600),

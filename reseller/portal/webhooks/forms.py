@@ -17,6 +17,8 @@ TITLES = {"key": "Keys", "budget": "Budgets", "payment": "Payments", "member": "
 """Of groups of events, by the noun that their names begin with; others are called by the noun."""
 ALL, CHOSEN = "all", "chosen"
 OVERLAPS = (("24", "For 24 hours: both sign meanwhile"), ("168", "For 7 days"), ("0", "Stop now: the old secret may have leaked"))
+WORDS = tuple((name, kind.description) for name, kind in EVENTS.items())
+"""Events with what they tell of."""
 FIELDS_OF = {"url": "url", "description": "description", "events": "events", "overlap": "overlap"}
 
 
@@ -41,12 +43,12 @@ class EndpointForm(Form):  # type: ignore[misc]
         default=ALL,
     )
     events = SelectMultipleField(
-        "Only these events", option_widget=CheckboxInput(), widget=ListWidget(prefix_label=False), validate_choice=False
+        "Only these events",
+        choices=[SelectChoice(name, name) for name in EVENTS],
+        option_widget=CheckboxInput(),
+        widget=ListWidget(prefix_label=False),
+        validate_choice=False,
     )
-
-    def __init__(self, *args: Any, choices: list[str], **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.events.choices = [SelectChoice(name, name) for name in choices]
 
     def by_noun(self) -> list[tuple[str, list[Any]]]:
         """The choices of events in the groups in which people look for one, each under its title."""
@@ -80,11 +82,6 @@ class RotateForm(Form):  # type: ignore[misc]
 
     def span(self) -> timedelta:
         return timedelta(hours=int(self.overlap.data))
-
-
-def words_of(names: list[str]) -> list[tuple[str, str]]:
-    """Events with what they tell of."""
-    return [(name, EVENTS[name].description) for name in names]
 
 
 def put_on_form(form: Any, refusal: Refusal) -> None:

@@ -15,7 +15,7 @@ from reseller.domain.identity.sessions import CUSTOMER_LASTS
 from reseller.domain.webhooks import DeliveryState, EndpointOrder, ListedEndpoint, OffBecause
 from reseller.errors import Conflict, InvalidRequest, Refusal, TooManyRequests
 from reseller.portal import acting
-from reseller.portal.webhooks.forms import EndpointForm, RotateForm, put_on_form, words_of
+from reseller.portal.webhooks.forms import WORDS, EndpointForm, RotateForm, put_on_form
 from reseller.web.nonces import nonce_given
 from reseller.wiring import wiring
 
@@ -35,10 +35,9 @@ def show() -> str:
 @acting.scoped
 def new() -> Response | str:
     scope = acting.scope()
-    choices = domain.events_for(scope.account_id)
     if request.method == "GET":
-        return _new_page(EndpointForm(data={"nonce": str(new_id())}, choices=choices))
-    form = EndpointForm(request.form, choices=choices)
+        return _new_page(EndpointForm(data={"nonce": str(new_id())}))
+    form = EndpointForm(request.form)
     if not form.validate():
         return make_response(_new_page(form), 400)
     order = EndpointOrder(nonce_given(CUSTOMER_LASTS), scope.account_id, form.terms())
@@ -54,10 +53,9 @@ def new() -> Response | str:
 def one(endpoint_id: UUID) -> Response | str:
     scope = acting.scope()
     endpoint = domain.endpoint_of(endpoint_id, scope.account_id)
-    choices = domain.events_for(scope.account_id)
     if request.method == "GET":
-        return _page(endpoint, EndpointForm(data=EndpointForm.values_of(endpoint, _address(endpoint.url)), choices=choices))
-    form = EndpointForm(request.form, choices=choices)
+        return _page(endpoint, EndpointForm(data=EndpointForm.values_of(endpoint, _address(endpoint.url))))
+    form = EndpointForm(request.form)
     if not form.validate():
         return make_response(_page(endpoint, form), 400)
     try:
@@ -167,18 +165,17 @@ def redeliver(delivery_id: UUID) -> Response:
 
 
 def _new_page(form: EndpointForm) -> str:
-    return render_template("portal/webhooks/new.html", form=form, words=words_of(domain.events_for(acting.scope().account_id)))
+    return render_template("portal/webhooks/new.html", form=form, words=WORDS)
 
 
 def _page(endpoint: ListedEndpoint, form: EndpointForm) -> str:
     state, before = _asked_for()
     found = domain.deliveries_of(endpoint.id, state=state, before=before, most=ON_A_PAGE + 1)
-    names = domain.events_for(endpoint.account_id)
     return render_template(
         "portal/webhooks/one.html",
         endpoint=endpoint,
         form=form,
-        words=words_of(names),
+        words=WORDS,
         deliveries=found[:ON_A_PAGE],
         older=found[ON_A_PAGE - 1].position if len(found) > ON_A_PAGE else None,
         after=before,
