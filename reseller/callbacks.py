@@ -16,6 +16,7 @@ from reseller.clock import monotonic
 from reseller.database import acting_as_operator
 from reseller.domain.identity.throttle import network_of
 from reseller.errors import TooManyAtOnce, TooManyFailures
+from reseller.slow_senders import SentTooSlowly, SlowSenders
 from reseller.tally import Part
 from reseller.web.client_address import client_address
 from reseller.web.failures import FailureThrottle
@@ -26,6 +27,8 @@ MAX_BYTES = 1_048_576
 (docs.stripe.com/api/disputes/evidence_object, 2026-10)."""
 SMALL_BYTES, MAX_LARGE = 65_536, 8
 """Other events have some kilobytes. Of larger bodies so many are read at once, whoever sends them: none has shown yet who it is."""
+EVENT_SECONDS, MAX_READ = 10.0, 200
+"""Stripe's events arrive with their heads. What trickles is waited for so long, and when it is more, the oldest make room."""
 FORGED_PER_MINUTE = 30
 ALARM_SECONDS = 60.0
 FORGERIES = "forged_events"
@@ -43,6 +46,7 @@ class Forgeries:
         self._throttle = FailureThrottle(FORGED_PER_MINUTE, "Too many events that Stripe has not signed.")
         self._alarmed_at, self._untold = -inf, 0
         self.large = BoundedSemaphore(MAX_LARGE)
+        self.slow_senders = SlowSenders(MAX_READ)
 
     def braked_seconds(self, address: str) -> float:
         """How long the address must still wait; 0 if it need not."""
@@ -71,7 +75,7 @@ def install(app: Flask) -> None:
 
 @callbacks.post("/callbacks/stripe")
 def stripe() -> Response:
-    """200: done, or none of ours. 400, 413, 429: not Stripe's word. 503: tell us again, as Stripe does for three days.
+    """200: done, or none of ours. 400, 408, 413, 429: not Stripe's word. 503: tell us again, as Stripe does for three days.
 
     An address that is braked is read like any other: where all come through one router, it is Stripe's as well.
     """
@@ -80,7 +84,9 @@ def stripe() -> Response:
     address, forgeries = client_address(request, wiring().settings.trusted_proxies), _forgeries()
     wait_seconds = forgeries.braked_seconds(address)
     try:
-        raw = _read(forgeries.large)
+        raw = forgeries.slow_senders.read(lambda _: _read(forgeries.large), MAX_BYTES, monotonic() + EVENT_SECONDS)
+    except SentTooSlowly:
+        return _answer("The event came too slowly.", 408)
     except TooManyAtOnce:
         return _answer("Too many large events at once. Tell us again.", 503)
     if raw is None:

@@ -19,7 +19,7 @@ from reseller.clock import monotonic
 from reseller.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
 from reseller.gateway.access import identify
 from reseller.gateway.large_bodies import LARGE_BYTES, REST, LargeBodies, LargeBody
-from reseller.gateway.slow_senders import SentTooSlowly, SlowSenders
+from reseller.slow_senders import SentTooSlowly, SlowSenders
 from reseller.wiring import wiring
 
 Result = TypeVar("Result")

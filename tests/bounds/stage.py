@@ -157,10 +157,11 @@ def open_stage(cluster: Cluster, folder: Path) -> Iterator[Stage]:
         stack.enter_context(upstream)
         wait_until(lambda: status_of(port, "/api/v1/models") == 200, 20)
         url = f"http://127.0.0.1:{port}/api/v1"
-        shop = stack.enter_context(open_shop(cluster, folder, OPENROUTER_BASE_URL=url, **PATIENT))
+        shop = stack.enter_context(open_shop(cluster, folder, OPENROUTER_BASE_URL=url, **PATIENT, **BUYING))
         attacker = Attacker()
         stack.callback(attacker.stop)
         yield Stage(shop, attacker)
 
 
+BUYING = {"STRIPE_SECRET_KEY": "sk_test_bounds", "STRIPE_WEBHOOK_SECRET": "whsec_bounds"}  # nothing is bought: events are listened for
 PATIENT = {"UPSTREAM_FIRST_BYTE_SECONDS": "60", "UPSTREAM_IDLE_SECONDS": "60", "UPSTREAM_TOTAL_SECONDS": "900"}

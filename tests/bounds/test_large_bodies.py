@@ -14,7 +14,7 @@ from reseller.errors import TooManyAtOnce
 from reseller.gateway import body, large_bodies
 from reseller.gateway.body import Outline
 from reseller.gateway.large_bodies import LargeBodies, LargeBody
-from reseller.gateway.slow_senders import SentTooSlowly, SlowSenders
+from reseller.slow_senders import SentTooSlowly, SlowSenders
 
 MINE, THEIRS = UUID(int=1), UUID(int=2)
 NOBODY: dict[str, Any] = {}  # no socket to look at

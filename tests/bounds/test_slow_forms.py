@@ -1,4 +1,4 @@
-"""Forms that trickle in from one network: each is ended, more than may are refused, and nobody else notices (R29, R31)."""
+"""Forms and events that trickle in: each is ended, more than may are refused or make room, and nobody else notices (R29, R31)."""
 
 import socket
 import time
@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from reseller.web.forms_read import FORM_SECONDS, OF_A_NETWORK
+from reseller.callbacks import EVENT_SECONDS
+from reseller.web.forms_read import FORM_SECONDS, OF_A_NETWORK, OF_ALL
 from tests.bounds.stage import Stage
 from tests.bounds.upstream import QUICK
 from tests.waiting import wait_until
@@ -15,6 +16,8 @@ from tests.waiting import wait_until
 HERE, NEXT_DOOR = "127.0.1.1", "127.0.2.1"
 HEAD = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 LONG, SHORT = HEAD + b"Content-Length: 1000\r\n\r\nemail=", HEAD + b"Content-Length: 7\r\n\r\nemail=a"
+EVENT = b"POST /callbacks/stripe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n{"
+LARGE_EVENT = EVENT.replace(b"60000", b"900000") + b" " * 70_000
 PAGE = b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -28,10 +31,10 @@ class Sender:
     def send(self, raw: bytes) -> None:
         self._socket.sendall(raw)
 
-    def answer(self) -> tuple[int, bytes]:
+    def answer(self, end: bytes = b"</h1>") -> tuple[int, bytes]:
         """Status and the first words of the page; waits for them."""
         received = b""
-        while b"</h1>" not in received:
+        while end not in received:
             piece = self._socket.recv(65_536)
             assert piece, f"the server closed after {received!r}"
             received += piece
@@ -94,3 +97,35 @@ def test_whoever_hangs_up_in_the_middle_of_a_form_leaves_a_place(stage: Stage, s
         sender.close()
 
     wait_until(lambda: not is_full(stage), FORM_SECONDS / 2)
+
+
+def test_who_trickles_from_many_networks_makes_room_for_a_form_that_is_there(stage: Stage) -> None:
+    """As many as may be read of all, and some: those that were waited for longest are ended before their time."""
+    networks = OF_ALL // OF_A_NETWORK + 1
+    started = time.monotonic()
+    with ExitStack() as stack:
+        opened: list[Sender] = []
+        for number in range(networks * OF_A_NETWORK):
+            opened.append(Sender(stage.shop.web.port, f"127.1.{number % networks}.1"))
+            stack.callback(opened[-1].close)
+            opened[-1].send(LONG)
+
+        form = asked(stage, SHORT, NEXT_DOOR)
+        ended, took = opened[0].answer(), time.monotonic() - started
+
+    assert form == 400, "a form without a token is read, and refused"
+    assert ended[0] == 408
+    assert took < FORM_SECONDS
+
+
+@pytest.mark.parametrize("event", [EVENT, LARGE_EVENT], ids=["small", "large"])
+def test_an_event_that_trickles_is_not_waited_for(stage: Stage, event: bytes) -> None:
+    sender, started = Sender(stage.shop.web.port), time.monotonic()
+    try:
+        sender.send(event)
+        status, _ = sender.answer(b"too slowly")
+    finally:
+        sender.close()
+
+    assert status == 408
+    assert EVENT_SECONDS <= time.monotonic() - started < EVENT_SECONDS * 2

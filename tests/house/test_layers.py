@@ -8,7 +8,7 @@ from tests.house.source import ROOT, files, functions, imports, module, short, t
 
 GROUND = (
     "money", "clock", "errors", "metering", "batching", "database", "schema", "metrics", "silence", "turns", "digest", "tally", "alarms",
-    "addresses", "by_itself",
+    "addresses", "by_itself", "slow_senders",
 )  # fmt: skip
 DOORS = ("callbacks", "gateway", "portal", "backoffice", "worker", "cli", "pages", "probes")
 PROCESS = ("cashier", "buyer", "backups", "reader", "wiring", "upstreams", "live", "heart", "sampling", "serving", "telemetry", "web")

@@ -4,7 +4,7 @@ One look every now and then at all that are being read, instead of a timer for e
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from gevent import get_hub, getcurrent
 
@@ -13,8 +13,11 @@ from reseller.clock import monotonic
 LOOK_SECONDS = 0.25
 ENDED_AT_ONCE = 25
 MAX_READ = 1000
-"""Bodies waited for in one process, which has 4,000 places: a crowd of senders must leave room for everybody else."""
+"""Bodies of one kind waited for in one process, which has 4,000 places: a crowd of senders must leave room for everybody else."""
 ENDED_IN_A_CROWD = 100
+
+
+T = TypeVar("T")
 
 
 class SentTooSlowly(Exception):
@@ -22,14 +25,18 @@ class SentTooSlowly(Exception):
 
 
 class SlowSenders:
-    """Ends the reading of overdue bodies. A body that has arrived costs two writes into a dict, no timer."""
+    """Ends the reading of overdue bodies, and of those that are due first when it is more than `most`.
 
-    def __init__(self) -> None:
+    A body that has arrived costs two writes into a dict, no timer.
+    """
+
+    def __init__(self, most: int = MAX_READ) -> None:
+        self._most = most
         self._due: dict[Any, float] = {}
         self._timer: Any = None
 
-    def read(self, source: Callable[[int], bytes], size: int, due: float) -> bytes:
-        """`source(size)`. Raises SentTooSlowly if it is not there when it is due."""
+    def read(self, source: Callable[[int], T], size: int, due: float) -> T:
+        """`source(size)`, which waits for the sender and for nothing else. Raises SentTooSlowly if it is not there when it is due."""
         reader = getcurrent()
         self._due[reader] = due
         if self._timer is None:
@@ -43,7 +50,7 @@ class SlowSenders:
     def _look(self) -> None:
         """Runs in the hub, so that whoever is found here does nothing but wait for bytes. A crowd is not answered all at once."""
         now = monotonic()
-        surplus = len(self._due) - MAX_READ
+        surplus = len(self._due) - self._most
         if surplus > 0:  # those that are due first make room
             overdue = sorted(self._due, key=self._due.__getitem__)[: min(surplus, ENDED_IN_A_CROWD)]
         else:
