@@ -15,6 +15,12 @@ from tests.shop import Shop, charge_for
 
 FREE = {"refused", "failed", "voided"}
 BY_BILL = {"inline", "generation"}
+# One statement sees one snapshot: calls are over, and a payment may still go back meanwhile.
+BALANCES = """
+SELECT b.*, coalesce(m.nano, 0) AS put_in_nano
+  FROM balances b
+  LEFT JOIN (SELECT account_id, sum(amount_nano) AS nano FROM ledger_entries WHERE kind <> 'usage' GROUP BY 1) m USING (account_id)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +160,13 @@ def _is_paid(row: dict[str, Any]) -> bool:
 
 def _accounts(shop: Shop, rows: Sequence[dict[str, Any]]) -> list[str]:
     """Balance = money put in − charges, never below zero; nothing is held and no call is counted as open (R1, R3, R11)."""
-    put_in = {
-        row["account_id"]: int(row["nano"])
-        for row in shop.query("SELECT account_id, sum(amount_nano) AS nano FROM ledger_entries WHERE kind <> 'usage' GROUP BY 1")
-    }
     charged: Counter[UUID] = Counter()
     for row in rows:
         charged[row["account_id"]] += row["charge_nano"]
     problems = []
-    for balance in shop.query("SELECT * FROM balances"):
+    for balance in shop.query(BALANCES):
         account = balance["account_id"]
-        left = put_in.get(account, 0) - charged[account]
+        left = int(balance["put_in_nano"]) - charged[account]
         facts = {name: balance[name] for name in ("settled_nano", "held_nano", "open_calls")}
         if facts != {"settled_nano": left, "held_nano": 0, "open_calls": 0} or left < 0:
             problems.append(f"account {account}: {facts}, {left} should be left")
