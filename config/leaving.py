@@ -16,6 +16,7 @@ PIPELINE_SECONDS = 0.001
 FIRST_HEAD_SECONDS = 20.0
 
 SUCCESSOR_SECONDS = 60.0
+DOOR_SECONDS = 1.0
 
 _shared = mmap.mmap(-1, 9)  # between master and workers; this module outlives a reload of gunicorn's settings
 _COUNT, _HAS_BEGUN = slice(0, 8), slice(8, 9)
@@ -42,11 +43,18 @@ def has_successor() -> bool:
     return _shared[_HAS_BEGUN] == b"\1"
 
 
-def close_door(server: Any) -> None:
-    """The listener is closed, and every connection that it had queued is being served."""
+def close_door(server: Any, log: Any) -> None:
+    """The listener is closed, and every connection that it had queued is being served, as far as there were places for them.
+
+    Where there is none, waiting for one would keep all others from their drain.
+    """
     server.stop_accepting()
-    while accepted := server.do_read():
-        server.do_handle(*accepted)
+    until = time.monotonic() + DOOR_SECONDS
+    try:
+        while time.monotonic() < until and not server.full() and (accepted := server.do_read()):
+            server.do_handle(*accepted)
+    except OSError as error:
+        log.warning("connections that are still queued are reset: %s", error)
     server.close()
 
 

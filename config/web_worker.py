@@ -109,7 +109,7 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         while self.alive and self._is_needed(time.monotonic() - began):
             self._go_on()
         for server in self._servers:
-            close_door(server)
+            close_door(server, self.log)
         self.alive = False
         self.left.set()
         until = time.monotonic() + self.cfg.graceful_timeout - self.notice_seconds
