@@ -7,13 +7,13 @@ from flask import Blueprint, Flask, Response, abort, current_app, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from reseller import web
+from reseller.addresses import is_loopback
 from reseller.probes import readiness
 from reseller.probes.exposition import Everything
 from reseller.probes.shop_figures import ShopFigures
 from reseller.sampling import sample
 from reseller.wiring import wiring
 
-LOOPBACK = ("127.0.0.1", "::1")
 FIGURES = "shop_figures"
 
 probes = Blueprint("probes", __name__)
@@ -54,10 +54,16 @@ def metrics() -> Response:
 def _may_read_metrics() -> None:
     token = wiring().settings.metrics_token.get_secret_value()
     if not token:
-        if request.remote_addr in LOOPBACK and "X-Forwarded-For" not in request.headers:
+        if _is_asked_from_here():
             return
         abort(403, "Set METRICS_TOKEN to read metrics from elsewhere.")
     previous = wiring().settings.metrics_token_previous.get_secret_value()
     given = request.headers.get("Authorization", "").encode()
     if not any(hmac.compare_digest(given, f"Bearer {each}".encode()) for each in (token, previous) if each):
         abort(401)
+
+
+def _is_asked_from_here() -> bool:
+    """Not through a proxy on this machine: it says for whom it asks, or keeps the name that it was asked under."""
+    is_near = is_loopback(request.remote_addr or "")
+    return is_near and "X-Forwarded-For" not in request.headers and web.names_this_machine(request.host)

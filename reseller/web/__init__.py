@@ -57,12 +57,19 @@ def do_not_count(app: Flask, blueprints: Iterable[str]) -> None:
     hooks_of(app).uncounted.update(blueprints)
 
 
+def names_this_machine(host: str) -> bool:
+    """Whether a Host header is what a program on this machine writes."""
+    try:
+        return urlsplit(f"//{host}").hostname in LOOPBACK_NAMES
+    except ValueError:
+        return False
+
+
 def guard_pages(app: Flask, settings: Settings, blueprints: Iterable[str]) -> None:
     """Pages of these blueprints answer only under the public address, in development also under names of this machine."""
     allowed = settings.base_url.split("://", 1)[1].lower()
 
     def answers(host: str) -> bool:
-        is_local = not settings.is_production and urlsplit(f"//{host}").hostname in LOOPBACK_NAMES
-        return host == allowed or is_local
+        return host == allowed or (not settings.is_production and names_this_machine(host))
 
     hooks_of(app).guard(blueprints, answers)

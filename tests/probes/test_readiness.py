@@ -120,6 +120,8 @@ def test_metrics_are_for_this_machine_unless_there_is_a_token(app: Flask, make_a
 
     assert status(app.test_client()) == 200
     assert status(app.test_client(), **{"X-Forwarded-For": "203.0.113.9"}) == 403
+    assert status(app.test_client(), Host="shop.example") == 403
+    assert [status(app.test_client(), Host=host) for host in ("127.0.0.1:8000", "[::1]:8000")] == [200, 200]
     assert status(guarded) == 401
     assert status(guarded, Authorization="Bearer wrong") == 401
     assert status(guarded, Authorization="Bearer open sesame") == 200
