@@ -1,6 +1,7 @@
 """What every long-lived process does beside its work: says that it lives, notices when prices move, hands over its figures.
 
-Alarms that were sounded since the last beat are written down. One greenlet. A database that does not answer makes it unsteady, never dead.
+Alarms that were sounded since the last beat are written down. One greenlet. A database that does not answer makes it unsteady, and
+nothing makes it stop: a process without beats is taken for dead, and its calls are ended by others.
 """
 
 from collections.abc import Callable
@@ -85,22 +86,22 @@ class Heart:
         self._own.dispose()
 
     def tick(self) -> None:
-        """One look at prices, and a beat when one is due."""
+        """A beat when one is due, a look at prices, and what was sounded and noted is told. A surprise in one keeps no other back."""
         with self._app.app_context(), acting_as_operator():
             try:
-                if self._beat_at is None or monotonic() - self._beat_at >= processes.BEAT_SECONDS:
-                    processes.beat(self._wiring.process_id, self._kind, on=self._own)
-                    self._beat_at = monotonic()
-                self._look_at_prices()
-                self.write_down_alarms()
-                self._count_alarms()
-                self._tell_service()
+                for part in (self._beat_if_due, self._look_at_prices, self.write_down_alarms, self._count_alarms, self._tell_service):
+                    _survive(part, but=(SQLAlchemyError,))
             except SQLAlchemyError as error:
                 self._steady_since = monotonic()
                 count(HEARTBEAT_FAILURES)
                 log.warning("heartbeat_failed", error=type(error).__name__)
             finally:
                 db.session.remove()
+
+    def _beat_if_due(self) -> None:
+        if self._beat_at is None or monotonic() - self._beat_at >= processes.BEAT_SECONDS:
+            processes.beat(self._wiring.process_id, self._kind, on=self._own)
+            self._beat_at = monotonic()
 
     def _look_at_prices(self) -> None:
         with transaction() as session:
@@ -114,7 +115,7 @@ class Heart:
             return
         try:
             keep(sounded)
-        except SQLAlchemyError:
+        except BaseException:
             alarms.give_back(sounded)
             raise
 
@@ -147,6 +148,15 @@ class Heart:
     def _run(self) -> None:
         wait_for_each(CLOCK_SECONDS)
         while not self._stopping.wait(TICK_SECONDS):
-            self._look_at_own_gap()
-            self.tick()
-            sample(self._app)
+            for part in (self._look_at_own_gap, self.tick, lambda: sample(self._app)):
+                _survive(part)
+
+
+def _survive(part: Callable[[], None], *, but: tuple[type[Exception], ...] = ()) -> None:
+    """`part` was done, or stumbled and is done again with the next turn. Raises what is in `but`."""
+    try:
+        part()
+    except but:
+        raise
+    except Exception:  # noqa: BLE001 - without beats, running calls would be ended by others
+        log.error("heart_stumbled", exc_info=True)

@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from reseller import heart as heart_module
+from reseller.alarms import sound
 from reseller.domain.calls import processes
 from reseller.heart import Heart
 from reseller.wiring import wiring_of
@@ -21,6 +22,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1_000.0]
     monkeypatch.setattr(heart_module, "monotonic", lambda: now[0])
     return now
+
+
+def stumble(*_: Any) -> None:
+    raise RuntimeError("a mistake of ours")
+
+
+def alarms() -> list[str]:
+    return [row["alarm"] for row in scenes.rows("SELECT alarm FROM alarms")]
 
 
 def beats() -> list[Any]:
@@ -79,6 +88,47 @@ def test_a_database_that_does_not_answer_makes_the_heart_unsteady_not_dead(
 
     assert (steady, unsteady) == (100, 0)
     assert len(beats()) == 1
+
+
+def test_a_surprise_in_one_part_keeps_no_other_back(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    heart = Heart(app, "web")
+    heart.tick()
+    before, steady = wiring_of(app).book.snapshot.version, heart.steady_seconds
+    factories.make_rule()
+    sound("ledger_mismatch", "somebody", "does not add up")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(wiring_of(app).book, "refresh_if_moved", stumble)
+        broken.setattr(heart_module, "keep", stumble)
+        heart.tick()
+    unmoved, unkept, noted = wiring_of(app).book.snapshot.version, alarms(), heart.steady_seconds
+    heart.tick()
+
+    assert (unmoved, unkept) == (before, [])
+    assert noted >= steady, "the database answered"
+    assert wiring_of(app).book.snapshot.version > before
+    assert alarms() == ["ledger_mismatch"]
+
+
+def test_the_heart_beats_on_after_a_surprise(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without beats, others would end the calls of a process that lives."""
+    turns: list[str] = []
+    heart = Heart(app, "web")
+    heart.start()
+
+    def tick() -> None:
+        turns.append("turn")
+        stumble()
+
+    monkeypatch.setattr(heart, "tick", tick)
+    monkeypatch.setattr(heart_module, "sample", stumble)
+    monkeypatch.setattr(heart_module, "TICK_SECONDS", 0.01)
+    gevent.sleep(1.2)
+    monkeypatch.undo()
+    heart.stop()
+
+    assert len(turns) > 3
+    assert beats() == []
 
 
 def test_a_process_that_ends_in_order_takes_its_row_away(app: Flask) -> None:
