@@ -35,7 +35,7 @@ def look() -> Found:
 
 
 def _jobs() -> Found:
-    """Overdue by three intervals, or running for hours; failing for as long."""
+    """Overdue by three intervals, or running for more than an hour; failing for three intervals."""
     at, stuck, failing = now(), {}, {}
     for job in jobs.all_jobs():
         patience = max(INTERVALS * (job.every or PATIENCE), PATIENCE)
