@@ -1,6 +1,6 @@
 """Calls in flight in this process: whose generation id must be stored, and which streams a drain must end.
 
-A registry that outlives sockets and generators (promises, convention 6).
+A registry that outlives sockets and generators: a call is in it until it is settled.
 """
 
 from typing import Protocol

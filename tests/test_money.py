@@ -117,7 +117,7 @@ def test_plain_decimal_text_is_an_amount(text: str) -> None:
     ],
 )
 def test_anything_else_is_no_amount(text: str) -> None:
-    """R16 and convention 4: what `int()` or `Decimal()` would accept is not enough."""
+    """R16: what `int()` or `Decimal()` would accept is not enough."""
     with pytest.raises(ValueError, match="decimal amount|finer|too large"):
         parse_usd(text)
 

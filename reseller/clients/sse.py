@@ -1,9 +1,8 @@
 """Server-sent events: bytes in, whole frames out, exactly as they came. Pure.
 
 Not a parser of their JSON, and no decoder: bytes are split at blank lines only, so a character
-that is cut in the middle by the network passes unharmed (promises, convention 6). Comments are
-kept. A frame ends at a blank line, written \\n\\n or \\r\\n\\r\\n (WHATWG HTML, section 9.2.6; nobody
-sends the bare-CR form).
+that is cut in the middle by the network passes unharmed. Comments are kept. A frame ends at a
+blank line, written \\n\\n or \\r\\n\\r\\n (WHATWG HTML, section 9.2.6; nobody sends the bare-CR form).
 """
 
 import re
