@@ -1,4 +1,4 @@
-"""Jobs around letters: what waits is put into words and sent; what does not get through is told to staff; what is old is gone."""
+"""Jobs around letters: what waits is put into words and sent; what does not get through is told to staff."""
 
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -8,7 +8,7 @@ import structlog
 
 from config import Settings
 from reseller.clients.mailer import Folder, LetterDelayed, LetterRefused, Mailer, Outgoing, Send, Sender, ServerFailed, SmtpServer, compose
-from reseller.domain import alerts, letters, notices
+from reseller.domain import letters
 from reseller.domain.identity import links
 from reseller.domain.identity.sealing import Broken, Seal
 from reseller.domain.letters import SEALED_FOR, Claimed, LetterKind
@@ -54,21 +54,6 @@ def watch_letters(context: Context) -> str:  # noqa: ARG001 - every job has the 
     if found.is_grave:
         raise RuntimeError(f"{found.given_up} letters given up, {found.refused} refused in two days; last: {found.error}")
     return f"{found.sent} sent in two days, {found.waiting} tried again"
-
-
-def tell_of_expiring_keys(context: Context) -> str:  # noqa: ARG001
-    """Whoever wants to know that a key of theirs expires has a letter on its way, and programs that listen have an event."""
-    return f"{notices.tell_of_expiring_keys()} letters, {notices.announce_expiring_keys()} events"
-
-
-def tell_of_alerts(context: Context) -> str:  # noqa: ARG001
-    """Whoever's balance or spending has crossed a line of theirs has a letter, an event and a notice on its way."""
-    return f"{alerts.sweep()} crossings"
-
-
-def tell_of_limits(context: Context) -> str:  # noqa: ARG001
-    """Programs of whoever hit a limit lately have an event on its way."""
-    return f"{alerts.tell_of_hits()} limits"
 
 
 def mailer_of(settings: Settings) -> Mailer:

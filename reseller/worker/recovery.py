@@ -53,7 +53,7 @@ def chase_costs(context: Context) -> str:
 
 
 def forget_processes(context: Context) -> str:  # noqa: ARG001 - every job has the same face
-    """Rows of processes that died long ago and owe nothing are gone."""
+    """Rows of processes that have been silent for a minute and owe nothing are gone."""
     processes.forget_silent()
     return "done"
 

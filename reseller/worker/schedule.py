@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reseller.silence import CLOCK_SECONDS
-from reseller.worker import alarms, journal, letters, payments, prices, recovery, sums, supplier, upkeep, webhooks
+from reseller.worker import alarms, journal, letters, payments, prices, recovery, sums, supplier, telling, upkeep, webhooks
 from reseller.worker.context import Context
 
 
@@ -31,9 +31,9 @@ JOBS = (
     Job("send letters", 2, letters.send_letters),
     Job("watch for alarms", 60, alarms.watch),
     Job("tell of alarms", 5, alarms.tell),
-    Job("tell of alerts", 10, letters.tell_of_alerts, patience=None),
-    Job("tell of limits", 15, letters.tell_of_limits, patience=None),
-    Job("tell of expiring keys", 60, letters.tell_of_expiring_keys),
+    Job("tell of alerts", 10, telling.tell_of_alerts, patience=None),
+    Job("tell of limits", 15, telling.tell_of_limits, patience=None),
+    Job("tell of expiring keys", 60, telling.tell_of_expiring_keys),
     Job("watch letters", 300, letters.watch_letters),
     Job("revert limits", 15, upkeep.revert_limits),
     Job("post usage", 600, upkeep.post_usage, patience=None),

@@ -1,4 +1,4 @@
-"""Jobs that keep the books: post what is over, prove that they add up, have next month's room ready."""
+"""Jobs that keep house: books are posted and proved, months have their room, what was for a while is over, what is old is gone."""
 
 import structlog
 from sqlalchemy import text

@@ -14,7 +14,7 @@ from reseller.clock import now
 from reseller.domain.accounts import Person
 from reseller.domain.notices import KEY_NOTICE
 from reseller.wiring import wiring_of
-from reseller.worker import letters, prices, webhooks
+from reseller.worker import prices, telling, webhooks
 from reseller.worker.context import Context
 from tests import factories
 from tests.domain import scenes
@@ -44,11 +44,11 @@ def test_credit_that_staff_give_and_that_is_used_up(sending: Context, hears: Hea
     person = factories.make_person()
     hears(person)
     factories.grant(person, usd="10")
-    letters.tell_of_alerts(sending)
+    telling.tell_of_alerts(sending)
     factories.grant(person, usd="-9.995")
 
     for _ in range(2):
-        letters.tell_of_alerts(sending)
+        telling.tell_of_alerts(sending)
 
     added, *fell = hears(person)
     assert added["type"] == "balance.topped_up"
@@ -62,7 +62,7 @@ def test_a_key_that_expires(sending: Context, hears: Hears) -> None:
     hears(person)
 
     with time_machine.travel(now() + timedelta(days=30) - KEY_NOTICE, tick=True):
-        said = [letters.tell_of_expiring_keys(sending) for _ in range(2)]
+        said = [telling.tell_of_expiring_keys(sending) for _ in range(2)]
         [message] = hears(person)
 
     assert said == ["1 letters, 1 events", "0 letters, 0 events"]
@@ -77,7 +77,7 @@ def test_a_limit_that_refuses_calls(app: Flask, sending: Context, hears: Hears) 
     who = scenes.Customer(person.account_id, key.id)
     scenes.one_by_one(wiring_of(app).till, [scenes.admission(who) for _ in range(5)])
 
-    said = [letters.tell_of_limits(sending) for _ in range(2)]
+    said = [telling.tell_of_limits(sending) for _ in range(2)]
 
     assert said == ["1 limits", "0 limits"]
     [message] = hears(person)
