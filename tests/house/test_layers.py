@@ -150,7 +150,7 @@ def test_nothing_is_global() -> None:
 
 def test_only_the_ledger_writes_money_tables() -> None:
     """R2: entries, balances and holds have few writers, and they are named here."""
-    may = ("reseller/domain/ledger/", "reseller/domain/calls/", "reseller/domain/demo/", "reseller/domain/registration/")
+    may = ("reseller/domain/ledger/", "reseller/domain/calls/", "reseller/domain/demo/")
     wrong = []
     for path in files("reseller"):
         if short(path).startswith(may):
