@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from structlog.dev import plain_traceback
 
 from config import Settings
-from config.postgres import find_binaries, oldest_binaries, temporary
+from config.postgres import find_binaries, temporary
 from reseller.database import acting_as_operator, db
 from reseller.silence import wait_for_each
 from tests.browser import Windows, open_browser
@@ -71,7 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One PostgreSQL for each process of the run, without fsync; TEST_ON_OLDEST_POSTGRES chooses the oldest that we support."""
-    binaries = oldest_binaries() if os.environ.get("TEST_ON_OLDEST_POSTGRES") else find_binaries()[0]
+    found = find_binaries()
+    binaries = min(found, key=lambda each: each.major) if os.environ.get("TEST_ON_OLDEST_POSTGRES") else found[0]
     with temporary(binaries, in_memory=True) as running:
         settings = settings_over(running.url, tmp_path_factory.mktemp("template"))
         with running_app(settings) as app, app.app_context():

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from config.postgres.binaries import Binaries, PostgresFailed, find_binaries, oldest_binaries
+from config.postgres.binaries import Binaries, PostgresFailed, find_binaries
 from config.postgres.instance import Running, ensure, kept_password, temporary
 from config.settings import Settings
 
@@ -25,7 +25,6 @@ __all__ = [
     "ensure",
     "find_binaries",
     "is_private",
-    "oldest_binaries",
     "temporary",
 ]
 

@@ -53,11 +53,6 @@ def find_binaries() -> list[Binaries]:
     return found
 
 
-def oldest_binaries() -> Binaries:
-    """The oldest PostgreSQL of this machine that we support; the suite runs on it too."""
-    return min(find_binaries(), key=lambda found: found.major)
-
-
 def is_open_to_all(path: Path) -> bool:
     """Whether any account of this machine can reach and enter `path`, as far as mode bits tell."""
     resolved = path.resolve()

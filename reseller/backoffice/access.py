@@ -31,11 +31,6 @@ def exposed(url: str = "/", methods: Iterable[str] = ("GET",)) -> Callable[[View
     return cast("Callable[[View], View]", expose(url, tuple(methods)))
 
 
-def reads(roles: Roles) -> dict[str, Roles]:
-    """The list, one row's details, and the list as CSV."""
-    return dict.fromkeys(("index_view", "details_view", "export"), roles)
-
-
 def edits(roles: Roles) -> dict[str, Roles]:
     """New rows, changed rows, deleted rows."""
     return dict.fromkeys(("create_view", "edit_view", "delete_view"), roles)

@@ -206,14 +206,6 @@ def tell_of_member(user_id: UUID, change: str) -> None:
             outbox.announce("member.changed", account_id, member_id=user_id, email=email, role=role, change=change)
 
 
-def name_of(account_id: UUID) -> str:
-    """What the account is called. Raises NotFound."""
-    name = db.session.scalar(select(Account.name).where(Account.id == account_id))
-    if name is None:
-        raise NotFound("There is no such account.")
-    return name
-
-
 def suspend(account_id: UUID, *, reason: str, actor: str) -> None:
     """The account's keys are refused from the next request on, in every process. Raises Conflict if they are already."""
     _set_status(account_id, AccountStatus.SUSPENDED, reason=reason, actor=actor)

@@ -155,6 +155,11 @@ def execute(sql: str, **params: Any) -> None:
         session.execute(text(sql), params)
 
 
+def name_of(account_id: UUID) -> str:
+    """What the account is called."""
+    return str(rows("SELECT name FROM accounts WHERE id = :id", id=account_id)[0]["name"])
+
+
 def fail_to_announce(monkeypatch: pytest.MonkeyPatch, account_id: UUID) -> None:
     """Whoever tells this account of an event dies of something unforeseen."""
     announce = outbox.announce

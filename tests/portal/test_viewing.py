@@ -13,7 +13,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import InternalError
 
 from reseller.database import acting_for, transaction
-from reseller.domain import accounts
 from reseller.domain.accounts import Person, Role
 from reseller.domain.identity import roles, viewings
 from reseller.portal import PAGES
@@ -120,11 +119,11 @@ def test_even_a_page_that_would_write_cannot_while_somebody_looks(app: Flask) ->
 
     with acting_for(customer.account_id, may_write=False), pytest.raises(InternalError, match="read-only"):
         rename()
-    unchanged = accounts.name_of(customer.account_id)
+    unchanged = scenes.name_of(customer.account_id)
     rename()
 
     assert unchanged != "Mallory"
-    assert accounts.name_of(customer.account_id) == "Mallory"
+    assert scenes.name_of(customer.account_id) == "Mallory"
 
 
 @pytest.mark.parametrize("path", ["/settings"])
@@ -192,7 +191,7 @@ def test_other_sessions_and_other_people_see_what_they_saw(app: Flask) -> None:
     own = client_of(app, person=customer, has_second_factor=False)
     assert "End viewing" not in text_of(own, "/overview")
     assert own.post("/settings/company", data={"account_name": "Still mine"}).status_code == 302
-    assert accounts.name_of(customer.account_id) == "Still mine"
+    assert scenes.name_of(customer.account_id) == "Still mine"
 
 
 def test_a_customer_cannot_forge_a_viewing(app: Flask) -> None:
@@ -346,10 +345,10 @@ def test_two_browsers_of_one_viewer_see_a_customer_each_and_end_one_each(app: Fl
     assert [("$12.34" in page, "$56.78" in page) for page in pages] == [(True, False), (False, True)]
     assert left == f"/admin/customers/{first.account_id}/"
     assert (own.status_code, other.status_code) == (302, 403)
-    assert accounts.name_of(person.account_id) == "Sue's", "who views nobody acts as themselves"
+    assert scenes.name_of(person.account_id) == "Sue's", "who views nobody acts as themselves"
     assert still_open() == [second.account_id]
     assert whose_sessions() == {person.user_id}
-    assert accounts.name_of(second.account_id) != "x"
+    assert scenes.name_of(second.account_id) != "x"
 
 
 def test_the_form_of_an_ended_viewing_ends_no_other_persons(app: Flask) -> None:

@@ -4,10 +4,10 @@ import re
 
 from playwright.sync_api import expect
 
-from reseller.domain import accounts
 from reseller.domain.accounts import Role
 from tests import axe, factories
 from tests.browser import PHONE
+from tests.domain import scenes
 from tests.site import Site
 
 
@@ -15,7 +15,7 @@ def test_support_looks_at_what_the_customer_sees_and_can_change_nothing(site: Si
     customer = site.customer(usd="7.77")
     with site.at_work():
         who = factories.make_person(role=Role.SUPPORT)
-        name = accounts.name_of(customer.person.account_id)
+        name = scenes.name_of(customer.person.account_id)
     page = site.window(who, has_second_factor=True, size=PHONE)
     page.goto(f"/admin/customers/{customer.person.account_id}/")
 
@@ -37,7 +37,7 @@ def test_support_looks_at_what_the_customer_sees_and_can_change_nothing(site: Si
     page.evaluate("() => document.querySelector('main form').submit()")
     expect(page.get_by_text("Nothing was changed.")).to_be_visible()
     with site.at_work():
-        assert accounts.name_of(customer.person.account_id) == name
+        assert scenes.name_of(customer.person.account_id) == name
 
     page.get_by_role("button", name="End viewing").click()
     expect(page).to_have_url(site.url(f"/admin/customers/{customer.person.account_id}/"))

@@ -43,11 +43,6 @@ def deployment() -> Deployment:
     )
 
 
-def open_points() -> list[Point]:
-    """What still waits on the set-up list, the necessary before the advised."""
-    return readiness.open_points(deployment())
-
-
 def _link(point: Point) -> str | None:
     endpoint = WHERE.get(point.name)
     return url_for(endpoint) if endpoint and has_page(endpoint) else None

@@ -90,13 +90,6 @@ def points(deployment: Deployment) -> list[Point]:
     ]
 
 
-def open_points(deployment: Deployment) -> list[Point]:
-    """What still waits, the necessary before the advised."""
-    return sorted(
-        (point for point in points(deployment) if point.state != PointState.DONE), key=lambda point: point.state != PointState.OPEN
-    )
-
-
 def _state(is_done: bool, otherwise: PointState = PointState.OPEN) -> PointState:
     return PointState.DONE if is_done else otherwise
 

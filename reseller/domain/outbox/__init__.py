@@ -6,7 +6,7 @@ hands the rows on (webhooks). Which events there are, what each tells, and to wh
 Rows are written by `announce` alone, marked as handed on by whoever hands them on, and gone once they are old (`forget_before`).
 """
 
-from reseller.domain.outbox.announcing import announce, dispatched, forget_before, keep_sample, undispatched, waiting
+from reseller.domain.outbox.announcing import announce, dispatched, forget_before, keep_sample, undispatched
 from reseller.domain.outbox.catalogue import EVENTS
 from reseller.domain.outbox.kinds import Audience, EventKind
 from reseller.domain.outbox.marks import EventMark, first_told, told_no_more
@@ -14,5 +14,5 @@ from reseller.domain.outbox.tables import Event
 
 __all__ = [
     "EVENTS", "Audience", "Event", "EventKind", "EventMark", "announce", "dispatched", "first_told",
-    "forget_before", "keep_sample", "told_no_more", "undispatched", "waiting",
+    "forget_before", "keep_sample", "told_no_more", "undispatched",
 ]  # fmt: skip

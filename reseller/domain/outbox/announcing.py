@@ -79,12 +79,6 @@ def dispatched(ids: Sequence[UUID]) -> None:
         session.execute(update(Event).where(Event.id.in_(ids)).values(dispatched_at=now()))
 
 
-def waiting() -> int:
-    """How many events nobody has handed on yet."""
-    with transaction() as session:
-        return session.scalar(select(func.count()).where(Event.dispatched_at.is_(None))) or 0
-
-
 def forget_before(at: datetime, limit: int) -> int:
     """At most `limit` events that are older and were handed on have no row; how many had."""
     old = select(Event.id).where(Event.id < first_id(at), Event.dispatched_at.is_not(None)).order_by(Event.id).limit(limit)

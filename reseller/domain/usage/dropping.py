@@ -82,14 +82,6 @@ def begun() -> list[date]:
         return list(session.scalars(select(DroppedMonth.month).where(DroppedMonth.dropped_at.is_(None)).order_by(DroppedMonth.month)))
 
 
-def dropped() -> list[DroppedMonth]:
-    """Every month that is not kept any more, oldest first."""
-    with transaction() as session:
-        found = list(session.scalars(select(DroppedMonth).order_by(DroppedMonth.month)))
-        session.expunge_all()
-        return found
-
-
 def gone_words(at: datetime) -> str | None:
     """What to tell whoever asks for a call of that instant whose month is not kept any more; None if it is kept."""
     with transaction() as session:

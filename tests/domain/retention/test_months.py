@@ -154,7 +154,7 @@ def test_a_month_that_something_still_needs_waits_and_says_why(app: Flask, who: 
     assert (done.gone, done.waits) == ([], OLD)
     assert said in "; ".join(done.reasons)
     assert len(scenes.usage(who)) == 1
-    assert dropping.dropped() == []
+    assert scenes.rows("SELECT month FROM dropped_months") == []
 
 
 def test_the_job_fails_and_says_which_month_waits(app: Flask, who: scenes.Customer, make_app: Any) -> None:
