@@ -37,9 +37,7 @@ class GenerationRecord:
     reasoning_tokens: int
     cached_tokens: int
     model: str
-    finish_reason: str | None
     is_byok: bool
-    cancelled: bool
 
 
 class Reply(Protocol):

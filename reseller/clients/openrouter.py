@@ -63,7 +63,6 @@ def record_of(generation_id: str, fields: Any) -> GenerationRecord | None:
     completion = _tokens(fields, "native_tokens_completion", "tokens_completion")
     if cost is None or prompt is None or completion is None:
         return None
-    finish_reason = fields.get("finish_reason")
     return GenerationRecord(
         generation_id=generation_id,
         cost_usd=cost,
@@ -72,9 +71,7 @@ def record_of(generation_id: str, fields: Any) -> GenerationRecord | None:
         reasoning_tokens=_tokens(fields, "native_tokens_reasoning") or 0,
         cached_tokens=_tokens(fields, "native_tokens_cached") or 0,
         model=str(fields.get("model") or ""),
-        finish_reason=finish_reason if isinstance(finish_reason, str) else None,
         is_byok=fields.get("is_byok") is True,
-        cancelled=fields.get("cancelled") is True,
     )
 
 

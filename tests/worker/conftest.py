@@ -41,9 +41,7 @@ def record(generation_id: str, cost_usd: str, **changes: Any) -> GenerationRecor
         "reasoning_tokens": 0,
         "cached_tokens": 0,
         "model": "acme/one-fast",
-        "finish_reason": "stop",
         "is_byok": False,
-        "cancelled": False,
     }
     return GenerationRecord(generation_id=generation_id, cost_usd=Decimal(cost_usd), **(facts | changes))
 

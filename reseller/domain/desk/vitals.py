@@ -66,7 +66,6 @@ class Vitals:
     quarantined_prices: int
     open_suspense: int
     usage_months_ahead: int
-    sums_age_seconds: float | None
     webhook_tries: Mapping[str, int]  # of the last minutes, by outcome
     webhook_endpoints: Mapping[str, int]  # failing, off
 
@@ -90,7 +89,6 @@ def vitals() -> Vitals:
             quarantined_prices=row.quarantined,
             open_suspense=row.suspense,
             usage_months_ahead=row.months_ahead,
-            sums_age_seconds=row.sums_age,
             webhook_tries=webhooks.recent_tries(),
             webhook_endpoints={"failing": hooks.failing, "off": hooks.off},
         )
