@@ -37,11 +37,11 @@ def bars(points: Sequence[str], series: Mapping[str, Sequence[Any]], *, unit: st
     return {"data": data, "layout": _layout(unit) | {"barmode": "stack"}}
 
 
-def ranking(names: Sequence[str], values: Sequence[Any], *, unit: str = "") -> Figure:
+def ranking(names: Sequence[str], values: Sequence[Any]) -> Figure:
     """Bars that lie, the first on top."""
     data = [{"type": "bar", "orientation": "h", "y": list(names)[::-1], "x": [_number(v) for v in values][::-1]}]
     layout = {
-        "xaxis": {"tickprefix": unit, "rangemode": "tozero"} | _digits(unit),
+        "xaxis": {"rangemode": "tozero"},
         "yaxis": {"type": "category"},
         "hovermode": "closest",
         "showlegend": False,

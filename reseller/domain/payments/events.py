@@ -19,6 +19,7 @@ KEPT = timedelta(days=90)
 AT_ONCE, LONGEST_GAP = timedelta(minutes=10), timedelta(hours=1)
 """How long an event is tried whenever somebody looks, and the longest time between two tries after that."""
 MAX_PROBLEM_CHARACTERS = 300
+AT_A_TIME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def put_off(event_id: str, problem: str) -> None:
             event.problem, event.handled_at = problem[:MAX_PROBLEM_CHARACTERS], now()
 
 
-def unapplied(tried_before: datetime, limit: int = 100) -> list[Heard]:
+def unapplied(tried_before: datetime) -> list[Heard]:
     """Events that wait and were not tried since then: first what was never tried, then what was tried longest ago.
 
     What waits for long is tried less and less often, in the end every LONGEST_GAP: asking more often has not helped.
@@ -76,7 +77,7 @@ def unapplied(tried_before: datetime, limit: int = 100) -> list[Heard]:
     is_due = StripeEvent.handled_at.is_(None) | (untried > gap)
     with transaction() as session:
         query = select(StripeEvent).where(StripeEvent.state == EventState.RECEIVED, is_due)
-        found = session.scalars(query.order_by(StripeEvent.handled_at.nulls_first(), StripeEvent.received_at).limit(limit))
+        found = session.scalars(query.order_by(StripeEvent.handled_at.nulls_first(), StripeEvent.received_at).limit(AT_A_TIME))
         return [_heard(row) for row in found]
 
 

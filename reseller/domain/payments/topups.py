@@ -26,6 +26,7 @@ GRACE = timedelta(days=1)
 """After its time an order is over for us as well, unless Stripe says otherwise."""
 LOOK_PAUSE, MAX_LOOKS = timedelta(seconds=5), 3
 MAX_BEGUN, WITHIN = 20, timedelta(hours=1)
+AT_A_TIME = 500
 
 FORM_LASTS = timedelta(days=1)
 """How long credit can be bought from a page that was opened once: its orders are sorted by when that was."""
@@ -203,11 +204,11 @@ def is_known_by(intent_id: str) -> bool:
         return session.scalar(select(Payment.id).where(Payment.intent_id == intent_id)) is not None
 
 
-def unsettled(limit: int = 500) -> list[str]:
+def unsettled() -> list[str]:
     """Sessions of orders of which nobody knows yet how they end, the oldest first."""
     with transaction() as session:
         waiting = Payment.status.in_((PaymentStatus.OPEN, PaymentStatus.PROCESSING)), Payment.session_id.is_not(None)
-        return [str(found) for found in session.scalars(select(Payment.session_id).where(*waiting).order_by(Payment.id).limit(limit))]
+        return [str(found) for found in session.scalars(select(Payment.session_id).where(*waiting).order_by(Payment.id).limit(AT_A_TIME))]
 
 
 def credited_since(at: datetime) -> list[Credited]:

@@ -25,12 +25,10 @@ _ENTRY = (
 )
 
 
-def entries_of(session: Session, account_id: UUID, *, limit: int, kind: EntryKind | None = None) -> tuple[EntryRow, ...]:
-    """The newest entries of the ledger, of one kind or of all, with the balance after each."""
-    query = select(*_ENTRY).where(LedgerEntry.account_id == account_id)
-    if kind is not None:
-        query = query.where(LedgerEntry.kind == kind)
-    return tuple(EntryRow(*row) for row in session.execute(query.order_by(LedgerEntry.sequence.desc()).limit(limit)))
+def entries_of(session: Session, account_id: UUID, *, limit: int) -> tuple[EntryRow, ...]:
+    """The newest entries of the ledger with the balance after each."""
+    query = select(*_ENTRY).where(LedgerEntry.account_id == account_id).order_by(LedgerEntry.sequence.desc()).limit(limit)
+    return tuple(EntryRow(*row) for row in session.execute(query))
 
 
 def topped_up(session: Session, account_id: UUID) -> Decimal:
