@@ -16,12 +16,13 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import structlog
+
+from reseller.addresses import is_loopback
 
 TIMEOUT_SECONDS = 10.0
 """For connecting, and for each answer of the server."""
@@ -146,7 +147,8 @@ class SmtpServer:
             is_encrypted = True
         if not self._user:
             return
-        if not is_encrypted and not _is_here(self._host):
+        is_here = self._host == "localhost" or is_loopback(self._host)
+        if not is_encrypted and not is_here:
             raise smtplib.SMTPException("it offers no encryption, and a password does not go in clear")
         server.login(self._user, self._password)
 
@@ -204,18 +206,8 @@ def _send(server: smtplib.SMTP, message: EmailMessage) -> None:
         raise ServerFailed(_words(error)) from None
 
 
-def _is_here(host: str) -> bool:
-    """Whether the server is on this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
-        return _said(error.smtp_code, error.smtp_error)
-    if isinstance(error, smtplib.SMTPSenderRefused):
         return _said(error.smtp_code, error.smtp_error)
     return f"{type(error).__name__}: {error}"
 

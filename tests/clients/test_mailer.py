@@ -121,7 +121,7 @@ def test_a_password_opens_the_server_and_a_wrong_one_waits() -> None:
 
 def test_a_password_does_not_go_in_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody on the way may have struck the offer of encryption out."""
-    monkeypatch.setattr("reseller.clients.mailer._is_here", lambda _: False)
+    monkeypatch.setattr("reseller.clients.mailer.is_loopback", lambda _: False)
     with MailServer(login=("shop", "secret")) as server:
         with pytest.raises(ServerFailed, match="no encryption"):
             send(f"smtp://shop:secret@127.0.0.1:{server.port}")
