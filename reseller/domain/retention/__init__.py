@@ -3,7 +3,7 @@
 `policy.POLICY` is the list; `months` drops the details of calls, month by month, once they are in the books.
 """
 
-from reseller.domain.retention.months import Dropping, drop_due, obstacles
+from reseller.domain.retention.months import drop_due
 from reseller.domain.retention.policy import KEPT, POLICY, Rule, forget
 
-__all__ = ["KEPT", "POLICY", "Dropping", "Rule", "drop_due", "forget", "obstacles"]
+__all__ = ["KEPT", "POLICY", "Rule", "drop_due", "forget"]

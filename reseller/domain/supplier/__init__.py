@@ -6,12 +6,11 @@ explained, an item waits for somebody to look. Written by `days.record`, `items.
 
 from reseller.domain.supplier.credit import Balance, Threshold, balance_of, note
 from reseller.domain.supplier.days import Compared, compared_days, day_of, due, first_day, models_of, record
-from reseller.domain.supplier.figures import FLOOR_USD, TOLERANCE, Told
+from reseller.domain.supplier.figures import Told
 from reseller.domain.supplier.items import item_of, open_items, resolve
 from reseller.domain.supplier.tables import SupplierBalance, SupplierCredit, SupplierDay, SupplierItem, SupplierModel
 
 __all__ = [
-    "FLOOR_USD", "TOLERANCE", "Balance", "Compared", "SupplierBalance", "SupplierCredit", "SupplierDay", "SupplierItem",
-    "SupplierModel", "Threshold", "Told", "balance_of", "compared_days", "day_of", "due", "first_day", "item_of", "models_of",
-    "note", "open_items", "record", "resolve",
+    "Balance", "Compared", "SupplierBalance", "SupplierCredit", "SupplierDay", "SupplierItem", "SupplierModel", "Threshold", "Told",
+    "balance_of", "compared_days", "day_of", "due", "first_day", "item_of", "models_of", "note", "open_items", "record", "resolve",
 ]  # fmt: skip
