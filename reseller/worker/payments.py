@@ -1,11 +1,11 @@
-"""Jobs around payments: what Stripe told too early is applied, what it never told is found, and what fits nothing is pointed at (R20)."""
+"""Jobs around payments: what Stripe told too early is applied, what it never told is found, what lies around is counted (R20)."""
 
 from datetime import timedelta
 
 from reseller.cashier import LOOK_BACK, reconcile
 from reseller.clients.stripe_api import StripeDown
 from reseller.clock import now
-from reseller.domain import alarms, jobs
+from reseller.domain import jobs
 from reseller.domain.payments import deferred, suspense
 from reseller.worker.context import Context
 
@@ -27,22 +27,16 @@ def apply_events(context: Context) -> str:
 
 
 def reconcile_payments(context: Context) -> str:
-    """Staff are alarmed about what waits for a day, and what Stripe knows of the last days is in the books (R20)."""
-    cashier, stale = context.wiring.cashier, _tell_of_stale()
+    """What Stripe knows of the last days is in the books (R20)."""
+    cashier = context.wiring.cashier
     if not cashier.is_open:
         return OFF
     found = reconcile(cashier, _look_back())
     told = f"{found.sessions} sessions, {found.intents} payments looked at; {found.healed} credited untold"
     odd = f"; {found.unread} that cannot be used: see suspense" if found.unread else ""
     odd += f"; {found.not_paid} credited and not paid: see suspense" if found.not_paid else ""
-    return f"{told}{odd}; {stale} wait for more than a day" if stale else f"{told}{odd}"
-
-
-def _tell_of_stale() -> int:
-    """How many things wait for too long; said first, since reconciling may fail."""
     stale = suspense.stale()
-    alarms.hold("suspense_stale", {"": f"{stale} wait"} if stale else {})
-    return stale
+    return f"{told}{odd}; {stale} wait for more than a day" if stale else f"{told}{odd}"
 
 
 def close_credit_days(context: Context) -> str:  # noqa: ARG001 - every job has the same face

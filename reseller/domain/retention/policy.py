@@ -14,7 +14,6 @@ from reseller.database import forget_rows
 from reseller.domain import letters
 from reseller.domain.alarms import keeping as alarms
 from reseller.domain.alerts.hit_limits import HIT
-from reseller.domain.calls import processes
 from reseller.domain.identity import links, sessions, throttle
 from reseller.domain.identity.viewings import Viewing
 from reseller.domain.ledger import CapUse
@@ -45,7 +44,7 @@ def _viewings() -> int:
 
 
 def _notices() -> int:
-    return forget_rows(Notice, Notice.subject.startswith("key "), Notice.told_at < now() - QUARTER)
+    return forget_rows(Notice, Notice.told_at < now() - QUARTER)
 
 
 def _event_marks() -> int:
@@ -80,9 +79,9 @@ POLICY = (
     Rule("service_slots", "as long as the status page looks back, by the job “sum up service”", "nothing shows them any more", None),
     Rule("alarms", f"{alarms.KEPT.days} days after they were over", "who looked after them is in the audit log", alarms.forget_old),
     Rule("alarm_messages", f"{alarms.MESSAGES_KEPT.days} days", "they are sent; with the alarms", None),
-    Rule("processes", "a minute of silence", "who owes no call has nothing to say", processes.forget_silent),
+    Rule("processes", "a minute of silence, by the job “forget processes”", "who owes no call has nothing to say", None),
     Rule("viewings", f"{QUARTER.days} days after their end", "begin and end are in the audit log", _viewings),
-    Rule("notices", f"of keys {QUARTER.days} days after they were told", "the key has ended since", _notices),
+    Rule("notices", f"{QUARTER.days} days after they were told", "the key has ended since", _notices),
     Rule("event_marks", f"of keys and limits {QUARTER.days} days", "the key has ended; a limit is told again by the hour", _event_marks),
     Rule("cap_uses", f"{LATELY.days} days", "a cap counts one day; what was moved is in the ledger and the audit log", _cap_uses),
     Rule("supplier_credits", f"{QUARTER.days} days", "the pace is that of a week", _credits),
