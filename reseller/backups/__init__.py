@@ -5,3 +5,8 @@ both elsewhere and says whether it would work. The file is an archive of pg_dump
 PostgreSQL's own tools read it, too. Between a restore's first byte and its last check the database refuses to be written by
 anybody else (`marking`): one that was left half-way never looks good.
 """
+
+from collections.abc import Callable
+
+Tell = Callable[[str], None]
+"""Whoever waits for it hears how far it has come."""

@@ -1,6 +1,5 @@
 """What was restored becomes a shop that may open: migrated, signed out, proved. Works through the app, which is on that database."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,17 +8,16 @@ from flask_migrate import upgrade
 
 from config.postgres.clients import libpq_url
 from reseller import schema
-from reseller.backups import marking
+from reseller.backups import Tell, marking
 from reseller.backups.manifest import Manifest
 from reseller.backups.remembering import Remembered
 from reseller.database import db, transaction
-from reseller.domain import accounts, books, letters, staff
+from reseller.domain import books, letters, staff
 from reseller.domain.identity import links, sessions
 from reseller.domain.journal import Replay, replay, sums_now
 from reseller.domain.journal import revoke_all_keys as revoke_all_keys_
 from reseller.domain.ledger import AuditReport
 
-Tell = Callable[[str], None]
 ACTOR = "system:restore"
 
 
@@ -82,8 +80,7 @@ def _end_what_was_open(taken_at: str) -> Ended:
 def prove() -> AuditReport:
     """The books as `flask ledger verify` sees them; accounts whose books do not add up are halted, as by the hourly proof (R1)."""
     report = books.verify()
-    for mismatch in report.mismatches:
-        accounts.halt(mismatch.account_id, reason=f"{mismatch.row}: {mismatch.problem}")
+    books.halt_mismatched(report)
     return report
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -13,11 +12,9 @@ from config.postgres import Binaries, PostgresFailed
 from config.postgres.binaries import OLDEST_MAJOR
 from config.postgres.clients import clients_for, environment_of, libpq_url, major_of
 from reseller import schema
-from reseller.backups import archive, manifest, marking
+from reseller.backups import Tell, archive, manifest, marking
 from reseller.backups.archive import BackupRefused
 from reseller.backups.manifest import Manifest
-
-Tell = Callable[[str], None]
 
 OURS_ALONE = f"-c reseller.acting_for=operator {marking.MAY_WRITE}"
 HEAD_BYTES = 1 << 16

@@ -6,7 +6,7 @@ work with it; else it is made on the same server, if our role may make databases
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -16,13 +16,12 @@ from sqlalchemy import make_url
 
 from config.postgres import Binaries, PostgresFailed, find_binaries, temporary
 from config.postgres.clients import libpq_url
+from reseller.backups import Tell
 from reseller.backups.archive import BackupRefused
 from reseller.backups.elsewhere import flask_on
 from reseller.backups.manifest import Manifest
 from reseller.clock import monotonic
 from reseller.domain.proofs import Proof
-
-Tell = Callable[[str], None]
 
 
 def prove(database_url: str, source: Path, taken: Manifest, *, tell: Tell) -> Proof:

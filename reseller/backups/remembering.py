@@ -1,6 +1,6 @@
 """What happened after a backup, from whoever still knows: journals, or the database that is given up."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config.postgres.clients import DRIVER, libpq_url
+from reseller.backups import Tell
 from reseller.backups.archive import BackupRefused
 from reseller.database import acting_as_operator
 from reseller.domain.journal import Line, Sums, lines_since, sums_now
 
-Tell = Callable[[str], None]
 MARGIN = timedelta(hours=2)
 """Clocks of machines differ, and a row may have been committed after its time; what the backup knows already is left out by its id."""
 

@@ -1,19 +1,16 @@
 """A backup is taken: one snapshot, counted and dumped, while the shop goes on."""
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 
 from config.postgres import PostgresFailed
 from config.postgres.clients import clients_for, environment_of, libpq_url, major_of
-from reseller.backups import archive, manifest
+from reseller.backups import Tell, archive, manifest
 from reseller.backups.archive import BackupRefused
 from reseller.backups.manifest import Manifest
 from reseller.clock import monotonic
-
-Tell = Callable[[str], None]
 
 OTHER_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'information_schema')"
 """What hosts of databases keep beside ours, and often do not let us read."""

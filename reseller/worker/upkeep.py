@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import accounts, alarms, books, ledger, limits, retention, uptime
+from reseller.domain import alarms, books, ledger, limits, retention, uptime
 from reseller.domain.identity import viewings
 from reseller.domain.usage import partitions
 from reseller.worker.context import Context
@@ -43,7 +43,7 @@ def verify_ledger(context: Context) -> str:  # noqa: ARG001
     report = books.verify()
     for mismatch in report.mismatches:
         log.critical("ledger_mismatch", account_id=str(mismatch.account_id), row=mismatch.row, problem=mismatch.problem)
-        accounts.halt(mismatch.account_id, reason=f"{mismatch.row}: {mismatch.problem}")
+    books.halt_mismatched(report)
     alarms.hold("ledger_mismatch", {str(each.account_id): f"{each.row}: {each.problem}" for each in report.mismatches})
     if report.mismatches:
         raise RuntimeError(f"{len(report.mismatches)} mismatches, first: {report.mismatches[0].row}: {report.mismatches[0].problem}")
