@@ -18,6 +18,7 @@ from config.postgres.instance import Running, ensure, kept_password, temporary
 from config.settings import Settings
 
 __all__ = [
+    "DRIVER",
     "Binaries",
     "PostgresFailed",
     "Running",

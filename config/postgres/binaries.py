@@ -101,16 +101,16 @@ def wheel_folders() -> list[Path]:
 def _usable(folders: list[Path]) -> list[Binaries]:
     found: dict[Path, Binaries] = {}
     for folder in folders:
-        version = _version_of(folder)
+        version = version_of(folder, "postgres")
         if version and int(version.partition(".")[0]) >= OLDEST_MAJOR and (folder / "initdb").exists():
             found[folder.resolve()] = Binaries(folder.resolve(), version)
     return list(found.values())
 
 
-def _version_of(folder: Path) -> str | None:
-    """'15.18' of a folder that holds a server of a released version, else None."""
+def version_of(folder: Path, program: str) -> str | None:
+    """'15.18' of a folder that holds this program of a released version, else None."""
     try:
-        told = subprocess.run([str(folder / "postgres"), "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+        told = subprocess.run([str(folder / program), "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"PostgreSQL\) (\d+\.\d+)", told)

@@ -4,19 +4,17 @@ Passwords go by the environment, never on a command line, which everybody on the
 """
 
 import os
-import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from config.postgres.binaries import Binaries, PostgresFailed, system_folders, wheel_folders
+from config.postgres import DRIVER
+from config.postgres.binaries import Binaries, PostgresFailed, system_folders, version_of, wheel_folders
 
 NEEDED = ("pg_dump", "pg_restore", "psql")
-DRIVER = "postgresql+psycopg://"
 
 
 def clients_for(server_major: int, *, at_least: int = 0) -> Binaries:
@@ -68,9 +66,4 @@ def _version_of(folder: Path) -> str | None:
     """'15.18' of a folder that holds every program that is needed, else None."""
     if not all((folder / name).exists() for name in NEEDED):
         return None
-    try:
-        told = subprocess.run([str(folder / "pg_dump"), "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    match = re.search(r"PostgreSQL\) (\d+\.\d+)", told)
-    return match.group(1) if match else None
+    return version_of(folder, "pg_dump")

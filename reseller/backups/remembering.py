@@ -12,7 +12,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from config.postgres.clients import DRIVER, libpq_url
+from config.postgres import DRIVER
+from config.postgres.clients import libpq_url
 from reseller.backups import Tell
 from reseller.backups.archive import BackupRefused
 from reseller.database import acting_as_operator
