@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from reseller.database import transaction
-from reseller.domain.accounts import Account, User
+from reseller.domain.accounts import User
 from reseller.domain.desk.actors import names_of
+from reseller.domain.desk.naming import names_of_accounts
 from reseller.domain.ledger import LedgerEntry
 from reseller.domain.payments import Payment, PaymentDispute, PaymentRefund, StripeEvent, SuspenseItem
 from reseller.domain.payments.reading import KINDS, gone_back
@@ -65,8 +66,9 @@ def lines(payments: Sequence[Payment]) -> list[PaymentRow]:
     """The payments in their order; three queries, however many they are."""
     gone = gone_back([payment.id for payment in payments])
     with transaction() as session:
-        names = dict(_pairs(session, select(Account.id, Account.name).where(Account.id.in_({p.account_id for p in payments}))))
-        emails = dict(_pairs(session, select(User.id, User.email).where(User.id.in_({p.user_id for p in payments if p.user_id}))))
+        names = names_of_accounts(payment.account_id for payment in payments)
+        buyers = select(User.id, User.email).where(User.id.in_({payment.user_id for payment in payments if payment.user_id}))
+        emails = {row.id: row.email for row in session.execute(buyers)}
     return [
         PaymentRow(
             id=payment.id,
@@ -139,7 +141,3 @@ def find(text: str) -> UUID | None:
 
 def _all(session: Session, query: Select[Row]) -> tuple[Row, ...]:
     return tuple(session.scalars(query))
-
-
-def _pairs(session: Any, query: Any) -> list[tuple[Any, Any]]:
-    return [tuple(row) for row in session.execute(query)]

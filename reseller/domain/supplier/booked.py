@@ -9,7 +9,6 @@ was voided cost is not known to us (R9, R10); such calls are suspects.
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
@@ -119,7 +118,9 @@ def suspects_on(session: Session, upstream: str, day: date, found: Iterable[Pair
     rows = session.execute(_SUSPECTS, {"upstream": upstream, "start": start, "end": end}).all()
     counts = {row.why: int(row.of_kind) for row in rows}
     calls = [
-        SuspectCall(row.id.hex, row.model, row.why, None if row.cost_usd is None else format_decimal(row.cost_usd), _dollars(row.hold_usd))
+        SuspectCall(
+            row.id.hex, row.model, row.why, None if row.cost_usd is None else format_decimal(row.cost_usd), format_decimal(row.hold_usd)
+        )
         for row in rows[:SHOWN]
     ]
     alone = [pair for pair in found if pair.told is None or pair.booked is None]
@@ -135,7 +136,3 @@ def span_of(day: date) -> tuple[datetime, datetime]:
     """When the UTC day begins and ends."""
     start = day_start(day)
     return start, start + DAY
-
-
-def _dollars(value: Decimal) -> str:
-    return format_decimal(value)

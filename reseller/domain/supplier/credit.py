@@ -4,7 +4,7 @@ Low is told once a crossing: it is over only when there is clearly more than the
 around it does not alarm every hour.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
@@ -64,7 +64,7 @@ def note(upstream: str, *, bought_usd: Decimal, used_usd: Decimal, threshold: Th
         is_low = _is_below(found, threshold, by=CLEARLY if was_low else Decimal(1))
         if is_low != was_low:
             state.low_since = now() if is_low else None
-        found = _with(found, state.low_since)
+        found = replace(found, low_since=state.low_since)
     if is_low and not was_low:
         alarms.sound(
             ALARM,
@@ -82,7 +82,7 @@ def balance_of(upstream: str) -> Balance | None:
     with transaction() as session:
         found = _read(session, upstream)
         state = session.get(SupplierBalance, upstream)
-        return found and _with(found, state.low_since if state else None)
+        return found and replace(found, low_since=state.low_since if state else None)
 
 
 def _read(session: Session, upstream: str) -> Balance | None:
@@ -97,10 +97,6 @@ def _read(session: Session, upstream: str) -> Balance | None:
         burn = ((last.used_usd - first.used_usd) * DAY_SECONDS / Decimal(span // timedelta(seconds=1))).quantize(MICRO)
         days = (max(remaining, Decimal(0)) / burn).quantize(TENTH, ROUND_DOWN) if burn else None
     return Balance(upstream, last.read_at, remaining, burn, days, None)
-
-
-def _with(balance: Balance, low_since: datetime | None) -> Balance:
-    return Balance(balance.upstream, balance.read_at, balance.remaining_usd, balance.burn_usd, balance.days_left, low_since)
 
 
 def _is_below(balance: Balance, threshold: Threshold, *, by: Decimal) -> bool:

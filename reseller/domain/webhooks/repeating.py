@@ -55,10 +55,7 @@ def redeliver_given_up(endpoint_id: UUID, *, account_id: UUID | None, actor: str
         for delivery in found:
             _again(delivery, at)
         schedule(session, [endpoint.id])
-        changes = {"deliveries": [None, str(len(found))]}
-        staff.record(
-            actor, "webhook.redeliver_all", "webhook_endpoint", endpoint.id, account_id=endpoint.account_id, reason=reason, changes=changes
-        )
+        endpoints.record(actor, "redeliver_all", endpoint, reason=reason, changes={"deliveries": [None, str(len(found))]})
         return len(found)
 
 
@@ -88,8 +85,7 @@ def send_test(endpoint_id: UUID, name: str, *, account_id: UUID | None, actor: s
         )
         session.add(delivery)
         schedule(session, [endpoint.id])
-        changes = {"event": [None, name]}
-        staff.record(actor, "webhook.test", "webhook_endpoint", endpoint.id, account_id=endpoint.account_id, changes=changes)
+        endpoints.record(actor, "test", endpoint, changes={"event": [None, name]})
         return delivery.id
 
 
