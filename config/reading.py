@@ -30,8 +30,13 @@ class SettingsRefused(Exception):
 
 def variable_of(field: str) -> str:
     """The environment variable of a field: `port` → `PORT`."""
+    return _key_of(field).upper()
+
+
+def _key_of(field: str) -> str:
+    """The name by which the model takes the field: its alias, if it has one."""
     alias = Settings.model_fields[field].validation_alias
-    return alias if isinstance(alias, str) else field.upper()
+    return alias if isinstance(alias, str) else field
 
 
 VARIABLES = {variable_of(field): field for field in Settings.model_fields}
@@ -41,15 +46,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from an environment. Raises SettingsRefused with every problem at once."""
     problems = misspelt(environ)
     values: dict[str, str] = {}
-    for variable in VARIABLES:
+    for variable, field in VARIABLES.items():
         try:
             value = _value_of(variable, environ)
         except OSError as error:
             problems.append(f"{variable}_FILE names a file that cannot be read: {error.strerror}")
             continue
         if value is not None:
-            alias = Settings.model_fields[VARIABLES[variable]].validation_alias
-            values[alias if isinstance(alias, str) else VARIABLES[variable]] = value
+            values[_key_of(field)] = value
     if environ.get("FLASK_DEBUG", "0") not in ("", "0", "false") and values.get("reseller_env", "production") == "production":
         problems.append("FLASK_DEBUG is on: a debugger in production gives everything away")
     try:
@@ -89,8 +93,4 @@ def _sentences(location: tuple[int | str, ...], message: str) -> list[str]:
     text = message.removeprefix("Value error, ")
     if not location:
         return text.split("\n")
-    field = str(location[0])
-    return [f"{VARIABLES_BY_LOCATION.get(field, field.upper())}: {text}"]
-
-
-VARIABLES_BY_LOCATION = {field: variable for variable, field in VARIABLES.items()}
+    return [f"{str(location[0]).upper()}: {text}"]
