@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Text, func, select, text, update
+from sqlalchemy import CheckConstraint, Index, Text, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -203,9 +203,3 @@ def trouble() -> Trouble:
 def forget_old() -> int:
     """Letters that were done with long ago have no row; how many had."""
     return forget_rows(Letter, Letter.state != LetterState.WAITING, Letter.created_at < now() - KEPT)
-
-
-def waiting() -> int:
-    """How many letters wait to be sent."""
-    with transaction() as session:
-        return session.scalar(select(func.count()).where(Letter.state == LetterState.WAITING)) or 0
