@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
+from reseller.by_itself import each_by_itself
 from reseller.clock import now
 from reseller.database import transaction
 from reseller.domain import ledger
@@ -51,13 +52,22 @@ _IN_DAYS = text(
 
 
 def sweep() -> int:
-    """Whoever's balance has crossed a line of theirs is told; how many crossings."""
+    """Whoever's balance has crossed a line of theirs is told; how many crossings.
+
+    One rule that cannot be looked at keeps no other from it, and is raised at the end.
+    """
+    lines = {"amounts": _sweep_amounts, "days": _sweep_days}
+    return each_by_itself(lambda line: lines[line](), lines, of="looking at balances")
+
+
+def _sweep_amounts() -> int:
     with transaction() as session:
         session.execute(_ARM, dict(zip(("more", "less"), CLEARLY_IN_USD, strict=True)))
     with transaction() as session:
         below = session.execute(_BELOW, {"limit": AT_A_TIME}).all()
-    told = sum(_tell(row.id, int(row.settled_nano), int(row.line_nano)) for row in below)
-    return told + _sweep_days()
+    return each_by_itself(
+        lambda row: _tell(row.id, int(row.settled_nano), int(row.line_nano)), below, of="telling of balances", named=lambda row: row.id
+    )
 
 
 def _tell(rule_id: UUID, settled_nano: int, line_nano: int) -> bool:
@@ -76,7 +86,7 @@ def _sweep_days() -> int:
     at = now()
     with transaction() as session:
         due = list(session.scalars(_IN_DAYS, {"long_ago": at - LOOK_AGAIN, "limit": AT_A_TIME}))
-    return sum(_look_at_days(rule_id, at) for rule_id in due)
+    return each_by_itself(lambda rule_id: _look_at_days(rule_id, at), due, of="looking at days left")
 
 
 def _look_at_days(rule_id: UUID, at: datetime) -> bool:

@@ -167,6 +167,30 @@ def test_who_wants_no_letters_or_has_shown_no_address_has_none_and_programs_hear
     assert [[name for name, _ in events_of(person)] for person in everybody] == [["balance.low"]] * 3 + [[]]
 
 
+@pytest.mark.parametrize("kind", [AlertKind.BALANCE_AMOUNT, AlertKind.BALANCE_DAYS])
+def test_one_that_cannot_be_told_keeps_no_other_from_it(kind: AlertKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor from being told of days left when it is an amount that fails."""
+    unlucky, amount, days = (owner("20") for _ in range(3))
+    for person, watched in ((unlucky, kind), (amount, AlertKind.BALANCE_AMOUNT), (days, AlertKind.BALANCE_DAYS)):
+        watch(person, watched, "3")
+    for person in (unlucky, days):
+        at = now() - timedelta(days=7)
+        calls.write([calls.row(at + timedelta(hours=6 + 24 * day), person.account_id, charge_nano=10**9) for day in range(7)])
+    alerts.sweep()
+    for person in (unlucky, amount, days):
+        take(person, "17.5")
+    scenes.execute("UPDATE alert_rules SET id = '00000000-0000-0000-0000-000000000000' WHERE account_id = :id", id=unlucky.account_id)
+    scenes.execute("UPDATE alert_rules SET looked_at = now() - interval '1 day' WHERE account_id = :id", id=unlucky.account_id)
+    scenes.fail_to_announce(monkeypatch, unlucky.account_id)
+
+    with pytest.raises(RuntimeError, match="00000000-0000-0000-0000-000000000000: KeyError"):
+        alerts.sweep()
+
+    assert [len(letters_to(person)) for person in (unlucky, amount, days)] == [0, 1, 1]
+    monkeypatch.undo()
+    assert (alerts.sweep(), len(letters_to(unlucky))) == (1, 1)
+
+
 def test_another_line_begins_anew() -> None:
     person = owner("20")
     watch(person, AlertKind.BALANCE_AMOUNT, "10")
