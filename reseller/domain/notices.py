@@ -83,15 +83,21 @@ def choose(user_id: UUID, wanted: Choices, *, actor: str) -> None:
 _ENDING = """k.revoked_at IS NULL AND k.expires_at > :at AND k.expires_at <= :soon AND k.expires_at - k.created_at > :notice
           AND NOT EXISTS (SELECT FROM api_keys newer WHERE newer.replaces_id = k.id)"""
 
-_EXPIRING = text(
-    f"""INSERT INTO notices (id, user_id, account_id, subject, told_at, created_at)
-       SELECT gen_random_uuid(), m.user_id, k.account_id, 'key ' || k.id || ' ' || k.expires_at::date, :at, :at
-         FROM api_keys k JOIN accounts a ON a.id = k.account_id AND a.status = 'active'
+_SUBJECT = "'key ' || k.id || ' ' || k.expires_at::date"
+_OWNERS = f"""api_keys k JOIN accounts a ON a.id = k.account_id AND a.status = 'active'
          JOIN memberships m ON m.account_id = k.account_id AND m.role = 'owner'
          JOIN users u ON u.id = m.user_id AND u.email_verified_at IS NOT NULL
          LEFT JOIN notice_choices c ON c.user_id = u.id
-        WHERE {_ENDING} AND coalesce(c.tells_key_expiry, true)
-       ON CONFLICT DO NOTHING RETURNING user_id, subject"""  # noqa: S608
+        WHERE {_ENDING} AND coalesce(c.tells_key_expiry, true)"""
+_UNWRITTEN = text(
+    f"""SELECT u.id AS user_id, k.id AS key_id FROM {_OWNERS}
+          AND NOT EXISTS (SELECT FROM notices n WHERE n.user_id = u.id AND n.account_id = k.account_id AND n.subject = {_SUBJECT})
+        ORDER BY k.expires_at, k.id, u.id LIMIT :limit"""  # noqa: S608
+)
+_NOTE = text(
+    f"""INSERT INTO notices (id, user_id, account_id, subject, told_at, created_at)
+       SELECT gen_random_uuid(), u.id, k.account_id, {_SUBJECT}, :at, :at FROM {_OWNERS} AND k.id = :key_id AND u.id = :user_id
+       ON CONFLICT DO NOTHING RETURNING id"""  # noqa: S608
 )
 _UNTOLD = text(
     f"""SELECT k.account_id, k.id FROM api_keys k JOIN accounts a ON a.id = k.account_id AND a.status = 'active'
@@ -101,17 +107,33 @@ _UNTOLD = text(
         ORDER BY k.expires_at, k.id LIMIT :limit"""  # noqa: S608
 )
 _IS_ENDING = text(f"SELECT FROM api_keys k WHERE k.id = :key_id AND {_ENDING}")  # noqa: S608
-_KEY = text("SELECT u.email, k.key_prefix, k.expires_at FROM users u, api_keys k WHERE u.id = :user_id AND k.id = CAST(:key_id AS uuid)")
+_KEY = text("SELECT u.email, k.key_prefix, k.expires_at FROM users u, api_keys k WHERE u.id = :user_id AND k.id = :key_id")
+
+
+def tell() -> int:
+    """Owners are told of keys that expire, and programs; how many letters and events. What fails in one keeps nobody from the other."""
+    ways = {"letters": tell_of_expiring_keys, "events": announce_expiring_keys}
+    return each_by_itself(lambda way: ways[way](), ways, of="telling of keys that expire")
 
 
 def tell_of_expiring_keys() -> int:
-    """Whoever owns a key that expires within KEY_NOTICE has a letter on its way, once for each end; how many have."""
+    """Whoever owns a key that expires within KEY_NOTICE has a letter on its way, once for each end; how many have.
+
+    The nearest ends first. SomeFailed if one could not be told of, once all others are.
+    """
     with transaction() as session:
-        rows = session.execute(_EXPIRING, _span()).all()
-        for user_id, subject in rows:
-            email, prefix, expires_at = session.execute(_KEY, {"user_id": user_id, "key_id": subject.split()[1]}).one()
-            letters.write(LetterKind.KEY_EXPIRES, email, facts={"key": keys.shown_prefix(prefix), "day": f"{expires_at:%-d %B %Y}"})
-    return len(rows)
+        ending = session.execute(_UNWRITTEN, {**_span(), "limit": AT_A_TIME}).all()
+    return each_by_itself(lambda row: _write(*row), ending, of="letters about keys that expire", named=lambda row: f"key {row.key_id}")
+
+
+def _write(user_id: UUID, key_id: UUID) -> bool:
+    which = {"user_id": user_id, "key_id": key_id}
+    with transaction() as session:
+        if session.execute(_NOTE, {**_span(), **which}).first() is None:
+            return False
+        email, prefix, expires_at = session.execute(_KEY, which).one()
+        letters.write(LetterKind.KEY_EXPIRES, email, facts={"key": keys.shown_prefix(prefix), "day": f"{expires_at:%-d %B %Y}"})
+        return True
 
 
 def announce_expiring_keys() -> int:
@@ -121,7 +143,7 @@ def announce_expiring_keys() -> int:
     """
     with transaction() as session:
         ending = session.execute(_UNTOLD, {**_span(), "limit": AT_A_TIME}).all()
-    return each_by_itself(lambda row: _announce(*row), ending, of="telling of keys that expire", named=lambda row: f"key {row.id}")
+    return each_by_itself(lambda row: _announce(*row), ending, of="events about keys that expire", named=lambda row: f"key {row.id}")
 
 
 def _announce(account_id: UUID, key_id: UUID) -> bool:

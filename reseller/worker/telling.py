@@ -9,7 +9,7 @@ from reseller.worker.context import Context
 
 def tell_of_expiring_keys(context: Context) -> str:  # noqa: ARG001 - every job has the same face
     """Whoever wants to know that a key of theirs expires has a letter on its way, and programs that listen have an event."""
-    return f"{notices.tell_of_expiring_keys()} letters, {notices.announce_expiring_keys()} events"
+    return f"{notices.tell()} letters and events"
 
 
 def tell_of_alerts(context: Context) -> str:  # noqa: ARG001

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,9 +11,10 @@ from flask import Flask
 
 from reseller.clock import now
 from reseller.database import transaction
-from reseller.domain import keys, notices
+from reseller.domain import keys, letters, notices
 from reseller.domain.accounts import Person, User
 from reseller.domain.keys import ApiKey, KeyTerms
+from reseller.domain.letters import LetterKind
 from reseller.domain.notices import KEY_NOTICE, Choices
 from reseller.errors import Conflict
 from tests import factories
@@ -160,6 +162,30 @@ def test_one_that_cannot_be_told_keeps_no_other_from_it(clock: time_machine.Trav
     assert expiring() == [str(made[1].id)]
     monkeypatch.undo()
     assert (notices.announce_expiring_keys(), expiring()) == (1, [str(made[1].id), str(made[0].id)])
+
+
+def test_a_letter_that_cannot_be_written_keeps_no_other_and_no_event_from_it(
+    clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [owner() for _ in range(2)]
+    made = [factories.mint_key(person, expires_in=timedelta(days=days))[1] for person, days in zip(people, (28, 29), strict=True)]
+    clock.shift(timedelta(days=25))
+    write = letters.write
+
+    def writing(kind: LetterKind, recipient: str, **more: Any) -> None:
+        if recipient == people[0].email:
+            raise KeyError("for a test")
+        write(kind, recipient, **more)
+
+    monkeypatch.setattr(letters, "write", writing)
+
+    with pytest.raises(RuntimeError, match=str(made[0].id)):
+        notices.tell()
+
+    assert [len(letters_to(person)) for person in people] == [0, 1]
+    assert expiring() == [str(key.id) for key in made]
+    monkeypatch.undo()
+    assert (notices.tell(), len(letters_to(people[0]))) == (1, 1)
 
 
 def expiring() -> list[str]:

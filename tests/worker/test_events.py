@@ -65,7 +65,7 @@ def test_a_key_that_expires(sending: Context, hears: Hears) -> None:
         said = [telling.tell_of_expiring_keys(sending) for _ in range(2)]
         [message] = hears(person)
 
-    assert said == ["1 letters, 1 events", "0 letters, 0 events"]
+    assert said == ["2 letters and events", "0 letters and events"]
     assert (message["type"], message["data"]["key_id"]) == ("key.expiring", str(key.id))
 
 
