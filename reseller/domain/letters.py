@@ -58,6 +58,17 @@ class LetterKind(StrEnum):
     WEBHOOK_OFF = "webhook_off"
 
 
+FIRST = frozenset(
+    {
+        *(LetterKind.OPERATOR_ALARM, LetterKind.OPERATOR_ALARM_OVER),
+        *(LetterKind.VERIFY_ADDRESS, LetterKind.RESET_PASSWORD, LetterKind.CONFIRM_NEW_ADDRESS),
+        *(LetterKind.RESET_ASKED, LetterKind.ALREADY_REGISTERED, LetterKind.NO_ACCOUNT, LetterKind.RESET_NEEDS_OPERATOR),
+        LetterKind.ADDRESS_TAKEN,
+    }
+)
+"""Alarms, links, and what is written instead of a link: somebody waits for it, so it goes before all others."""
+
+
 class LetterState(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
@@ -132,18 +143,18 @@ def write(
 _CLAIM = text(
     """UPDATE letters SET attempts = attempts + 1, next_try_at = :until
         WHERE id IN (SELECT id FROM letters WHERE state = 'waiting' AND next_try_at <= :now AND kind <> 'reset_asked'
-                      ORDER BY next_try_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+                      ORDER BY kind = ANY(:first) DESC, next_try_at LIMIT :limit FOR UPDATE SKIP LOCKED)
        RETURNING id, kind, recipient, facts, sealed_token, created_at"""
 )
 
 
 def claim_due(limit: int) -> list[Claimed]:
-    """Letters that are due, the oldest first: nobody else gets them for AT_WORK."""
+    """Letters that are due, those of FIRST before the others, then the oldest: nobody else gets them for AT_WORK."""
     at = now()
     with transaction() as session:
-        rows = session.execute(_CLAIM, {"until": at + AT_WORK, "now": at, "limit": limit}).mappings()
+        rows = session.execute(_CLAIM, {"until": at + AT_WORK, "now": at, "limit": limit, "first": sorted(FIRST)}).mappings()
         claimed = [Claimed(**{**row, "kind": LetterKind(row["kind"])}) for row in rows]
-    return sorted(claimed, key=lambda letter: letter.id)
+    return sorted(claimed, key=lambda letter: (letter.kind not in FIRST, letter.id))
 
 
 def record_sent(letter_id: UUID) -> None:

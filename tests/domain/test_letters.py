@@ -58,6 +58,17 @@ def claimed_in(app: Flask, limit: int) -> list[letters.Claimed]:
         return letters.claim_due(limit)
 
 
+def test_alarms_and_what_somebody_waits_for_go_before_older_letters() -> None:
+    with standing_clock() as clock:
+        for kind in (LetterKind.BUDGET_CROSSED, LetterKind.LOW_BALANCE, LetterKind.RESET_PASSWORD, LetterKind.OPERATOR_ALARM):
+            letters.write(kind, "ann@example.com")
+            clock.shift(timedelta(seconds=1))
+
+        claimed = [[letter.kind.value for letter in letters.claim_due(limit)] for limit in (1, 2, 9)]
+
+    assert claimed == [["reset_password"], ["operator_alarm", "budget_crossed"], ["low_balance"]]
+
+
 def test_a_letter_whose_worker_died_is_sent_again_after_a_while() -> None:
     """Twice in a rare while, never not at all."""
     with standing_clock() as clock:

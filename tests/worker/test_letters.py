@@ -95,6 +95,10 @@ def test_every_letter_is_in_the_brands_name_and_names_no_other(make_context: Mak
         assert link_in(letter) == f"https://shop.example{jobs.PATHS[kind][0]}the-token"
 
 
+def test_letters_with_a_link_go_first() -> None:
+    assert jobs.PATHS.keys() <= letters.FIRST
+
+
 def test_who_asked_for_a_new_password_is_looked_up_by_the_worker(make_context: MakeContext, post: MailServer) -> None:
     known = factories.make_person()
     for email in (known.email, "nobody@example.com"):
