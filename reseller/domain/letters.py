@@ -30,6 +30,7 @@ AT_WORK = timedelta(minutes=10)
 GAPS_SECONDS = (30, 60, 120, 300, 600, 1_800, 3_600)
 KEPT = timedelta(days=30)
 MAX_ERROR_CHARACTERS = 300
+LATE_AT_A_TIME = 500
 
 
 class LetterKind(StrEnum):
@@ -109,6 +110,15 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """A letter that was given up before its turn came, and why."""
+
+    id: UUID
+    kind: LetterKind
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Letters that do not get through: how many wait after a failure, were given up and refused of late, and the last error."""
 
@@ -140,16 +150,32 @@ def write(
         )
 
 
+_LATE = text(
+    """UPDATE letters SET state = 'given_up', sealed_token = '', error = coalesce(error, 'of no more use before its turn came')
+        WHERE id IN (SELECT id FROM letters WHERE state = 'waiting' AND next_try_at <= :now AND useful_until <= :now
+                      LIMIT :limit FOR UPDATE SKIP LOCKED)
+       RETURNING id, kind, error"""
+)
+
+
+def give_up_late() -> list[Late]:
+    """Letters that were of use until now and are in nobody's hands are not sent any more."""
+    with transaction() as session:
+        rows = session.execute(_LATE, {"now": now(), "limit": LATE_AT_A_TIME}).mappings()
+        return [Late(**{**row, "kind": LetterKind(row["kind"])}) for row in rows]
+
+
 _CLAIM = text(
     """UPDATE letters SET attempts = attempts + 1, next_try_at = :until
-        WHERE id IN (SELECT id FROM letters WHERE state = 'waiting' AND next_try_at <= :now AND kind <> 'reset_asked'
+        WHERE id IN (SELECT id FROM letters
+                      WHERE state = 'waiting' AND next_try_at <= :now AND useful_until > :now AND kind <> 'reset_asked'
                       ORDER BY kind = ANY(:first) DESC, next_try_at LIMIT :limit FOR UPDATE SKIP LOCKED)
        RETURNING id, kind, recipient, facts, sealed_token, created_at"""
 )
 
 
 def claim_due(limit: int) -> list[Claimed]:
-    """Letters that are due, those of FIRST before the others, then the oldest: nobody else gets them for AT_WORK."""
+    """Letters that are due and of use, those of FIRST before the others, then the oldest: nobody else gets them for AT_WORK."""
     at = now()
     with transaction() as session:
         rows = session.execute(_CLAIM, {"until": at + AT_WORK, "now": at, "limit": limit, "first": sorted(FIRST)}).mappings()

@@ -30,6 +30,8 @@ log = structlog.get_logger()
 def send_letters(context: Context) -> str:
     """Letters that are due are with the mail server, or tried again later."""
     settings = context.wiring.settings
+    for late in letters.give_up_late():
+        log.error("letter_given_up", letter_id=str(late.id), kind=late.kind, error=late.error)
     resets.decide(seal=_seal(settings))
     due = letters.claim_due(AT_A_TIME)
     if not due:

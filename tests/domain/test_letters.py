@@ -106,6 +106,18 @@ def test_a_letter_is_not_tried_longer_than_its_link_works() -> None:
     assert not letters.record_failure(letter.id, "busy")
 
 
+def test_a_letter_in_a_worker_s_hands_is_not_given_up_under_them() -> None:
+    with standing_clock() as clock:
+        write(lasts=timedelta(seconds=20))
+        letters.claim_due(1)
+        clock.shift(timedelta(seconds=30))
+        in_hand = letters.give_up_late()
+        clock.shift(AT_WORK)
+
+        assert (in_hand, letters.claim_due(1)) == ([], [])
+        assert [late.error for late in letters.give_up_late()] == ["of no more use before its turn came"]
+
+
 def test_what_was_sent_meanwhile_is_not_tried_again() -> None:
     write()
     [letter] = letters.claim_due(1)
@@ -127,7 +139,7 @@ def test_what_was_sent_meanwhile_is_not_tried_again() -> None:
 )
 def test_trouble_is_what_the_mail_server_does_and_not_what_strangers_mistype(endings: list[str], is_grave: bool) -> None:
     for ending in endings:
-        write(lasts=timedelta(seconds=1))
+        write(lasts=timedelta(seconds=20))
         [letter] = letters.claim_due(1)
         end: dict[str, Callable[[], Any]] = {
             "sent": lambda: letters.record_sent(letter.id),  # noqa: B023 - called at once

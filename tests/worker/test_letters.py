@@ -257,12 +257,29 @@ def test_staff_see_for_two_days_that_letters_were_given_up(make_context: MakeCon
     context = make_context()
     before = jobs.watch_letters(context)
     write()
-    scenes.execute("UPDATE letters SET useful_until = now()")
+    scenes.execute("UPDATE letters SET useful_until = now() + interval '20 seconds'")
 
     with pytest.raises(RuntimeError):
         jobs.send_letters(make_context(MAIL_URL=f"smtp://127.0.0.1:{free_port()}"))
 
     assert before == "0 sent in two days, 0 tried again"
+    with pytest.raises(RuntimeError, match="1 letters given up"):
+        jobs.watch_letters(context)
+
+
+def test_a_letter_of_no_more_use_is_not_sent_and_staff_see_it(make_context: MakeContext, post: MailServer, logged: list[Any]) -> None:
+    """As a link is that works no longer, when the worker was away or many letters were before it."""
+    context = make_context()
+    for recipient in ("late@example.com", "soon@example.com"):
+        write(recipient=recipient)
+    scenes.execute("UPDATE letters SET useful_until = now() WHERE recipient = 'late@example.com'")
+
+    said = jobs.send_letters(context)
+
+    assert (said, states()) == ("1 sent", ["given_up", "sent"])
+    assert [letter["To"] for letter in post.letters] == ["soon@example.com"]
+    assert [line["error"] for line in logged if line["event"] == "letter_given_up"] == ["of no more use before its turn came"]
+    assert scenes.rows("SELECT sealed_token FROM letters WHERE sealed_token <> ''") == []
     with pytest.raises(RuntimeError, match="1 letters given up"):
         jobs.watch_letters(context)
 
