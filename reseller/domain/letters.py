@@ -4,6 +4,9 @@ A worker claims what is due, hands it to the mail server and records what came o
 sent again: twice in a rare while, never not at all. What a letter must not show to whoever reads the database, the token of a
 link, lies sealed in its row and is gone once the letter is.
 
+What somebody waits for goes first. Of anything else a mailbox has a few of a kind in an hour, or whoever alternates a setting could
+make all mail wait behind thousands of letters; what happened is told by pages and events all the same.
+
 Not here: the words (`worker/templates/letters`), the mail server (`clients/mailer`), links and their tokens (`identity/links`).
 """
 
@@ -13,12 +16,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+import structlog
 from sqlalchemy import CheckConstraint, Index, Text, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from reseller.clock import now
 from reseller.database import Base, Created, Identified, forget_rows, transaction
+
+log = structlog.get_logger()
 
 SEALED_FOR = "letter"
 """The purpose under which callers seal the token of a link."""
@@ -31,6 +37,8 @@ GAPS_SECONDS = (30, 60, 120, 300, 600, 1_800, 3_600)
 KEPT = timedelta(days=30)
 MAX_ERROR_CHARACTERS = 300
 LATE_AT_A_TIME = 500
+MANY, MANY_IN = 20, timedelta(hours=1)
+"""A mailbox that had so many letters of one kind lately has no more of it for now, unless they are among FIRST."""
 
 
 class LetterKind(StrEnum):
@@ -67,7 +75,10 @@ FIRST = frozenset(
         LetterKind.ADDRESS_TAKEN,
     }
 )
-"""Alarms, links, and what is written instead of a link: somebody waits for it, so it goes before all others."""
+"""Alarms, links, and what is written instead of a link: somebody waits for it, so it goes before all others.
+
+Doors brake whoever asks for them (`identity/throttle`), so no mailbox has too many.
+"""
 
 
 class LetterState(StrEnum):
@@ -83,6 +94,7 @@ class Letter(Identified, Created, Base):
         CheckConstraint("state IN ('waiting', 'sent', 'refused', 'given_up')", name="state_known"),
         Index("ix_letters_due", "next_try_at", postgresql_where="state = 'waiting'"),
         Index("ix_letters_state_created_at", "state", "created_at"),
+        Index("ix_letters_recipient_created_at", "recipient", "created_at"),
     )
 
     kind: Mapped[str] = mapped_column(Text)
@@ -134,11 +146,21 @@ class Trouble:
         return self.given_up > 0 or self.refused > max(self.sent, 2)
 
 
+_HAD = text("SELECT count(*) FROM letters WHERE recipient = :recipient AND kind = :kind AND created_at > :since")
+
+
 def write(
     kind: LetterKind, recipient: str, *, facts: Mapping[str, str] | None = None, sealed_token: str = "", lasts: timedelta = LASTS
 ) -> None:
-    """The letter is on its way once the caller's transaction is committed."""
+    """The letter is on its way once the caller's transaction is committed, unless the mailbox had MANY of that kind.
+
+    Letters that are written at the same moment do not see each other, so a few more may go out.
+    """
     with transaction() as session:
+        had = {"recipient": recipient, "kind": kind, "since": now() - MANY_IN}
+        if kind not in FIRST and session.scalars(_HAD, had).one() >= MANY:
+            log.warning("letter_left_out", kind=kind)
+            return
         session.add(
             Letter(
                 kind=kind,

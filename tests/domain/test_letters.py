@@ -11,7 +11,7 @@ from flask import Flask
 from reseller.clock import now
 from reseller.database import acting_as_operator, transaction
 from reseller.domain import letters
-from reseller.domain.letters import AT_WORK, GAPS_SECONDS, KEPT, LASTS, LetterKind
+from reseller.domain.letters import AT_WORK, FIRST, GAPS_SECONDS, KEPT, LASTS, MANY, MANY_IN, LetterKind
 from tests.authenticator import standing_clock
 from tests.domain import scenes
 
@@ -67,6 +67,33 @@ def test_alarms_and_what_somebody_waits_for_go_before_older_letters() -> None:
         claimed = [[letter.kind.value for letter in letters.claim_due(limit)] for limit in (1, 2, 9)]
 
     assert claimed == [["reset_password"], ["operator_alarm", "budget_crossed"], ["low_balance"]]
+
+
+def test_a_mailbox_that_had_many_letters_of_a_kind_has_no_more_of_it_for_an_hour() -> None:
+    """Who alternates a setting stops nobody's mail."""
+    with standing_clock() as clock:
+        for _ in range(MANY + 5):
+            letters.write(LetterKind.PASSWORD_CHANGED, "ann@example.com")
+        for kind, recipient in ((LetterKind.LOW_BALANCE, "ann@example.com"), (LetterKind.PASSWORD_CHANGED, "bob@example.com")):
+            letters.write(kind, recipient)
+        counts = [written()]
+        clock.shift(MANY_IN)
+        letters.write(LetterKind.PASSWORD_CHANGED, "ann@example.com")
+        counts.append(written())
+
+    assert counts == [MANY + 2, MANY + 3]
+
+
+@pytest.mark.parametrize("kind", sorted(FIRST))
+def test_what_somebody_waits_for_is_written_however_often(kind: LetterKind) -> None:
+    for _ in range(MANY + 1):
+        letters.write(kind, "ann@example.com")
+
+    assert written() == MANY + 1
+
+
+def written() -> int:
+    return len(scenes.rows("SELECT id FROM letters"))
 
 
 def test_a_letter_whose_worker_died_is_sent_again_after_a_while() -> None:

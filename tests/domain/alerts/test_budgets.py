@@ -130,6 +130,22 @@ def test_a_budget_that_moves_to_another_key_begins_anew(person: Person) -> None:
     assert alerts.sweep() == 0
 
 
+def test_who_changes_a_budget_again_and_again_has_few_letters_of_it(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And every event, and every alert on the page."""
+    monkeypatch.setattr(letters, "MANY", 2)
+    budget(person, "0.01")
+    charged(person, 90)
+    [rule] = alerts.rules_of(person.account_id)
+
+    for cents in (2, 1, 2, 1):
+        alerts.sweep()
+        terms = replace(rule.terms, line=Decimal(cents) / 100)
+        alerts.change(person.account_id, rule.id, terms, by=person.user_id, seen_version=None)
+
+    assert [len(scenes.rows(f"SELECT id FROM {table}")) for table in ("letters", "alerts")] == [2, 4]
+    assert len(scenes.rows("SELECT id FROM outbox WHERE name = 'budget.crossed'")) == 4
+
+
 def test_a_member_s_budget_counts_the_keys_that_member_made(person: Person) -> None:
     """Of the keys a person made, whoever rotated them since."""
     _, theirs = keys.mint(person.account_id, name="mine", actor=staff.actor_of(person.user_id))
