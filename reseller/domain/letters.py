@@ -190,19 +190,22 @@ def give_up_late() -> list[Late]:
 _CLAIM = text(
     """UPDATE letters SET attempts = attempts + 1, next_try_at = :until
         WHERE id IN (SELECT id FROM letters
-                      WHERE state = 'waiting' AND next_try_at <= :now AND useful_until > :now AND kind <> 'reset_asked'
-                      ORDER BY kind = ANY(:first) DESC, next_try_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+                      WHERE state = 'waiting' AND next_try_at <= :now AND useful_until > :now AND kind = ANY(:kinds)
+                      ORDER BY next_try_at LIMIT :limit FOR UPDATE SKIP LOCKED)
        RETURNING id, kind, recipient, facts, sealed_token, created_at"""
 )
 
 
 def claim_due(limit: int) -> list[Claimed]:
     """Letters that are due and of use, those of FIRST before the others, then the oldest: nobody else gets them for AT_WORK."""
-    at = now()
+    at, claimed = now(), list[Claimed]()
     with transaction() as session:
-        rows = session.execute(_CLAIM, {"until": at + AT_WORK, "now": at, "limit": limit, "first": sorted(FIRST)}).mappings()
-        claimed = [Claimed(**{**row, "kind": LetterKind(row["kind"])}) for row in rows]
-    return sorted(claimed, key=lambda letter: (letter.kind not in FIRST, letter.id))
+        for kinds in (FIRST - {LetterKind.RESET_ASKED}, frozenset(LetterKind) - FIRST):
+            given = {"until": at + AT_WORK, "now": at, "kinds": sorted(kinds), "limit": limit - len(claimed)}
+            rows = session.execute(_CLAIM, given).mappings()
+            found = [Claimed(**{**row, "kind": LetterKind(row["kind"])}) for row in rows]
+            claimed += sorted(found, key=lambda letter: letter.id)
+    return claimed
 
 
 def record_sent(letter_id: UUID) -> None:
