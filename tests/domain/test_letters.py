@@ -145,6 +145,16 @@ def test_a_letter_in_a_worker_s_hands_is_not_given_up_under_them() -> None:
         assert [late.error for late in letters.give_up_late()] == ["of no more use before its turn came"]
 
 
+def test_a_letter_of_a_kind_that_only_a_later_release_knows_keeps_no_other_back() -> None:
+    for recipient in ("ann@example.com", "bob@example.com"):
+        write(recipient)
+    scenes.execute("UPDATE letters SET kind = 'of_tomorrow' WHERE recipient = 'ann@example.com'")
+    claimed = [letter.recipient for letter in letters.claim_due(9)]
+    scenes.execute("UPDATE letters SET useful_until = now()")
+
+    assert (claimed, [late.kind for late in letters.give_up_late()]) == (["bob@example.com"], ["of_tomorrow"])
+
+
 def test_what_was_sent_meanwhile_is_not_tried_again() -> None:
     write()
     [letter] = letters.claim_due(1)
