@@ -17,7 +17,7 @@ from tests.deployment import Cluster, running_app, settings_over
 from tests.servers import ROOT
 
 TITLES = (
-    f"{'misbehaviour':32} {'alone p50':>9} {'p99':>7} {'meanwhile p50':>13} {'p99':>7} "
+    f"{'misbehaviour':32} {'alone p50':>9} {'p99':>7} {'meanwhile p50':>13} {'p99':>7} {'machine':>7} "
     f"{'MiB start':>9} {'peak':>6} {'end':>6} died holds  calm answers"
 )
 
@@ -59,11 +59,11 @@ def main() -> int:
 
 
 def line_of(finding: Finding) -> str:
-    alone, meanwhile = finding.alone, finding.meanwhile
+    alone, meanwhile = finding.alone.calls, finding.meanwhile.calls
     answers = " ".join(f"{status}×{count}" for status, count in sorted(finding.statuses.items()))
     return (
         f"{finding.name:32} {percentile(alone, 50):9.1f} {percentile(alone, 99):7.1f} {percentile(meanwhile, 50):13.1f} "
-        f"{percentile(meanwhile, 99):7.1f} {finding.resident_start:9.0f} {finding.resident_peak:6.0f} "
+        f"{percentile(meanwhile, 99):7.1f} {finding.machine_p99:7.1f} {finding.resident_start:9.0f} {finding.resident_peak:6.0f} "
         f"{finding.resident_after_round[-1]:6.0f} {finding.died:4} {finding.holds_left:5} {finding.calm_after:5.1f} {answers}"
         + (f"  neighbour: {len(finding.problems)} × {finding.problems[0]}" if finding.problems else "")
     )

@@ -25,6 +25,8 @@ def lasting(minutes: float, misbehaviours: int) -> Dose:
 
 
 ADDED_P99_MS = 100.0  # R31
+USUAL_MS = 5.0  # what a call of the neighbour alone takes on the machine that R31 is measured on
+TURNS = 4  # on a busy machine: a call waits for a processor so many times as often as an answer straight from the upstream
 PEAK_MIB = 300.0  # above the start: the room for large bodies as bytes, as text, and on their way out
 SETTLED_MIB = 100.0  # above the start, afterwards: what the allocator keeps for the next time
 GROWTH_MIB = 40.0  # above the second round, after the last

@@ -1,7 +1,9 @@
-"""A well-behaved customer who calls all the time, and how long it waits for its answers."""
+"""A well-behaved customer who calls all the time, and how long it waits for answers of the server, and of the upstream itself."""
 
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from typing import Self
 
@@ -10,23 +12,39 @@ from tests.shop import Customer, chat_body, exchange
 
 CONNECTIONS = 2
 PAUSE_SECONDS = 0.004
+CALL = "/v1/chat/completions"
+
+
+@dataclass(slots=True)
+class Waits:
+    """What calls took, in milliseconds: through the server, and straight to the upstream, which only the machine delays."""
+
+    calls: list[float] = field(default_factory=list)
+    straight: list[float] = field(default_factory=list)
+
+    def __iadd__(self, more: "Waits") -> Self:
+        self.calls += more.calls
+        self.straight += more.straight
+        return self
 
 
 class Neighbour:
     """Closed loops with a short pause, each over one kept connection. Every answer must be a 200."""
 
-    def __init__(self, customer: Customer) -> None:
-        self._customer = customer
+    def __init__(self, customer: Customer, upstream_port: int) -> None:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._milliseconds: list[float] = []
+        self._waits = Waits()
         self.problems: list[str] = []
-        self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(CONNECTIONS)]
+        here = customer.shop.web.port, CALL, {"Authorization": f"Bearer {customer.key}"}, "calls"
+        there = upstream_port, f"/api{CALL}", {}, "straight"
+        loops = [*[here] * CONNECTIONS, there]
+        self._threads = [threading.Thread(target=self._call, args=loop, daemon=True) for loop in loops]
 
-    def taken(self) -> list[float]:
-        """What the calls since the last time took, in milliseconds."""
+    def taken(self) -> Waits:
+        """What the calls since the last time took."""
         with self._lock:
-            taken, self._milliseconds = self._milliseconds, []
+            taken, self._waits = self._waits, Waits()
         return taken
 
     def __enter__(self) -> Self:
@@ -39,19 +57,18 @@ class Neighbour:
         for thread in self._threads:
             thread.join(30)
 
-    def _call(self) -> None:
-        headers = {"Authorization": f"Bearer {self._customer.key}"}
-        connection = HTTPConnection("127.0.0.1", self._customer.shop.web.port, timeout=20)
+    def _call(self, port: int, path: str, headers: Mapping[str, str], kind: str) -> None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=20)
         while not self._stopping.wait(PAUSE_SECONDS):
             started = time.perf_counter()
             try:
-                answer = exchange(connection, "/v1/chat/completions", chat_body(QUICK), headers=headers)
+                answer = exchange(connection, path, chat_body(QUICK), headers=dict(headers))
                 problem = "" if answer.status == 200 else f"{answer.status} {answer.body[:200]!r}"
             except (OSError, HTTPException) as error:
                 problem = repr(error)
                 connection.close()
             with self._lock:
-                self._milliseconds.append((time.perf_counter() - started) * 1000)
+                getattr(self._waits, kind).append((time.perf_counter() - started) * 1000)
                 if problem:
                     self.problems.append(problem)
         connection.close()

@@ -1,12 +1,15 @@
 """One tenant misbehaves: another's calls all succeed and wait at most 100 ms longer, memory is flat, nothing dies, no hold stays.
 
-R29, R31. How much of each misbehaviour is in `dose`; `python -m tests.bounds` shows the figures.
+R29, R31. On a machine that is slow or busy it is that much more. How much of each misbehaviour is in `dose`; `python -m tests.bounds`
+shows the figures.
 """
+
+from dataclasses import replace
 
 import pytest
 
 from tests.bounds.attacker import MISBEHAVIOURS
-from tests.bounds.dose import ADDED_P99_MS, GROWTH_MIB, PEAK_MIB, SETTLED_MIB, SUITE
+from tests.bounds.dose import GROWTH_MIB, PEAK_MIB, SETTLED_MIB, SUITE
 from tests.bounds.stage import LIMITED, Finding, Stage
 
 ANSWERS = {
@@ -46,7 +49,8 @@ ANSWERS = {
 
 
 TRIES = 5
-"""The suite's other tests share the machine: what they do comes and goes, what the server does wrong stays."""
+"""The suite's other tests share the machine: what they do comes and goes, what the server does wrong stays. Each try is longer than the
+one before, for machines that are slow."""
 
 
 def test_every_misbehaviour_is_shown() -> None:
@@ -57,13 +61,14 @@ def test_every_misbehaviour_is_shown() -> None:
 def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
     findings = [stage.show(name, SUITE, limits=name in LIMITED)]
     while is_disturbed(findings[-1]) and len(findings) < TRIES:
-        findings.append(stage.show(name, SUITE, limits=name in LIMITED))
+        longer = replace(SUITE, seconds=SUITE.seconds * (len(findings) + 1))
+        findings.append(stage.show(name, longer, limits=name in LIMITED))
     finding = findings[-1]
 
     assert [found.problems for found in findings] == [[] for _ in findings]
     assert [(found.died, found.holds_left) for found in findings] == [(0, 0) for _ in findings]
     assert finding.statuses["connected"] > 1, "nobody misbehaved"
-    assert finding.added_p99 <= ADDED_P99_MS, (sorted(finding.alone)[-5:], sorted(finding.meanwhile)[-5:])
+    assert finding.added_p99 <= finding.allowed_p99, (sorted(finding.alone.calls)[-5:], sorted(finding.meanwhile.calls)[-5:])
     answered = {status for found in findings for status in found.statuses}  # of a second try a brake may let nothing through
     assert ANSWERS[name] <= answered, answered
     assert memory_is_flat(finding), (finding.resident_start, finding.resident_peak, finding.resident_after_round)
@@ -71,7 +76,7 @@ def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
 
 def is_disturbed(finding: Finding) -> bool:
     """The neighbour waited too long, a third of a second of a shared machine was too short for an answer or for giving memory back."""
-    return finding.added_p99 > ADDED_P99_MS or not ANSWERS[finding.name] <= finding.statuses.keys() or not memory_is_flat(finding)
+    return finding.added_p99 > finding.allowed_p99 or not ANSWERS[finding.name] <= finding.statuses.keys() or not memory_is_flat(finding)
 
 
 def memory_is_flat(finding: Finding) -> bool:
