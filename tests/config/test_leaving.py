@@ -49,6 +49,7 @@ def connected(stack: ExitStack, served: Served, number: int) -> None:
 
 def test_what_is_queued_is_served(served: Served) -> None:
     with ExitStack() as stack:
+        gevent.sleep(0.05)  # a pool that is new has places: the server is told so once, and would begin again
         served.server.stop_accepting()
         connected(stack, served, PLACES)
         assert served.count == 0

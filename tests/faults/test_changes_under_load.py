@@ -103,7 +103,7 @@ def test_after_a_revocation_or_suspension_nothing_more_is_let_in(storm: Storm) -
         with storm.at_work():
             accounts.suspend(customer.person.account_id, reason="under load", actor="test")
         suspended_at = now()
-        until = time.monotonic() + EFFECTIVE.total_seconds() * 2
+        until = time.monotonic() + EFFECTIVE.total_seconds() * 3
         wait_until(lambda: time.monotonic() > until)
         restored_at = now()
         with storm.at_work():
@@ -113,7 +113,8 @@ def test_after_a_revocation_or_suspension_nothing_more_is_let_in(storm: Storm) -
 
     assert_holds(storm, buyers.results)
     assert let_in_between(customer, revoked_at + EFFECTIVE, now(), key=doomed.key) == []
-    assert let_in_between(customer, suspended_at + EFFECTIVE, restored_at) == []
+    waited_for = EFFECTIVE  # who came just before the end may have been looked at after it
+    assert let_in_between(customer, suspended_at + EFFECTIVE, restored_at - waited_for) == []
     assert {result.status for result in buyers.results} == {200, 401, 403}
 
 
