@@ -84,7 +84,7 @@ def stripe() -> Response:
     address, forgeries = client_address(request, wiring().settings.trusted_proxies), _forgeries()
     wait_seconds = forgeries.braked_seconds(address)
     try:
-        raw = forgeries.slow_senders.read(lambda _: _read(forgeries.large), MAX_BYTES, monotonic() + EVENT_SECONDS)
+        raw = forgeries.slow_senders.read(monotonic() + EVENT_SECONDS, _read, forgeries.large)
     except SentTooSlowly:
         return _answer("The event came too slowly.", 408)
     except TooManyAtOnce:

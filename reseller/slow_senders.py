@@ -35,15 +35,15 @@ class SlowSenders:
         self._due: dict[Any, float] = {}
         self._timer: Any = None
 
-    def read(self, source: Callable[[int], T], size: int, due: float) -> T:
-        """`source(size)`, which waits for the sender and for nothing else. Raises SentTooSlowly if it is not there when it is due."""
+    def read(self, due: float, source: Callable[..., T], *arguments: Any) -> T:
+        """`source(*arguments)`, which waits for the sender and for nothing else. Raises SentTooSlowly if it is not there when it is due."""
         reader = getcurrent()
         self._due[reader] = due
         if self._timer is None:
             self._timer = get_hub().loop.timer(LOOK_SECONDS, repeat=LOOK_SECONDS, ref=False)
             self._timer.start(self._look)
         try:
-            return source(size)
+            return source(*arguments)
         finally:
             self._due.pop(reader, None)
 

@@ -70,7 +70,7 @@ def read_body(request: Request, max_bytes: int) -> bytes | bytearray:
         return b""
     try:
         if size is not None and size < LARGE_BYTES:
-            raw: bytes | bytearray = _slow_senders.read(environ["wsgi.input"].read, size, monotonic() + PATIENCE_SECONDS)
+            raw: bytes | bytearray = _slow_senders.read(monotonic() + PATIENCE_SECONDS, environ["wsgi.input"].read, size)
         else:
             raw = _read_large(request, size, max_bytes)
     except SentTooSlowly:
@@ -126,7 +126,7 @@ def _read_pieces(source: Source, size: int | None, max_bytes: int) -> bytearray:
 
 def _read_piece(source: Source, size: int, due: float) -> bytes:
     try:
-        return _slow_senders.read(source.read, size, due)
+        return _slow_senders.read(due, source.read, size)
     except SentTooSlowly:
         raise
     except Exception as error:  # noqa: BLE001 - whatever the server's reader finds wrong with chunks or socket

@@ -33,11 +33,11 @@ class Readers:
         self._by_network: Counter[str] = Counter()
         self._slow_senders = SlowSenders(OF_ALL)
 
-    def read(self, network: str, form: Callable[[int], object]) -> None:
+    def read(self, network: str, form: Callable[[], object]) -> None:
         """`form` has been called, which reads it; 429 if too many of its network are being read, 408 when it is ended."""
         with self.place(network):
             try:
-                self._slow_senders.read(form, 0, monotonic() + FORM_SECONDS)
+                self._slow_senders.read(monotonic() + FORM_SECONDS, form)
             except SentTooSlowly:
                 raise TooSlow from None
 
@@ -59,4 +59,4 @@ def read(readers: Readers) -> None:
     """The form of this request has arrived; what waits longer is refused."""
     if request.method == "POST":
         network = network_of(client_address(request, wiring().settings.trusted_proxies))
-        readers.read(network, lambda _: request.form)  # parsed and kept by the request
+        readers.read(network, lambda: request.form)  # parsed and kept by the request

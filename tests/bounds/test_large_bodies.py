@@ -119,15 +119,15 @@ def test_a_body_that_is_overdue_is_not_waited_for() -> None:
         return b""
 
     slow = SlowSenders()
-    reader = gevent.spawn(slow.read, never, 10, monotonic() - 1)
-    patient = gevent.spawn(slow.read, never, 10, monotonic() + 60)
+    reader = gevent.spawn(slow.read, monotonic() - 1, never, 10)
+    patient = gevent.spawn(slow.read, monotonic() + 60, never, 10)
 
     with pytest.raises(SentTooSlowly):
         reader.get(timeout=2)
 
     assert not patient.ready()
     patient.kill()
-    assert slow.read(lambda size: b"x" * size, 3, monotonic() - 1) == b"xxx"
+    assert slow.read(monotonic() - 1, lambda size: b"x" * size, 3) == b"xxx"
 
 
 def deepest(raw: bytes) -> int:

@@ -102,7 +102,7 @@ def test_one_network_is_one_however_many_addresses_it_has(dry_app: Flask, reader
 def test_all_networks_together_have_a_bound(dry_app: Flask, readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above it, those that are waited for longest are ended: a form that is there is read all the same."""
     monkeypatch.setattr(forms_read, "FORM_SECONDS", 60)
-    trickling = [gevent.spawn(readers.read, f"198.51.100.{number % 200}", lambda _: gevent.sleep(60)) for number in range(OF_ALL + 2)]
+    trickling = [gevent.spawn(readers.read, f"198.51.100.{number % 200}", lambda: gevent.sleep(60)) for number in range(OF_ALL + 2)]
     gevent.sleep(0.6)
     ended, answer = [isinstance(reader.exception, TooSlow) for reader in trickling], send(dry_app)
     gevent.killall(trickling)
