@@ -10,17 +10,12 @@ from uuid import UUID
 
 from reseller.domain import books
 from tests.faults.clients import Received
+from tests.faults.watch import BOOKS
 from tests.servers import run_flask
 from tests.shop import Shop, charge_for
 
 FREE = {"refused", "failed", "voided"}
 BY_BILL = {"inline", "generation"}
-# One statement sees one snapshot: calls are over, and a payment may still go back meanwhile.
-BALANCES = """
-SELECT b.*, coalesce(m.nano, 0) AS put_in_nano
-  FROM balances b
-  LEFT JOIN (SELECT account_id, sum(amount_nano) AS nano FROM ledger_entries WHERE kind <> 'usage' GROUP BY 1) m USING (account_id)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ def gather(shop: Shop, received: Sequence[Received], *, quiet_seconds: float = 2
     rows = shop.query("SELECT * FROM usage_logs ORDER BY id")
     bills = {bill["id"]: bill for bill in shop.billed}
     unsaid = _unsaid(rows, received)
-    problems = _charges(rows, bills) + _answers(rows, [one for one in received if one not in unsaid]) + _accounts(shop, rows)
+    problems = _charges(rows, bills) + _answers(rows, [one for one in received if one not in unsaid]) + _accounts(shop)
     problems += _audit(shop)
     paid = {row["generation_id"] for row in rows if row["charge_nano"]}
     unpaid = [bill for bill in list(bills.values())[shop.marked_bills :] if Decimal(bill["cost"]) and bill["id"] not in paid]
@@ -158,18 +153,14 @@ def _is_paid(row: dict[str, Any]) -> bool:
     return bool(row["charge_nano"] > 0 and (row["status"] == "completed" or is_late))
 
 
-def _accounts(shop: Shop, rows: Sequence[dict[str, Any]]) -> list[str]:
+def _accounts(shop: Shop) -> list[str]:
     """Balance = money put in − charges, never below zero; nothing is held and no call is counted as open (R1, R3, R11)."""
-    charged: Counter[UUID] = Counter()
-    for row in rows:
-        charged[row["account_id"]] += row["charge_nano"]
     problems = []
-    for balance in shop.query(BALANCES):
-        account = balance["account_id"]
-        left = int(balance["put_in_nano"]) - charged[account]
-        facts = {name: balance[name] for name in ("settled_nano", "held_nano", "open_calls")}
+    for row in shop.query(BOOKS):
+        left = int(row["left_nano"])
+        facts = {name: row[name] for name in ("settled_nano", "held_nano", "open_calls")}
         if facts != {"settled_nano": left, "held_nano": 0, "open_calls": 0} or left < 0:
-            problems.append(f"account {account}: {facts}, {left} should be left")
+            problems.append(f"account {row['account_id']}: {facts}, {left} should be left")
     for key in shop.query("SELECT id, held_nano FROM api_keys WHERE held_nano <> 0"):
         problems.append(f"key {key['id']} holds {key['held_nano']}")
     return problems

@@ -1,5 +1,6 @@
 """A process says that it lives, notices moved prices, and is unsteady but alive without a database (R11, R22)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -30,6 +31,16 @@ def stumble(*_: Any) -> None:
 
 def alarms() -> list[str]:
     return [row["alarm"] for row in scenes.rows("SELECT alarm FROM alarms")]
+
+
+def beating(app: Flask, monkeypatch: pytest.MonkeyPatch, tick: Callable[[], None]) -> Heart:
+    """One that has begun to beat, and has ticked like this for a while."""
+    heart = Heart(app, "web")
+    heart.start()
+    monkeypatch.setattr(heart, "tick", tick)
+    monkeypatch.setattr(heart_module, "TICK_SECONDS", 0.01)
+    gevent.sleep(1.2)
+    return heart
 
 
 def beats() -> list[Any]:
@@ -113,17 +124,13 @@ def test_a_surprise_in_one_part_keeps_no_other_back(app: Flask, monkeypatch: pyt
 def test_the_heart_beats_on_after_a_surprise(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without beats, others would end the calls of a process that lives."""
     turns: list[str] = []
-    heart = Heart(app, "web")
-    heart.start()
 
     def tick() -> None:
         turns.append("turn")
         stumble()
 
-    monkeypatch.setattr(heart, "tick", tick)
     monkeypatch.setattr(heart_module, "sample", stumble)
-    monkeypatch.setattr(heart_module, "TICK_SECONDS", 0.01)
-    gevent.sleep(1.2)
+    heart = beating(app, monkeypatch, tick)
     monkeypatch.undo()
     heart.stop()
 
@@ -154,18 +161,13 @@ def test_a_process_that_owes_the_end_of_a_call_leaves_its_row(app: Flask) -> Non
 def test_a_beat_in_hand_is_waited_for_when_the_process_ends(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """A heart killed inside a query would leave its connection in the middle of an answer, and the process hanging."""
     beats: list[str] = []
-    heart = Heart(app, "web")
-    heart.start()
 
     def slow_tick() -> None:
         beats.append("begun")
         gevent.sleep(0.3)
         beats.append("done")
 
-    monkeypatch.setattr(heart, "tick", slow_tick)
-    monkeypatch.setattr("reseller.heart.TICK_SECONDS", 0.01)
-    gevent.sleep(1.2)
-    heart.stop()
+    beating(app, monkeypatch, slow_tick).stop()
 
     assert beats
     assert beats[-1] == "done"
