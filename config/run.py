@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -23,6 +22,7 @@ from config import Settings, SettingsRefused, kept_secret, settings_for
 from config.children import Children
 from config.postgres import PostgresFailed, Running, ensure, is_private
 from config.reading import VARIABLES
+from config.stopped import Stopped, stopped_by
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,9 +42,7 @@ class Refused(Exception):
 def main(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> int:
     """The exit code: 0 after Ctrl-C or SIGTERM, 1 when something refused or died."""
     given = dict(os.environ if environ is None else environ)
-    stopped = threading.Event()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda *_: stopped.set())
+    stopped = stopped_by(signal.SIGINT, signal.SIGTERM)
     os.chdir(root)
     try:
         return run(given, root, stopped)
@@ -55,7 +53,7 @@ def main(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> int:
         return 1
 
 
-def run(given: Mapping[str, str], root: Path, stopped: threading.Event) -> int:
+def run(given: Mapping[str, str], root: Path, stopped: Stopped) -> int:
     """The whole life of `make run`."""
     settings = settings_of(given)
     instance = Path(settings.instance_path).absolute()
@@ -152,7 +150,7 @@ def output_of(line: str, environment: Mapping[str, str]) -> str:
 
 
 def serve(
-    children: Children, lines: Mapping[str, str], *, port: int, demo: Mapping[str, Any], postgres: Running | None, stopped: threading.Event
+    children: Children, lines: Mapping[str, str], *, port: int, demo: Mapping[str, Any], postgres: Running | None, stopped: Stopped
 ) -> int:
     """Web and worker run until we are told to stop; 1 when one of them died or never got ready."""
     for name in PROCESSES:

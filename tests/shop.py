@@ -6,6 +6,7 @@ Customers are made in this process through the domain; they buy through real HTT
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, localcontext
@@ -238,7 +239,7 @@ def exchange(
 
 
 def in_threads(count: int, work: Any) -> list[Any]:
-    """work(0) … work(count - 1), all at once; their results in order. Raises what one of them raised."""
+    """work(0) … work(count - 1), all at once; their results in order. Raises what one of them raised, and if one takes over a minute."""
     results: list[Any] = [None] * count
     gate = threading.Barrier(count)
 
@@ -252,8 +253,10 @@ def in_threads(count: int, work: Any) -> list[Any]:
     threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(count)]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + 60
     for thread in threads:
-        thread.join(60)
+        thread.join(max(until - time.monotonic(), 0))
+    assert not any(thread.is_alive() for thread in threads), "not all of them ended within a minute"
     for result in results:
         if isinstance(result, BaseException):
             raise result

@@ -4,6 +4,7 @@ R29, R31. On a machine that is slow or busy it is that much more. How much of ea
 shows the figures.
 """
 
+from collections.abc import Set
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,9 @@ ANSWERS = {
 }
 """What the server must have answered at least once; nothing where it has nobody to answer yet, or too little time."""
 
+BRAKED = {"429"}
+"""As good as what guesses of keys are answered: so are the next ones from where many came, those of an earlier try included."""
+
 
 TRIES = 5
 """The suite's other tests share the machine: what they do comes and goes, what the server does wrong stays. Each try is longer than the
@@ -70,13 +74,17 @@ def test_the_neighbour_does_not_notice(stage: Stage, name: str) -> None:
     assert finding.statuses["connected"] > 1, "nobody misbehaved"
     assert finding.added_p99 <= finding.allowed_p99, (sorted(finding.alone.calls)[-5:], sorted(finding.meanwhile.calls)[-5:])
     answered = {status for found in findings for status in found.statuses}  # of a second try a brake may let nothing through
-    assert ANSWERS[name] <= answered, answered
+    assert is_answered(name, answered), answered
     assert memory_is_flat(finding), (finding.resident_start, finding.resident_peak, finding.resident_after_round)
 
 
 def is_disturbed(finding: Finding) -> bool:
     """The neighbour waited too long, a third of a second of a shared machine was too short for an answer or for giving memory back."""
-    return finding.added_p99 > finding.allowed_p99 or not ANSWERS[finding.name] <= finding.statuses.keys() or not memory_is_flat(finding)
+    return finding.added_p99 > finding.allowed_p99 or not is_answered(finding.name, finding.statuses.keys()) or not memory_is_flat(finding)
+
+
+def is_answered(name: str, statuses: Set[str]) -> bool:
+    return statuses >= ANSWERS[name] or (ANSWERS[name] == {"401"} and statuses >= BRAKED)
 
 
 def memory_is_flat(finding: Finding) -> bool:

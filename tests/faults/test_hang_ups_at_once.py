@@ -9,9 +9,11 @@ from tests.shop import Customer, charge_for, in_threads
 from tests.waiting import wait_until
 
 EACH = 10
+ARRIVAL_SECONDS = 40  # of all of them at the upstream, on a machine that has more to do
 LATE_HEAD = {"delay_ms": 1500}
-NO_HEAD_BEFORE_ALL_HUNG_UP = {"delay_ms": 8000}
+NO_HEAD_BEFORE_ALL_HUNG_UP = {"delay_ms": (ARRIVAL_SECONDS + 10) * 1000}
 STEADY = {"tokens": 20, "pause_ms": 20}
+NOT_OVER_BEFORE_THEY_HUNG_UP = {"tokens": 500, "pause_ms": 100}
 
 
 def before_the_hold(client: RawClient, customer: Customer) -> None:
@@ -27,16 +29,16 @@ def as_soon_as_it_is_sent(client: RawClient, customer: Customer) -> None:
 def before_the_head_streamed(client: RawClient, customer: Customer) -> None:
     """All of them have reached the upstream, which says nothing yet."""
     say(client, "late head, streamed", stream=True)
-    wait_until(lambda: asked(customer, "late head, streamed") == EACH)
+    wait_until(lambda: asked(customer, "late head, streamed") == EACH, ARRIVAL_SECONDS)
 
 
 def before_the_head_whole(client: RawClient, customer: Customer) -> None:
     say(client, "late head, whole")
-    wait_until(lambda: asked(customer, "late head, whole") == EACH)
+    wait_until(lambda: asked(customer, "late head, whole") == EACH, ARRIVAL_SECONDS)
 
 
 def in_mid_stream(client: RawClient, customer: Customer) -> None:
-    say(client, "steady", stream=True)
+    say(client, "long", stream=True)
     client.read_until(b"quick")
 
 
@@ -72,7 +74,8 @@ def asked(customer: Customer, words: str) -> int:
 
 
 def test_hang_ups_at_every_stage_at_once_leave_every_call_ended_and_paid(storm: Storm) -> None:
-    storm.fake.plans |= {"late head, streamed": NO_HEAD_BEFORE_ALL_HUNG_UP, "late head, whole": LATE_HEAD, "steady": STEADY}
+    storm.fake.plans |= {"late head, streamed": NO_HEAD_BEFORE_ALL_HUNG_UP, "late head, whole": LATE_HEAD}
+    storm.fake.plans |= {"steady": STEADY, "long": NOT_OVER_BEFORE_THEY_HUNG_UP}
     customers = {stage: rich_customer(storm) for stage in STAGES}
     jobs = [stage for stage in STAGES for _ in range(EACH)]
 

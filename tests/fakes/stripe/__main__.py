@@ -2,8 +2,8 @@
 
 import argparse
 import signal
-import threading
 
+from config.stopped import stopped_by
 from tests.fakes.stripe.server import KEY, SECRET, FakeStripe
 
 
@@ -16,9 +16,7 @@ def main() -> None:
     asked.add_argument("--tax-percent", type=int, default=0)
     asked.add_argument("--minutes", type=float, default=480, help="it ends by itself after so long")
     given = asked.parse_args()
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended = stopped_by(signal.SIGTERM, signal.SIGINT)
     with FakeStripe(
         webhook=given.webhook, port=given.port, secret_key=given.key, webhook_secret=given.secret, tax_percent=given.tax_percent
     ) as fake:
