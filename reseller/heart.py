@@ -74,13 +74,11 @@ class Heart:
         self._stopping.set()
         if self._greenlet is not None:
             self._greenlet.join(STOP_SECONDS)
-        sample(self._app)
+        _survive(lambda: sample(self._app))
         with self._app.app_context(), acting_as_operator():
             try:
-                self.write_down_alarms()
-                self._count_alarms()
-                self._tell_service()
-                processes.forget(self._wiring.process_id)
+                for part in (self.write_down_alarms, self._count_alarms, self._tell_service, self._forget):
+                    _survive(part, but=(SQLAlchemyError,))
             except SQLAlchemyError:
                 log.warning("heartbeat_not_removed")
         self._own.dispose()
@@ -137,6 +135,9 @@ class Heart:
         except BaseException:
             tally.give_back(taken)
             raise
+
+    def _forget(self) -> None:
+        processes.forget(self._wiring.process_id)
 
     def _look_at_own_gap(self) -> None:
         """A look at the database has its time limits; a longer gap is this process standing still."""

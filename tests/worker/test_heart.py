@@ -147,6 +147,17 @@ def test_a_process_that_ends_in_order_takes_its_row_away(app: Flask) -> None:
     assert beats() == []
 
 
+def test_a_surprise_at_the_end_keeps_no_row(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    heart = Heart(app, "web")
+    heart.start()
+    monkeypatch.setattr(heart_module, "keep", stumble)
+    sound("ledger_mismatch", "somebody", "does not add up")
+
+    heart.stop()
+
+    assert beats() == []
+
+
 def test_a_process_that_owes_the_end_of_a_call_leaves_its_row(app: Flask) -> None:
     """R11: so that the hold is found."""
     heart = Heart(app, "web")
