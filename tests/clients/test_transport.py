@@ -165,7 +165,7 @@ def test_the_first_byte_is_waited_for_only_so_long(fake: FakeOpenRouter, model: 
     with pytest.raises(UpstreamTimeout):
         post(transport, model)
 
-    assert 0.35 < time.monotonic() - started < 2
+    assert 0.35 < time.monotonic() - started < 10
     assert wait_until(lambda: fake.billed[0]["cancelled"])
 
 
@@ -189,7 +189,7 @@ def test_comments_keep_a_stream_alive_but_not_for_ever(fake: FakeOpenRouter) -> 
     with pytest.raises(UpstreamTimeout):
         read(transport, stream=True)
 
-    assert 0.5 < time.monotonic() - started < 3
+    assert 0.5 < time.monotonic() - started < 10
 
 
 def test_a_too_large_body_is_given_up(fake: FakeOpenRouter) -> None:
@@ -215,7 +215,7 @@ def test_closing_wakes_a_reader_that_waits(fake: FakeOpenRouter) -> None:
     exchange.close()
 
     with pytest.raises(BrokenAnswer):
-        reader.get(timeout=2)
+        reader.get(timeout=10)
     assert wait_until(lambda: fake.billed[0]["cancelled"])
 
 
