@@ -65,7 +65,7 @@ def environment(database_url: str, instance: Path, **more: str) -> dict[str, str
     return {**kept, **ours, **more}
 
 
-def run_flask(*words: str, env: Mapping[str, str], seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def run_flask(*words: str, env: Mapping[str, str], seconds: float = 150) -> subprocess.CompletedProcess[str]:
     """A command of ours, run to its end."""
     return subprocess.run([*FLASK, *words], env=dict(env), cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
 

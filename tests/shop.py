@@ -99,7 +99,7 @@ class Customer:
     @property
     def row(self) -> dict[str, Any]:
         """The account's only usage row, once it is there: a call may end after its answer."""
-        rows = wait_until(lambda: self.rows, 10)
+        rows = wait_until(lambda: self.rows)
         assert len(rows) == 1, rows
         return rows[0]
 

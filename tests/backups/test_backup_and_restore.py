@@ -121,7 +121,7 @@ def test_into_names_another_database_by_a_variable(app: Flask, database_url: str
 
     env = environment(database_url, tmp_path, NEW_HOME=empty_url)
 
-    done = run_flask("restore", str(file), "--into", "env:NEW_HOME", env=env, seconds=110)
+    done = run_flask("restore", str(file), "--into", "env:NEW_HOME", env=env)
 
     assert done.returncode == 0, done.stderr
     assert rows_at(empty_url, "SELECT id FROM accounts") == [{"id": who.account_id}]

@@ -80,7 +80,7 @@ def test_a_shop_that_was_lost_opens_elsewhere(busy: StripeShop, journal: Path, e
     with busy.shop.worker(tmp_path):
         wait_until(lambda: journal.exists() and "key.revoke" in journal.read_text() and '"calls"' in journal.read_text(), 60)
 
-    told = json.loads(_done(run_flask("restore", str(file), "--json", env={**env, "DATABASE_URL": empty_url}, seconds=110)))
+    told = json.loads(_done(run_flask("restore", str(file), "--json", env={**env, "DATABASE_URL": empty_url})))
 
     assert set(callers.statuses) == {200}
     assert [line["action"] for line in told["replayed"]] == ["key.revoke"]

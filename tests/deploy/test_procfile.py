@@ -121,7 +121,6 @@ def test_without_a_release_web_refuses_and_takes_the_worker_along(production: di
     assert ends(started.log)["web"] != 0
 
 
-@pytest.mark.timeout(240)
 def test_release_then_web_and_worker_make_a_shop_that_sells_and_ends_in_order(
     production: dict[str, str], fake: FakeOpenRouter, tmp_path: Path
 ) -> None:

@@ -6,7 +6,6 @@ import time
 from typing import Any
 from uuid import UUID
 
-import pytest
 from openai import OpenAI, OpenAIError
 
 from tests.acceptance.clients import openai_client
@@ -64,7 +63,6 @@ def reload(box: Box) -> None:
     wait_until(lambda: len(new := set(box.web.worker_pids)) == box.processes and not new & old, 60)
 
 
-@pytest.mark.timeout(240)
 def test_boxes_are_restarted_one_after_the_other_and_no_call_fails(behind_nginx: Fleet) -> None:
     fleet = behind_nginx
     fleet.mark()

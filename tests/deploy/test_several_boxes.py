@@ -140,7 +140,7 @@ def test_calls_of_a_box_that_dies_are_ended_by_the_worker_of_another(fleet: Flee
         for each_client in (client, survivor):
             each_client.ask("fake/default", stream=True, **asking("until it dies"))
             each_client.read_until(b"quick")
-        wait_until(lambda: customer.holds[0]["generation_id"], 10)
+        wait_until(lambda: customer.holds[0]["generation_id"])
         dead = lost.web.worker_pids
 
         lost.kill()

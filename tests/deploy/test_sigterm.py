@@ -90,11 +90,11 @@ def test_with_a_notice_calls_are_still_taken_while_readiness_says_no(cluster: Cl
         before = exchange(kept, CHAT, chat_body(), headers=headers)
 
         shop.web.signal(signal.SIGTERM)
-        wait_until(lambda: shop.web.status_of("/readyz") == 503, 3)
+        wait_until(lambda: shop.web.status_of("/readyz") == 503)
         on_kept = exchange(kept, CHAT, chat_body(), headers=headers)
         on_new = customer.chat()
         ready = shop.call("/readyz")
-        wait_until(lambda: shop.web.status_of("/healthz") == 0, 10)
+        wait_until(lambda: shop.web.status_of("/healthz") == 0)
         code = shop.web.wait(20)
 
     assert (before.status, before.headers["connection"]) == (200, "keep-alive")
@@ -112,7 +112,7 @@ def test_connections_that_are_still_queued_when_sigterm_comes_are_answered(shop:
             for client in clients:
                 client.ask(SLUG)
             shop.web.signal(signal.SIGTERM)
-            wait_until(lambda: all(has_sigterm_pending(pid) for pid in shop.web.worker_pids), 10)
+            wait_until(lambda: all(has_sigterm_pending(pid) for pid in shop.web.worker_pids))
         answers = [client.read_to_end() for client in clients]
         code = shop.web.wait(20)
 
@@ -141,7 +141,7 @@ def test_a_worker_finishes_the_job_in_hand(shop: Shop, tmp_path: Path) -> None:
         try:
             wait_until(lambda: waits_for_lock(shop, "sessions"), 20)
             worker.signal(signal.SIGTERM)
-            wait_until(lambda: not has_sigterm_pending(worker.pid), 10)
+            wait_until(lambda: not has_sigterm_pending(worker.pid))
             blocker.rollback()
             code = worker.wait(30)
         finally:

@@ -71,5 +71,5 @@ def settled_down(storm: Storm) -> int:
         seen.append(len(storm.billed))
         return seen[-1] == seen[-15:][0] and len(seen) > 15
 
-    wait_until(is_still, 10)
+    wait_until(is_still)
     return seen[-1]

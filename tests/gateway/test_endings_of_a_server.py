@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 @pytest.fixture
 def own_shop(cluster: Cluster, tmp_path: Path) -> Iterator[Shop]:
     """A shop that the test may end."""
-    with open_shop(cluster, tmp_path, DRAIN_SECONDS="2", UPSTREAM_FIRST_BYTE_SECONDS="30") as shop:
+    with open_shop(cluster, tmp_path, DRAIN_SECONDS="4", UPSTREAM_FIRST_BYTE_SECONDS="30") as shop:
         yield shop
 
 
@@ -34,7 +34,7 @@ def test_sigterm_lets_short_answers_finish_ends_long_ones_with_an_error_and_sett
     wait_until(lambda: waiting.holds)
 
     shop.web.signal(signal.SIGTERM)
-    wait_until(lambda: shop.web.status_of("/readyz") != 200, 3)
+    wait_until(lambda: shop.web.status_of("/readyz") != 200)
     texts = [client.read_to_end().decode() for client in clients]
     exit_code = shop.web.wait(20)
 
@@ -51,7 +51,6 @@ def test_sigterm_lets_short_answers_finish_ends_long_ones_with_an_error_and_sett
     assert "0 open holds: all agree" in shop.flask("ledger", "verify")
 
 
-@pytest.mark.timeout(150)
 def test_after_kill_nine_in_mid_stream_every_hold_is_resolved_within_a_minute(own_shop: Shop, tmp_path: Path) -> None:
     """R10: charged at true cost where the generation id is stored, voided where it is not. R11: within 60 s."""
     shop, streaming, waiting = own_shop, own_shop.customer(), own_shop.customer()
@@ -60,7 +59,7 @@ def test_after_kill_nine_in_mid_stream_every_hold_is_resolved_within_a_minute(ow
         first.ask("fake/default", stream=True)
         first.read_until(b"quick")
         second.ask("fake/default")
-        wait_until(lambda: waiting.holds and streaming.holds and streaming.holds[0]["generation_id"], 5)
+        wait_until(lambda: waiting.holds and streaming.holds and streaming.holds[0]["generation_id"])
 
         shop.web.kill()
 

@@ -47,7 +47,7 @@ def spans(receiver: Receiver) -> list[dict[str, Any]]:
 
 def trace_of(receiver: Receiver, call_id: str) -> dict[str, dict[str, Any]]:
     """The spans of one call by their names, once they are there; the call's own is `call`."""
-    found = wait_until(lambda: [span for span in spans(receiver) if span["traceId"] == call_id], 15)
+    found = wait_until(lambda: [span for span in spans(receiver) if span["traceId"] == call_id])
     return {span["name"] if "parentSpanId" in span else "call": span for span in found}
 
 

@@ -33,7 +33,7 @@ def test_credit_granted_on_the_command_line_stands_in_the_ledger(console: Consol
 def test_a_day_of_calls_leads_from_the_ledger_to_the_calls(console: Console) -> None:
     customer = console.customer(usd="3")
     assert customer.chat().status == 200
-    wait_until(lambda: not customer.holds, 10)
+    wait_until(lambda: not customer.holds)
     console.shop.query("UPDATE balances SET usage_day = usage_day - 1 WHERE account_id = %s RETURNING 1", customer.person.account_id)
     console.shop.query("UPDATE usage_logs SET posted_on = posted_on - 1 WHERE account_id = %s RETURNING 1", customer.person.account_id)
     console.run_jobs("post usage")
@@ -53,11 +53,11 @@ def test_a_call_that_runs_holds_money_and_frees_it_at_its_end(console: Console) 
     page = console.page(Role.SUPPORT)
 
     call.start()
-    wait_until(lambda: customer.holds, 10)
+    wait_until(lambda: customer.holds)
     page.goto(f"/admin/holds/?account={customer.person.account_id}")
     expect(row(page, "answer under way")).to_have_count(1)
     call.join(30)
-    wait_until(lambda: not customer.holds, 10)
+    wait_until(lambda: not customer.holds)
     page.reload()
 
     expect(row(page, "answer under way")).to_have_count(0)
