@@ -2,6 +2,8 @@
 
 import structlog
 from flask import Blueprint, Flask, Response, g, request
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from werkzeug.exceptions import HTTPException
 
 from config import Settings
@@ -65,6 +67,12 @@ def blueprint(prefix: str, live: LiveCalls) -> Blueprint:
         if isinstance(refusal, NOT_THE_CLIENT_S_FAULT):
             return response
         return at_a_pace(response, culprit_of(request, wiring()))
+
+    @api.errorhandler(OperationalError)
+    @api.errorhandler(NoFreeConnection)
+    def without_database(_: Exception) -> Response:
+        log.error("call_without_database", request_id=request_id(g.call_id), path=request.path, exc_info=True)
+        return refused(Unavailable("The service is temporarily unavailable. Please try again."))
 
     @api.errorhandler(Exception)
     def failed(error: Exception) -> Response | HTTPException:

@@ -52,8 +52,11 @@ def test_a_key_that_a_process_has_not_seen_is_refused_at_once_too(storm: Storm) 
     call = OpenCall(stranger)
 
     result = call.join(AT_ONCE_SECONDS * 2)
+    logged = (storm.folder / "web.log").read_text()
 
     assert (result.status, result.seconds < AT_ONCE_SECONDS) == (503, True)
+    assert '"event":"call_without_database"' in logged
+    assert '"event":"request_failed"' not in logged, "no error of ours"
 
 
 def test_connections_that_stay_silent_for_ever_are_given_up_and_everything_ends(own_storm: Storm) -> None:
