@@ -4,7 +4,10 @@ from gevent import monkey
 
 monkey.patch_all()  # before psycopg, ssl and requests are imported: they decide at import how they wait
 
+import gc  # noqa: E402
 import sys  # noqa: E402
+
+gc.disable()  # what imports make stays to the end: looking through it again and again is a tenth of a start
 
 import psycopg.waiting  # noqa: E402
 
@@ -24,3 +27,5 @@ except SettingsRefused as refused:
 except PostgresFailed as failed:
     print(f"refusing to start: {failed}", file=sys.stderr)  # noqa: T201
     sys.exit(1)
+
+gc.enable()
