@@ -50,7 +50,7 @@ def test_nobody_listening_is_told_at_once() -> None:
     with pytest.raises(UpstreamDown):
         post(transport)
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 1
 
 
 def test_a_connect_error_is_tried_once_more(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
