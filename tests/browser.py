@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 from tests import chromium
 
-WAIT_MILLISECONDS = 8_000
+WAIT_MILLISECONDS = 30_000
 FLAGS = (
     "--no-sandbox",  # root, as in containers, has no sandbox
     "--disable-gpu",

@@ -158,7 +158,7 @@ class Shop:
             return Customer(self, person, factories.make_key(person, **key))
 
     def call(self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None) -> Answer:
-        connection = HTTPConnection("127.0.0.1", self.web.port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self.web.port, timeout=60)
         try:
             return exchange(connection, path, body, method=method, headers=headers)
         finally:

@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 PAUSE_SECONDS = 0.02
 
 
-def wait_until(predicate: Callable[[], Answer], seconds: float = 30.0) -> Answer:
+def wait_until(predicate: Callable[[], Answer], seconds: float = 90.0) -> Answer:
     """The predicate's first true answer. Fails the test when none came within `seconds`."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

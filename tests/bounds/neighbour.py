@@ -58,7 +58,7 @@ class Neighbour:
             thread.join(30)
 
     def _call(self, port: int, path: str, headers: Mapping[str, str], kind: str) -> None:
-        connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
         while not self._stopping.wait(PAUSE_SECONDS):
             started = time.perf_counter()
             try:

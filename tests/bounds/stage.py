@@ -140,7 +140,7 @@ class Stage:
     def _holds_left(self) -> int:
         """Holds that nobody ends within half a minute. A call whose body waited its turn may begin after its client is gone."""
         try:
-            wait_until(lambda: not self._holds(), 30)
+            wait_until(lambda: not self._holds())
         except AssertionError:
             return self._holds()
         return 0
@@ -176,7 +176,7 @@ def open_stage(cluster: Cluster, folder: Path) -> Iterator[Stage]:
         command = [sys.executable, "-m", "tests.bounds.upstream", str(port)]
         upstream = ServerProcess(command, env={**os.environ}, log=folder / "upstream.log")
         stack.enter_context(upstream)
-        wait_until(lambda: status_of(port, "/api/v1/models") == 200, 20)
+        wait_until(lambda: status_of(port, "/api/v1/models") == 200)
         url = f"http://127.0.0.1:{port}/api/v1"
         shop = stack.enter_context(open_shop(cluster, folder, OPENROUTER_BASE_URL=url, **PATIENT, **BUYING))
         attacker = Attacker()

@@ -18,7 +18,7 @@ def crowd(stage: Stage) -> Iterator[list[socket.socket]]:
     with ExitStack() as stack:
         opened: list[socket.socket] = []
         for _ in range(CROWD):
-            opened.append(stack.enter_context(socket.create_connection(("127.0.0.1", stage.shop.web.port), timeout=20)))
+            opened.append(stack.enter_context(socket.create_connection(("127.0.0.1", stage.shop.web.port), timeout=60)))
             opened[-1].send(b"POST /v1/chat")
         yield opened
 

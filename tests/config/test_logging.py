@@ -34,7 +34,7 @@ except RuntimeError:
     ],
 )
 def test_secrets_are_masked_in_every_line_and_every_line_is_json(said: str, secret: str) -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, said], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, said], capture_output=True, text=True, check=True, timeout=60)
 
     lines = [json.loads(line) for line in done.stderr.splitlines()]
 
@@ -47,6 +47,6 @@ def test_addresses_side_by_side_with_e_mail_stay_whole() -> None:
     said = "see http://127.0.0.1:9100/x"
 
     done = subprocess.run([sys.executable, "-c", PROGRAM.replace("nested=", 'mail="a@b.example", nested='), said],
-                          capture_output=True, text=True, check=True, timeout=30)  # fmt: skip
+                          capture_output=True, text=True, check=True, timeout=60)  # fmt: skip
 
     assert json.loads(done.stderr.splitlines()[0])["text"] == said

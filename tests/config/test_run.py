@@ -97,7 +97,7 @@ class Project:
 
     def start_until_ready(self, **variables: str) -> subprocess.Popen[bytes]:
         run = self.start(**variables)
-        wait_until(lambda: "curl " in self.printed() or run.poll() is not None, 60)
+        wait_until(lambda: "curl " in self.printed() or run.poll() is not None)
         assert run.poll() is None, self.printed()
         return run
 
@@ -239,7 +239,7 @@ def test_killing_it_ends_its_children_and_the_next_run_goes_on(project: Project)
     server = project.postgres_pid()
     first.kill()
     first.wait()
-    wait_until(lambda: not project.stay_processes(), 20)
+    wait_until(lambda: not project.stay_processes())
 
     project.start_until_ready()
 
@@ -253,7 +253,7 @@ def test_a_killed_postgres_comes_back(project: Project) -> None:
 
     os.kill(server, signal.SIGKILL)
 
-    wait_until(lambda: project.postgres_pid() not in (None, server), 20)
+    wait_until(lambda: project.postgres_pid() not in (None, server))
     assert "PostgreSQL went away" in project.printed()
 
 

@@ -35,7 +35,7 @@ def fleet(behind_nginx: Fleet) -> Fleet:
 
 @contextlib.contextmanager
 def connected(fleet: Fleet, *, source: str = "127.0.0.1") -> Iterator[HTTPConnection]:
-    connection = HTTPConnection("127.0.0.1", fleet.web.port, timeout=30, source_address=(source, 0))
+    connection = HTTPConnection("127.0.0.1", fleet.web.port, timeout=60, source_address=(source, 0))
     try:
         yield connection
     finally:
@@ -158,7 +158,7 @@ def test_live_figures_of_the_portal_arrive_as_they_change(fleet: Fleet) -> None:
     customer = fleet.customer(usd="10")
     with fleet.at_work():
         name, value = cookie_of(fleet.app, customer.person.user_id)
-    with socket.create_connection(("127.0.0.1", fleet.web.port), timeout=20) as live:
+    with socket.create_connection(("127.0.0.1", fleet.web.port), timeout=60) as live:
         live.sendall(f"GET /overview/live HTTP/1.1\r\nHost: {HOST}\r\nCookie: {name}={value}\r\n\r\n".encode())
         first = read_until(live, b"event: now")
         customer.chat("fake/default")
@@ -178,12 +178,12 @@ def test_tls_ends_here_and_a_key_in_clear_is_not_led_on(fleet: Fleet) -> None:
     assert isinstance(fleet.web, NginxServer)
     trusted = ssl.create_default_context(cafile=str(Path(fleet.web.log_path).parent / "fullchain.pem"))
     with (
-        socket.create_connection(("127.0.0.1", fleet.web.tls_port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", fleet.web.tls_port), timeout=60) as plain,
         trusted.wrap_socket(plain, server_hostname=HOST) as secure,
     ):
         secure.sendall(f"GET /sign-in HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         page = b"".join(iter(lambda: secure.recv(65_536), b""))
-    clear = HTTPConnection("127.0.0.1", fleet.web.clear_port, timeout=10)
+    clear = HTTPConnection("127.0.0.1", fleet.web.clear_port, timeout=60)
     key = exchange(clear, CHAT, chat_body(), headers={"Authorization": "Bearer sk_live_x"})
     led = exchange(clear, "/sign-in", headers={"Host": HOST})
     clear.close()
@@ -209,7 +209,7 @@ def test_a_call_whose_box_dies_is_not_sent_a_second_time(fleet: Fleet) -> None:
 
     assert answer.status == 503
     assert len(fleet.bills_of("once")) == 1
-    wait_until(lambda: all(box.web.status_of("/readyz") == 200 for box in fleet.boxes), 30)
+    wait_until(lambda: all(box.web.status_of("/readyz") == 200 for box in fleet.boxes))
 
 
 def bill_of(fleet: Fleet, words: str) -> dict[str, Any]:

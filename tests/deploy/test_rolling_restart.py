@@ -60,7 +60,7 @@ def reload(box: Box) -> None:
     """SIGHUP: new processes take over from the old ones, which are gone when this returns."""
     old = set(box.web.worker_pids)
     box.web.signal(signal.SIGHUP)
-    wait_until(lambda: len(new := set(box.web.worker_pids)) == box.processes and not new & old, 60)
+    wait_until(lambda: len(new := set(box.web.worker_pids)) == box.processes and not new & old)
 
 
 def test_boxes_are_restarted_one_after_the_other_and_no_call_fails(behind_nginx: Fleet) -> None:
@@ -91,7 +91,7 @@ def test_boxes_are_restarted_one_after_the_other_and_no_call_fails(behind_nginx:
 def served(*buyers: Buyers) -> None:
     """Calls of each kind go on."""
     before = [each.whole for each in buyers]
-    wait_until(lambda: all(each.whole >= count + IN_BETWEEN for each, count in zip(buyers, before, strict=True)), 60)
+    wait_until(lambda: all(each.whole >= count + IN_BETWEEN for each, count in zip(buyers, before, strict=True)))
 
 
 def let_pass(seconds: float) -> None:

@@ -77,7 +77,7 @@ def test_grants_and_limits_that_change_under_load_never_make_more_or_less_money(
             grant(storm, customer, TAKEN)
             with storm.at_work():
                 factories.set_limits(customer.person, rpm=None if number % 3 else 10_000, concurrent=None if number % 2 else 6)
-            wait_until(lambda before=before: buyers.whole > before + 20, 20)  # type: ignore[misc]
+            wait_until(lambda before=before: buyers.whole > before + 20)  # type: ignore[misc]
         storm.flask("credits", "grant", customer.person.email, GRANTED, "--reason", "under load")
 
     assert_holds(storm, buyers.results)
@@ -96,7 +96,7 @@ def test_after_a_revocation_or_suspension_nothing_more_is_let_in(storm: Storm) -
     customer = storm.customer(usd="50", limits=False)
     doomed = another_key(storm, customer)
     with Buyers([customer, doomed], each=6, choose=small_calls) as buyers:
-        wait_until(lambda: buyers.whole > 60, 20)
+        wait_until(lambda: buyers.whole > 60)
         storm.flask("keys", "revoke", str(key_id(storm, doomed)))
         revoked_at = now()
         wait_until(lambda: sum(result.status == 401 for result in list(buyers.results)) > 12)
@@ -109,7 +109,7 @@ def test_after_a_revocation_or_suspension_nothing_more_is_let_in(storm: Storm) -
         with storm.at_work():
             accounts.restore(customer.person.account_id, actor="test")
         before = buyers.whole
-        wait_until(lambda: buyers.whole > before + 40, 20)
+        wait_until(lambda: buyers.whole > before + 40)
 
     assert_holds(storm, buyers.results)
     assert let_in_between(customer, revoked_at + EFFECTIVE, now(), key=doomed.key) == []

@@ -88,7 +88,7 @@ def test_hang_ups_at_every_stage_at_once_leave_every_call_ended_and_paid(storm: 
 
     in_threads(len(jobs), hang_up)
     must_end = [customer for stage, customer in customers.items() if stage not in (before_the_hold, as_soon_as_it_is_sent)]
-    wait_until(lambda: all(len(customer.rows) == EACH for customer in must_end), 20)
+    wait_until(lambda: all(len(customer.rows) == EACH for customer in must_end))
 
     found = assert_holds(storm, [])
     assert {stage.__name__: {row["status"] for row in customers[stage].rows} - may_end for stage, may_end in STAGES.items()} == {

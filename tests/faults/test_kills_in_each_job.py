@@ -83,7 +83,7 @@ class Clockwork:
         with self.held_up(work.at, reads=work.reads) as waiting, psycopg.connect(self.url, autocommit=True) as eye:
             victim = self.worker(f"victim-{NAMES.index(name)}")
             try:
-                wait_until(lambda: eye.execute(waiting).fetchone() != (0,) or victim.exit_code is not None, 30)  # type: ignore[call-overload]
+                wait_until(lambda: eye.execute(waiting).fetchone() != (0,) or victim.exit_code is not None)  # type: ignore[call-overload]
                 if victim.exit_code is not None:
                     [run] = scenes.rows("SELECT result, last_error FROM job_runs WHERE name = :name", name=name)
                     self.troubles[name] = f"the job never came to change {work.at}: {run}"
@@ -91,7 +91,7 @@ class Clockwork:
             finally:
                 victim.kill()
         with psycopg.connect(self.url, autocommit=True) as eye:
-            wait_until(lambda: eye.execute(OF_OTHERS).fetchone() == (0,), 20)
+            wait_until(lambda: eye.execute(OF_OTHERS).fetchone() == (0,))
 
     def worker(self, name: str) -> ServerProcess:
         return ServerProcess([*FLASK, "worker", "--once"], env=self.env, log=self.folder / f"{name}.log")

@@ -44,7 +44,7 @@ def killed_at(storm: Storm, reached: Callable[[], object]) -> None:
     storm.let_silence_pass()
     victim = ServerProcess([*FLASK, "worker", "--once"], env=storm.web.environment, log=storm.folder / "victim.log")
     try:
-        wait_until(lambda: reached() or victim.exit_code is not None, 20)
+        wait_until(lambda: reached() or victim.exit_code is not None)
         assert victim.exit_code is None, victim.log
     finally:
         victim.kill()

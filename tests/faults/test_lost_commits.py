@@ -69,7 +69,7 @@ def test_commits_that_are_lost_at_random_under_load_change_no_sum(storm: Storm, 
     customers = [rich_customer(storm) for _ in range(4)]
     with Buyers(customers, each=4, choose=whole_and_streamed) as buyers:
         trap = storm.proxy.catch_some(fate, 0.25, random.Random(7))
-        wait_until(lambda: trap.caught >= 12 and buyers.whole >= 60, 30)
+        wait_until(lambda: trap.caught >= 12 and buyers.whole >= 60)
         storm.proxy.let_all_pass()
 
     found = assert_holds(storm, buyers.results)

@@ -160,10 +160,10 @@ def test_events_under_repeated_kills_credit_each_payment_once(till: Till) -> Non
     while telling.is_alive() and kills < KILLS:
         os.kill(dice.choice(till.storm.web.worker_pids), signal.SIGKILL)
         kills += 1
-        wait_until(lambda: len(till.storm.web.worker_pids) == 2, 20)
+        wait_until(lambda: len(till.storm.web.worker_pids) == 2)
         telling.join(0.5)
     telling.join(60)
-    wait_until(lambda: till.storm.web.status_of("/readyz") == 200, 20)
+    wait_until(lambda: till.storm.web.status_of("/readyz") == 200)
     last = at_once(till, events, sides=2, seed=1)
 
     assert kills > 1
@@ -211,9 +211,9 @@ def test_a_database_that_has_fallen_silent_is_not_waited_for_for_ever(till: Till
 
     silent = [till.fake.deliver(event) for event in events[:1]]
     till.storm.proxy.pass_on(revives=False)
-    wait_until(lambda: till.storm.web.status_of("/readyz") == 200, 30)
+    wait_until(lambda: till.storm.web.status_of("/readyz") == 200)
     for event in events:  # a process may still find out which of its connections are dead
-        wait_until(lambda event=event: till.fake.deliver(event) == 200, 60)  # type: ignore[misc]
+        wait_until(lambda event=event: till.fake.deliver(event) == 200)  # type: ignore[misc]
 
     assert silent[0] in (500, 503)
     till.assert_credited_once(order)

@@ -182,7 +182,7 @@ def _ended(customer: Customer, cases: dict[UUID, Case]) -> dict[UUID, dict[str, 
         return not customer.holds
 
     try:
-        wait_until(are_over, 12)
+        wait_until(are_over)
     except AssertionError:
         names = [cases[hold["api_key_id"]].words for hold in customer.holds]
         raise AssertionError(f"calls that do not end: {names}") from None

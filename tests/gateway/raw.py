@@ -13,7 +13,7 @@ class RawClient:
 
     def __init__(self, customer: Customer) -> None:
         self._customer = customer
-        self._socket = socket.create_connection(("127.0.0.1", customer.shop.web.port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", customer.shop.web.port), timeout=60)
         self.received = b""
 
     def send(self, raw: bytes) -> None:

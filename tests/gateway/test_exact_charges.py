@@ -125,7 +125,7 @@ def test_the_price_of_admission_holds_although_the_rule_changes_meanwhile(shop: 
 def test_three_hundred_calls_of_four_tenths_of_a_micro_dollar_are_exactly_their_sum(shop: Shop) -> None:
     customer = shop.customer(markup="0", limits=False)
     shop.fake.script("/chat/completions", *[{"usage": {"cost": "\0" + "0.0000004"}, "tokens": 1}] * 300)
-    connection = HTTPConnection("127.0.0.1", shop.web.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", shop.web.port, timeout=60)
     headers = {"Authorization": f"Bearer {customer.key}"}
 
     costs = [exchange(connection, "/v1/chat/completions", chat_body(), headers=headers).headers["x-request-cost"] for _ in range(300)]

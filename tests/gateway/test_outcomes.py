@@ -192,7 +192,7 @@ def test_without_any_record_the_estimate_is_charged_and_marked(customer: Custome
     """R9: else an estimate of prompt and delivered output, never more than the hold."""
     customer.shop.fake.script("/generation", *[{"status": 404}] * 20)
     answer = customer.chat("fake/no-usage", stream=is_stream)
-    wait_until(lambda: was_asked_about(customer), 20)
+    wait_until(lambda: was_asked_about(customer))
     customer.shop.query(
         "UPDATE holds SET chase_attempts = 9, chase_at = now() WHERE account_id = %s RETURNING id", customer.person.account_id
     )

@@ -162,7 +162,7 @@ def test_every_process_says_which_one_it_is(watched: Shop, receiver: Receiver) -
         assert {facts["service.name"] for facts in told} <= {"acme"}
         return {facts["service.instance.id"] for facts in told}
 
-    wait_until(lambda: len(processes()) == 2, 30)
+    wait_until(lambda: len(processes()) == 2)
 
 
 def test_an_error_in_a_call_and_one_on_a_page_are_reported_without_a_word_of_whoever_asked(watched: Shop, receiver: Receiver) -> None:

@@ -69,7 +69,7 @@ def test_a_migration_that_waits_keeps_no_call_waiting_and_goes_on_when_it_can(
                 admitted += 1
                 assert running.poll() is None, log.read_text()
             reader.rollback()
-            assert wait_until(lambda: running.poll() is not None, 60)
+            assert wait_until(lambda: running.poll() is not None)
         finally:
             running.kill()
             running.wait()

@@ -102,7 +102,7 @@ def _open_shop(app: Flask) -> str:
 
 def _call(port: int, key: str, calls: Calls) -> None:
     """One caller after the other's answer, until it is told to stop."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     while not calls.stopping.is_set():
         began = time.monotonic()

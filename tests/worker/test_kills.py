@@ -45,7 +45,7 @@ def killed_at(env: dict[str, str], folder: Path, reached: Callable[[], object]) 
     """A worker has come so far with its round, and was killed there; whatever lease it had is over."""
     victim = ServerProcess([*FLASK, "worker", "--once"], env=env, log=folder / "victim.log")
     try:
-        wait_until(lambda: reached() or victim.exit_code is not None, 60)
+        wait_until(lambda: reached() or victim.exit_code is not None)
         assert victim.exit_code is None, victim.log
     finally:
         victim.kill()

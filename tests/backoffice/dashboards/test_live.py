@@ -123,11 +123,11 @@ def test_a_server_with_an_open_tile_ends_promptly(app: Flask, database_url: str,
     name, value = staff.cookie_of(app, UUID(str(person.user_id)))
     env = environment(database_url, tmp_path, SECRET_KEY="s" * 40, DRAIN_SECONDS="20")  # type: ignore[arg-type]
     with WebServer(env=env, log=tmp_path / "web.log") as web:  # type: ignore[operator]
-        connection = HTTPConnection("127.0.0.1", web.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", web.port, timeout=60)
         connection.request("GET", "/admin/live/", headers={"Cookie": f"{name}={value}"})
         answer = connection.getresponse()
         assert answer.status == 200
-        wait_until(lambda: answer.readline().startswith(b"event: now"), 10)
+        wait_until(lambda: answer.readline().startswith(b"event: now"))
 
         began = time.monotonic()
         exit_code = web.stop()

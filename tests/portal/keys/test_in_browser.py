@@ -12,6 +12,7 @@ from tests.axe import grave_faults
 from tests.browser import PHONE
 from tests.shop import Customer
 from tests.site import Site
+from tests.waiting import wait_until
 
 SECONDS = 60
 
@@ -49,7 +50,7 @@ def test_a_key_from_its_making_to_its_end(site: Site, owner: Customer, tmp_path:
     page = site.window(owner.person, permissions=["clipboard-read", "clipboard-write"])
     key = make(page, "website")
     page.get_by_role("button", name="Copy the key").click()
-    assert page.evaluate("navigator.clipboard.readText()") == key
+    wait_until(lambda: page.evaluate("navigator.clipboard.readText()") == key)
     page.get_by_text("Python", exact=True).click()
     program = tmp_path / "hello.py"
     program.write_text(page.locator("#programs-python + label + .snippet code").inner_text())
