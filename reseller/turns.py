@@ -24,7 +24,8 @@ class Turns:
     """At most so many of a culprit's requests are worked for at once."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._queues = [BoundedSemaphore(at_once) for _ in range(QUEUES)]
+        self._at_once = at_once
+        self._queues: dict[int, BoundedSemaphore] = {}  # each from when somebody stands in it
         self._start = BoundedSemaphore(1)
 
     def take(self, culprit: Hashable, what: str) -> BoundedSemaphore:
@@ -32,12 +33,16 @@ class Turns:
 
         Raises TooManyAtOnce after LONGEST_SECONDS; `what` are too many of.
         """
-        queue = self._queues[hash(culprit) % QUEUES]
+        queue = self._queue_of(culprit)
         if not queue.acquire(timeout=LONGEST_SECONDS):
             message = f"Too many {what} at once. Wait for the answers to some of them."
             raise TooManyAtOnce(message, retry_after_seconds=5, what=what)
         self._look_around()
         return queue
+
+    def _queue_of(self, culprit: Hashable) -> BoundedSemaphore:
+        number = hash(culprit) % QUEUES
+        return self._queues.get(number) or self._queues.setdefault(number, BoundedSemaphore(self._at_once))
 
     def _look_around(self) -> None:
         """Others have had the processor."""

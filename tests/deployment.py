@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import copy
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from psycopg import sql
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from config import Settings, settings_for
@@ -25,16 +29,17 @@ from reseller.wiring import wiring_of
 UPSTREAM_KEY = "sk-or-v1-never-seen-by-customers"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cluster:
     """A running PostgreSQL that holds one migrated database to copy."""
 
     url: str = field(repr=False)  # of the template, as `reseller`
     admin_url: str = field(repr=False)  # as the superuser
+    _admin: psycopg.Connection | None = field(default=None, repr=False)
 
     def create_database(self) -> str:
         """The URL, as `reseller`, of a fresh migrated database."""
-        return self._create("CREATE DATABASE {} TEMPLATE reseller OWNER reseller")
+        return self._create("CREATE DATABASE {} TEMPLATE reseller STRATEGY FILE_COPY OWNER reseller")
 
     def create_empty_database(self) -> str:
         """The URL, as `reseller`, of a database as a platform hands it out: nothing is in it."""
@@ -42,14 +47,21 @@ class Cluster:
 
     def _create(self, statement: LiteralString) -> str:
         name = f"test_{secrets.token_hex(6)}"
-        with psycopg.connect(self.admin_url, autocommit=True) as admin:
-            admin.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        self._tell(statement, name)
         return named(self.url, name)
 
     def drop_database(self, url: str) -> None:
         """The database is gone, whoever is still connected."""
-        with psycopg.connect(self.admin_url, autocommit=True) as admin:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(url.rpartition("/")[2])))
+        self._tell("DROP DATABASE {} WITH (FORCE)", url.rpartition("/")[2])
+
+    def _tell(self, statement: LiteralString, name: str) -> None:
+        """By a connection that is kept: two for each test were a tenth of what one costs. A server that restarted has ended it."""
+        if self._admin is not None:
+            with contextlib.suppress(psycopg.OperationalError):
+                self._admin.execute("SELECT 1")
+        if self._admin is None or self._admin.closed:
+            self._admin = psycopg.connect(self.admin_url, autocommit=True)
+        self._admin.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
     def admin_url_of(self, url: str) -> str:
         """The same database as a superuser, whom row-level security does not hold."""
@@ -82,18 +94,43 @@ class LoneClient(FlaskClient):
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 
-_compile_builder = Rule._compile_builder
-_builders: dict[tuple[Any, ...], Any] = {}
+_compile = Rule.compile
+_compiled_rules: dict[tuple[Any, ...], dict[str, Any]] = {}
+OF_ITS_TEXT = ("_parts", "_trace", "_converters", "arguments")
+"""What Werkzeug's compiling finds out about a rule, besides the functions that write its URLs."""
 
 
-def _build_once(rule: Rule, append_unknown: bool = True) -> Any:
-    """Werkzeug's function that writes a rule's URLs, compiled once for all apps of this process: else it is most of what one costs."""
+def _compile_once(rule: Rule) -> None:
+    """A rule's text is compiled once for all apps of this process, which have the same: else it is most of what one costs."""
     if rule.defaults:
-        return _compile_builder(rule, append_unknown)
-    key = (rule.rule, tuple(rule._trace), append_unknown)
-    if key not in _builders:
-        _builders[key] = _compile_builder(rule, append_unknown)
-    return _builders[key]
+        return _compile(rule)
+    key = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, rule.map.host_matching)
+    if key not in _compiled_rules:
+        _compile(rule)
+        functions = {name: getattr(rule, name).__func__ for name in ("_build", "_build_unknown")}
+        _compiled_rules[key] = {name: copy.copy(getattr(rule, name)) for name in OF_ITS_TEXT} | functions
+    known = _compiled_rules[key]
+    for name in OF_ITS_TEXT:
+        setattr(rule, name, copy.copy(known[name]))
+    rule._build = known["_build"].__get__(rule)
+    rule._build_unknown = known["_build_unknown"].__get__(rule)
+    return None
+
+
+class SharedDialect(PGDialect_psycopg):
+    """What one engine of this process has compiled is good for all of them: they speak to one server."""
+
+    supports_statement_cache = True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SharedDialect)
+
+    def __hash__(self) -> int:
+        return hash(SharedDialect)
+
+
+_statements: LRUCache[Any, Any] = LRUCache(5_000)
+registry.register("postgresql.psycopg", __name__, SharedDialect.__name__)
 
 
 # Templates are compiled once for all apps of this process, which have the same: else it is a third of what tests of pages cost.
@@ -104,8 +141,10 @@ _compiled = FileSystemBytecodeCache(_folder.name)
 @contextlib.contextmanager
 def running_app(settings: Settings) -> Iterator[Flask]:
     """The app; its connections are closed afterwards."""
-    with mock.patch.object(Rule, "_compile_builder", _build_once):
+    with mock.patch.object(Rule, "compile", _compile_once):
         app = create_app(settings)
+    with app.app_context():
+        db.engine._compiled_cache = _statements
     app.test_client_class = LoneClient
     app.jinja_env.bytecode_cache = _compiled
     try:
