@@ -2,29 +2,22 @@
 
 import contextlib
 import contextvars
-import copy
 import secrets
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, LiteralString
-from unittest import mock
 
 import psycopg
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import FileSystemBytecodeCache
 from psycopg import sql
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.util import LRUCache
-from werkzeug.routing import Rule
 
 from config import Settings, settings_for
 from reseller import create_app
 from reseller.database import db
 from reseller.wiring import wiring_of
+from tests.compiled_once import compiled_once
 
 UPSTREAM_KEY = "sk-or-v1-never-seen-by-customers"
 
@@ -94,59 +87,11 @@ class LoneClient(FlaskClient):
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 
-_compile = Rule.compile
-_compiled_rules: dict[tuple[Any, ...], dict[str, Any]] = {}
-OF_ITS_TEXT = ("_parts", "_trace", "_converters", "arguments")
-"""What Werkzeug's compiling finds out about a rule, besides the functions that write its URLs."""
-
-
-def _compile_once(rule: Rule) -> None:
-    """A rule's text is compiled once for all apps of this process, which have the same: else it is most of what one costs."""
-    if rule.defaults:
-        return _compile(rule)
-    key = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, rule.map.host_matching)
-    if key not in _compiled_rules:
-        _compile(rule)
-        functions = {name: getattr(rule, name).__func__ for name in ("_build", "_build_unknown")}
-        _compiled_rules[key] = {name: copy.copy(getattr(rule, name)) for name in OF_ITS_TEXT} | functions
-    known = _compiled_rules[key]
-    for name in OF_ITS_TEXT:
-        setattr(rule, name, copy.copy(known[name]))
-    rule._build = known["_build"].__get__(rule)
-    rule._build_unknown = known["_build_unknown"].__get__(rule)
-    return None
-
-
-class SharedDialect(PGDialect_psycopg):
-    """What one engine of this process has compiled is good for all of them: they speak to one server."""
-
-    supports_statement_cache = True
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SharedDialect)
-
-    def __hash__(self) -> int:
-        return hash(SharedDialect)
-
-
-_statements: LRUCache[Any, Any] = LRUCache(5_000)
-registry.register("postgresql.psycopg", __name__, SharedDialect.__name__)
-
-
-# Templates are compiled once for all apps of this process, which have the same: else it is a third of what tests of pages cost.
-_folder = tempfile.TemporaryDirectory(prefix="reseller-templates-")
-_compiled = FileSystemBytecodeCache(_folder.name)
-
-
 @contextlib.contextmanager
 def running_app(settings: Settings) -> Iterator[Flask]:
     """The app; its connections are closed afterwards."""
-    with mock.patch.object(Rule, "compile", _compile_once):
-        app = create_app(settings)
-    with app.app_context():
-        db.engine._compiled_cache = _statements
+    app = compiled_once(create_app, settings)
     app.test_client_class = LoneClient
-    app.jinja_env.bytecode_cache = _compiled
     try:
         yield app
     finally:
