@@ -28,7 +28,7 @@ class Cluster:
 
     url: str = field(repr=False)  # of the template, as `reseller`
     admin_url: str = field(repr=False)  # as the superuser
-    _admin: psycopg.Connection | None = field(default=None, repr=False)
+    _admin: psycopg.Connection | None = field(default=None, init=False, repr=False)
 
     def create_database(self) -> str:
         """The URL, as `reseller`, of a fresh migrated database."""

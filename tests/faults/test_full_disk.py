@@ -25,7 +25,7 @@ BUYERS = 12
 AT_ONCE_SECONDS = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SmallDisk(Cluster):
     """The same server; databases made here lie on a disk of their own."""
 
