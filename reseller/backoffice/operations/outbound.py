@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import flash, redirect, request, url_for
+from markupsafe import Markup
 
 from reseller.backoffice import cells, reasons
 from reseller.backoffice.access import MONEY, STAFF, actor, exposed, pages
@@ -14,6 +15,7 @@ from reseller.backoffice.filters import AccountIs, Choice, Id, ListFilter, betwe
 from reseller.backoffice.tables import Formatter, TableView
 from reseller.domain import webhooks
 from reseller.domain.desk import delivery_lines
+from reseller.domain.desk.naming import names_of_accounts
 from reseller.domain.outbox import EVENTS
 from reseller.domain.webhooks import DeliveryState, OffBecause, WebhookDelivery, WebhookEndpoint
 from reseller.errors import NotFound
@@ -93,7 +95,13 @@ class Deliveries(TableView):
     def _page(self, delivery_id: UUID) -> Any:
         story = webhooks.story_of(delivery_id, None)
         return self.render(
-            self.details_template, story=story, address=webhooks.shown_url, off_words=OFF_WORDS, tone_of=tone_of, link=cells.link
+            self.details_template,
+            story=story,
+            account=_account(story.account_id),
+            address=webhooks.shown_url,
+            off_words=OFF_WORDS,
+            tone_of=tone_of,
+            link=cells.link,
         )
 
 
@@ -152,11 +160,11 @@ class Endpoints(TableView):
         return self.render(
             self.details_template,
             endpoint=endpoint,
+            account=_account(endpoint.account_id),
             deliveries=found,
             address=webhooks.shown_url(endpoint.url),
             off_words=OFF_WORDS,
             tone_of=tone_of,
-            link=cells.link,
             may_switch_on=endpoint.off_because not in (None, OffBecause.REMOVED),
         )
 
@@ -191,6 +199,10 @@ def endpoint_href(endpoint_id: UUID) -> str:
 def tone_of(status: int) -> str:
     """Whether the receiver took it."""
     return "good" if 200 <= status < 300 else "bad"
+
+
+def _account(account_id: UUID) -> Markup | str | None:
+    return cells.account(account_id, names_of_accounts([account_id]).get(account_id))
 
 
 def _id_given() -> UUID:

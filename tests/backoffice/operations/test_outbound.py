@@ -1,6 +1,7 @@
 """Staff follow a delivery from event to answer, send it again with a reason, and never see a secret of the owner."""
 
 import html
+import re
 from typing import Any
 
 import pytest
@@ -51,7 +52,12 @@ def test_a_customer_s_question_leads_to_the_receiver_s_own_answer(app: Flask, fa
     customer = page(browser, f"/admin/customers/{person.account_id}/")
     found = page(browser, "/admin/deliveries/?account=ann@example.com&state=waiting&event=key.revoked")
     story = page(browser, f"/admin/deliveries/details/?id={failed.delivery_id}")
+    endpoint = page(browser, f"/admin/endpoints/details/?id={failed.endpoint_id}")
+    [account] = scenes.rows("SELECT name FROM accounts WHERE id = :id", id=person.account_id)
+    by_name = re.compile(rf"<a [^>]*/admin/customers/{person.account_id}/[^>]*>{re.escape(account['name'])}</a>")
 
+    assert by_name.search(story)
+    assert by_name.search(endpoint)
     assert f"/admin/endpoints/details/?id={failed.endpoint_id}" in customer
     assert f"/admin/deliveries/details/?id={failed.delivery_id}" in found
     assert failed.message_id in story
