@@ -31,7 +31,7 @@ def close_books(stack: Stack, book: str, calls: Mapping[Kind, int], *, failed: i
     expected_nano = sum(kind.charge_nano * count for kind, count in calls.items())
     with psycopg.connect(database_dsn(stack.postgres, book), autocommit=True) as connection:
         with suppress(AssertionError):  # the rows below say what is missing
-            wait_until(lambda: _one(connection, "SELECT count(*) FROM holds") == 0 or failed)
+            wait_until(lambda: _one(connection, "SELECT count(*) FROM holds") == 0 or failed, 10)
         booked = _one(connection, "SELECT count(*) FROM usage_logs WHERE status = 'completed' AND charge_nano > 0")
         charged = _one(connection, "SELECT coalesce(sum(charge_nano), 0)::bigint FROM usage_logs")
         others = _one(connection, "SELECT count(*) FROM usage_logs WHERE status <> 'completed'")

@@ -161,7 +161,7 @@ def _prepare(environment: Mapping[str, str]) -> str:
 
 
 def _await(name: str, process: subprocess.Popen[bytes], answers: Callable[[], bool], folder: Path) -> None:
-    wait_until(lambda: process.poll() is not None or answers())
+    wait_until(lambda: process.poll() is not None or answers(), 30)
     if process.poll() is not None:
         raise RuntimeError(f"{name} did not start:\n{_end_of_log(folder, name)}")
 

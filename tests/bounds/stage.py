@@ -140,7 +140,7 @@ class Stage:
     def _holds_left(self) -> int:
         """Holds that nobody ends within half a minute. A call whose body waited its turn may begin after its client is gone."""
         try:
-            wait_until(lambda: not self._holds())
+            wait_until(lambda: not self._holds(), 30)
         except AssertionError:
             return self._holds()
         return 0

@@ -63,7 +63,7 @@ def test_a_locked_table_stops_admissions_and_delays_settlements(storm: Storm) ->
         with locked_table(storm, "holds"):
             wait_until(lambda: sum(result.status == 503 for result in list(buyers.results)) >= 8)
         before = buyers.whole
-        wait_until(lambda: buyers.whole > before + 20)
+        wait_until(lambda: buyers.whole > before + 20, 20)
 
     assert_survived(storm, buyers, slow)
 
@@ -78,6 +78,6 @@ def test_a_database_without_a_free_connection_is_as_good_as_none(storm: Storm) -
             storm.proxy.pass_on()
             wait_until(lambda: sum(result.status == 503 for result in list(buyers.results)) >= 8)
         before = buyers.whole
-        wait_until(lambda: buyers.whole > before + 20)
+        wait_until(lambda: buyers.whole > before + 20, 20)
 
     assert_survived(storm, buyers, slow)

@@ -48,7 +48,7 @@ def test_a_restart_of_the_database_under_load_loses_and_doubles_nothing(
         down, asked_meanwhile = buyers.results[answered_before:], len(storm.billed) - asked_before
         database.start()
         before = buyers.whole
-        wait_until(lambda: buyers.whole > before + 40)
+        wait_until(lambda: buyers.whole > before + 40, 30)
 
     finished = [call.join() for call in slow]
     found = assert_holds(storm, [*buyers.results, *finished])

@@ -107,7 +107,7 @@ def test_a_full_disk_lets_nobody_in_and_loses_nothing(cramped: Storm, disk: Path
         assert "no space" in storm.web.log.lower()
         filler.unlink()
         before = buyers.whole
-        wait_until(lambda: buyers.whole > before + 20)
+        wait_until(lambda: buyers.whole > before + 20, 20)
 
     finished = [call.join() for call in running]
     found = assert_holds(storm, [*buyers.results, *finished])

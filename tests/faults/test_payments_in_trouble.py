@@ -211,9 +211,9 @@ def test_a_database_that_has_fallen_silent_is_not_waited_for_for_ever(till: Till
 
     silent = [till.fake.deliver(event) for event in events[:1]]
     till.storm.proxy.pass_on(revives=False)
-    wait_until(lambda: till.storm.web.status_of("/readyz") == 200)
+    wait_until(lambda: till.storm.web.status_of("/readyz") == 200, 30)
     for event in events:  # a process may still find out which of its connections are dead
-        wait_until(lambda event=event: till.fake.deliver(event) == 200)  # type: ignore[misc]
+        wait_until(lambda event=event: till.fake.deliver(event) == 200, 60)  # type: ignore[misc]
 
     assert silent[0] in (500, 503)
     till.assert_credited_once(order)

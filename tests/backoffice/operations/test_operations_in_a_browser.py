@@ -135,13 +135,13 @@ def test_an_upstream_that_is_switched_off_sells_nothing_until_it_is_on_again(con
 
     answer_dialog(page, "Switch off", reason="it fails", within=row(page, "sandbox"))
     expect(row(page, "sandbox").get_by_text("off", exact=True)).to_be_visible()
-    refused = wait_until(lambda: customer.chat("sandbox/echo").status == 404)
+    refused = wait_until(lambda: customer.chat("sandbox/echo").status == 404, 10)
     page.reload()
     answer_dialog(page, "Switch on", reason="it works again", within=row(page, "sandbox"))
     expect(row(page, "sandbox").get_by_text("on", exact=True)).to_be_visible()
 
     assert refused
-    assert wait_until(lambda: customer.chat("sandbox/echo").status == 200)
+    assert wait_until(lambda: customer.chat("sandbox/echo").status == 200, 10)
 
 
 def test_an_agreement_confirmed_in_the_list_is_done_for_everybody(console: Console) -> None:
