@@ -4,9 +4,7 @@ Rules of URLs by Werkzeug, statements by SQLAlchemy, templates by Jinja: each ap
 but what follows from the same text.
 """
 
-import copy
 import tempfile
-from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -18,12 +16,11 @@ from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from config import Settings
+from reseller import create_app
 from reseller.database import db
 
 _compile = Rule.compile
-_rules: dict[tuple[Any, ...], dict[str, Any]] = {}
-_OF_ITS_TEXT = ("_parts", "_trace", "_converters", "arguments")
-"""What Werkzeug finds out about a rule, besides the functions that write its URLs."""
+_rules: dict[tuple[Any, ...], Rule] = {}
 
 _statements: LRUCache[Any, Any] = LRUCache(5_000)
 
@@ -46,7 +43,7 @@ class SharedDialect(PGDialect_psycopg):
 registry.register("postgresql.psycopg", __name__, SharedDialect.__name__)
 
 
-def compiled_once(create_app: Callable[[Settings], Flask], settings: Settings) -> Flask:
+def compiled_once(settings: Settings) -> Flask:
     """A new app, which compiles what no app before it has."""
     with mock.patch.object(Rule, "compile", _compile_rule):
         app = create_app(settings)
@@ -57,16 +54,14 @@ def compiled_once(create_app: Callable[[Settings], Flask], settings: Settings) -
 
 
 def _compile_rule(rule: Rule) -> None:
+    """As Werkzeug does; what it found out about the same text before is taken over. Nothing changes it afterwards."""
     if rule.defaults:
         return _compile(rule)
     key = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, rule.map.host_matching)
-    if key not in _rules:
-        _compile(rule)
-        functions = {name: getattr(rule, name).__func__ for name in ("_build", "_build_unknown")}
-        _rules[key] = {name: copy.copy(getattr(rule, name)) for name in _OF_ITS_TEXT} | functions
-    known = _rules[key]
-    for name in _OF_ITS_TEXT:
-        setattr(rule, name, copy.copy(known[name]))
-    rule._build = known["_build"].__get__(rule)
-    rule._build_unknown = known["_build_unknown"].__get__(rule)
+    known = _rules.setdefault(key, rule)
+    if known is rule:
+        return _compile(rule)
+    rule._parts, rule._trace, rule._converters, rule.arguments = known._parts, known._trace, known._converters, known.arguments
+    rule._build = known._build.__func__.__get__(rule)
+    rule._build_unknown = known._build_unknown.__func__.__get__(rule)
     return None

@@ -14,7 +14,6 @@ from flask.testing import FlaskClient
 from psycopg import sql
 
 from config import Settings, settings_for
-from reseller import create_app
 from reseller.database import db
 from reseller.wiring import wiring_of
 from tests.compiled_once import compiled_once
@@ -38,23 +37,23 @@ class Cluster:
         """The URL, as `reseller`, of a database as a platform hands it out: nothing is in it."""
         return self._create("CREATE DATABASE {} TEMPLATE template0 OWNER reseller")
 
-    def _create(self, statement: LiteralString) -> str:
+    def _create(self, statement: LiteralString, *names: str) -> str:
         name = f"test_{secrets.token_hex(6)}"
-        self._tell(statement, name)
+        self._tell(statement, name, *names)
         return named(self.url, name)
 
     def drop_database(self, url: str) -> None:
         """The database is gone, whoever is still connected."""
         self._tell("DROP DATABASE {} WITH (FORCE)", url.rpartition("/")[2])
 
-    def _tell(self, statement: LiteralString, name: str) -> None:
+    def _tell(self, statement: LiteralString, *names: str) -> None:
         """By a connection that is kept: two for each test were a tenth of what one costs. A server that restarted has ended it."""
         if self._admin is not None:
             with contextlib.suppress(psycopg.OperationalError):
                 self._admin.execute("SELECT 1")
         if self._admin is None or self._admin.closed:
             self._admin = psycopg.connect(self.admin_url, autocommit=True)
-        self._admin.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def admin_url_of(self, url: str) -> str:
         """The same database as a superuser, whom row-level security does not hold."""
@@ -90,7 +89,7 @@ class LoneClient(FlaskClient):
 @contextlib.contextmanager
 def running_app(settings: Settings) -> Iterator[Flask]:
     """The app; its connections are closed afterwards."""
-    app = compiled_once(create_app, settings)
+    app = compiled_once(settings)
     app.test_client_class = LoneClient
     try:
         yield app

@@ -97,7 +97,7 @@ def runner(*processes: str, env: dict[str, str], log: Path) -> Iterator[ServerPr
         if process.exit_code is None:  # its children are in groups of their own, and it ends them within seconds
             with contextlib.suppress(Exception):
                 process.signal(signal.SIGTERM)
-                process.wait(60)
+                process.wait()
         process.kill()
 
 
@@ -138,7 +138,7 @@ def test_release_then_web_and_worker_make_a_shop_that_sells_and_ends_in_order(
         family = psutil.Process(started.pid).children(recursive=True)
         with running_stream(platform, key, fake) as stream:
             started.signal(signal.SIGTERM)
-            ended = started.wait(60)
+            ended = started.wait()
             last = "".join(stream)
         wait_until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in family))
 

@@ -20,13 +20,12 @@ from tests.fakes.openrouter import FakeOpenRouter
 from tests.fakes.openrouter_catalogue import MODELS, entry
 from tests.faults.clocks import WallClock
 from tests.faults.commits import PostgresProxy
-from tests.servers import WebServer, WorkerProcess, environment
+from tests.servers import READY_SECONDS, WebServer, WorkerProcess, environment
 from tests.shop import FAKE_PRICES, Customer, Shop, scripted_models, stock
 from tests.waiting import wait_until
 
 PROCESSES = 2
 PASSED = SILENT_SECONDS + 1
-BOOT_SECONDS = 120.0  # of two processes on a machine that has more to do
 PATIENT = {
     "UPSTREAM_CONNECT_SECONDS": "5",
     "UPSTREAM_FIRST_BYTE_SECONDS": "60",
@@ -50,8 +49,8 @@ class Storm(Shop):
         doomed = pids or tuple(self.web.worker_pids)
         for pid in doomed:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: len(set(self.web.worker_pids) - set(doomed)) == PROCESSES, BOOT_SECONDS)
-        wait_until(lambda: self.web.status_of("/readyz") == 200, BOOT_SECONDS)
+        wait_until(lambda: len(set(self.web.worker_pids) - set(doomed)) == PROCESSES, READY_SECONDS)
+        wait_until(lambda: self.web.status_of("/readyz") == 200, READY_SECONDS)
 
     def pid_of_call(self, customer: Customer) -> int:
         """The process that owes the end of the customer's only open call."""

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.deployment import Cluster, named
+from tests.deployment import Cluster
 from tests.faults.clients import Buyers, OpenCall, asking, whole_and_streamed
 from tests.faults.evidence import assert_holds
 from tests.faults.storm import Storm, open_storm, rich_customer
@@ -32,11 +32,7 @@ class SmallDisk(Cluster):
     tablespace: str = ""
 
     def create_database(self) -> str:
-        name = f"test_{secrets.token_hex(6)}"
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE reseller OWNER reseller TABLESPACE {}")
-        with psycopg.connect(self.admin_url, autocommit=True) as admin:
-            admin.execute(statement.format(sql.Identifier(name), sql.Identifier(self.tablespace)))
-        return named(self.url, name)
+        return self._create("CREATE DATABASE {} TEMPLATE reseller OWNER reseller TABLESPACE {}", self.tablespace)
 
 
 @pytest.fixture
